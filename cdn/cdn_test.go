@@ -1,0 +1,326 @@
+package cdn
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const siteConfig = `<?xml version="1.0"?><DistributionConfig xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/">
+<CallerReference>one</CallerReference><Aliases><Quantity>2</Quantity><Items><CNAME>WWW.example.test</CNAME><CNAME>*.img.test</CNAME></Items></Aliases>
+<DefaultRootObject>index.html</DefaultRootObject>
+<Origins><Quantity>2</Quantity><Items>
+<Origin><Id>bucket</Id><DomainName>demo.s3.us-east-1.amazonaws.com</DomainName><OriginPath/><CustomHeaders><Quantity>0</Quantity></CustomHeaders><S3OriginConfig><OriginAccessIdentity/></S3OriginConfig><OriginAccessControlId>EOAC</OriginAccessControlId></Origin>
+<Origin><Id>api</Id><DomainName>api.test</DomainName><OriginPath>/v1</OriginPath><CustomHeaders><Quantity>1</Quantity><Items><OriginCustomHeader><HeaderName>X-A</HeaderName><HeaderValue>b</HeaderValue></OriginCustomHeader></Items></CustomHeaders>
+<CustomOriginConfig><HTTPPort>8000</HTTPPort><HTTPSPort>443</HTTPSPort><OriginProtocolPolicy>http-only</OriginProtocolPolicy><OriginReadTimeout>60</OriginReadTimeout></CustomOriginConfig><OriginShield><Enabled>true</Enabled><OriginShieldRegion>us-east-1</OriginShieldRegion></OriginShield></Origin>
+</Items></Origins>
+<DefaultCacheBehavior><TargetOriginId>bucket</TargetOriginId><ViewerProtocolPolicy>redirect-to-https</ViewerProtocolPolicy><CachePolicyId>658327ea-f89d-4fab-a63d-7e88639e58f6</CachePolicyId><Compress>true</Compress></DefaultCacheBehavior>
+<CacheBehaviors><Quantity>1</Quantity><Items><CacheBehavior><PathPattern>/api/*</PathPattern><TargetOriginId>api</TargetOriginId><ViewerProtocolPolicy>https-only</ViewerProtocolPolicy>
+<AllowedMethods><Quantity>7</Quantity><Items><Method>GET</Method><Method>HEAD</Method><Method>OPTIONS</Method><Method>PUT</Method><Method>PATCH</Method><Method>POST</Method><Method>DELETE</Method></Items><CachedMethods><Quantity>2</Quantity><Items><Method>HEAD</Method><Method>GET</Method></Items></CachedMethods></AllowedMethods>
+<ForwardedValues><QueryString>true</QueryString><Cookies><Forward>none</Forward></Cookies></ForwardedValues><MinTTL>0</MinTTL><DefaultTTL>60</DefaultTTL></CacheBehavior></Items></CacheBehaviors>
+<CustomErrorResponses><Quantity>1</Quantity><Items><CustomErrorResponse><ErrorCode>404</ErrorCode><ResponsePagePath>/404.html</ResponsePagePath><ResponseCode>200</ResponseCode><ErrorCachingMinTTL>5</ErrorCachingMinTTL></CustomErrorResponse></Items></CustomErrorResponses>
+<Comment>c</Comment><Logging><Enabled>false</Enabled></Logging><PriceClass>PriceClass_100</PriceClass><Enabled>true</Enabled><WebACLId/></DistributionConfig>`
+
+var access = Resources{map[string]*AccessControl{"EOAC": {ID: "EOAC", SigningBehavior: "always"}}}
+
+func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
+	p, err := Compile(&Distribution{ID: "E1", Domain: "D1.warmfront.test", Config: siteConfig, Tags: map[string]string{CachingTag: CachingTagRFC9111}}, access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.Ignored, []string{"Origins/Items/Origin/OriginShield/Enabled", "Origins/Items/Origin/OriginShield/OriginShieldRegion"}; !slices.Equal(got, want) {
+		t.Errorf("ignored %q, want %q", got, want)
+	}
+	if p.Domain != "d1.warmfront.test" || p.PriceClass != PriceClass100 || !p.Enabled || p.Caching != CachingRFC9111 || p.DefaultRootObject != "index.html" {
+		t.Errorf("plan %+v", p)
+	}
+	b := p.Match("/api/x")
+	if o := p.Origins[b.Origin]; o.ID != "api" || o.HTTPPort != 8000 || o.ReadTimeout != time.Minute || o.Path != "/v1" || o.CustomHeaders[0].Name != "X-A" {
+		t.Errorf("origin %+v", o)
+	}
+	if b.Cache.DefaultTTL != time.Minute || b.Cache.MaxTTL != 31536000*time.Second || b.Cache.Query.Mode != SelectAll || !b.Allows("POST") || b.Caches("OPTIONS") {
+		t.Errorf("behavior %+v", b)
+	}
+	d := p.Match("/other")
+	if d.Pattern != "*" || d.Cache.Name != "Managed-CachingOptimized" || d.Cache.DefaultTTL != 24*time.Hour || d.ViewerProtocol != RedirectToHTTPS || d.Allows("POST") {
+		t.Errorf("default behavior %+v", d)
+	}
+	if p.Origins[d.Origin].AccessControl == nil || p.Origins[d.Origin].Kind != OriginS3 {
+		t.Errorf("origin %+v", p.Origins[d.Origin])
+	}
+	if p.ErrorMinTTL(404) != 5*time.Second || p.ErrorMinTTL(503) != DefaultErrorMinTTL {
+		t.Error("error TTLs")
+	}
+}
+
+func TestCompileRefusesWithCloudFrontsCodes(t *testing.T) {
+	for _, c := range []struct{ old, new, code string }{
+		{"<TargetOriginId>bucket<", "<TargetOriginId>gone<", "NoSuchOrigin"},
+		{"658327ea-f89d-4fab-a63d-7e88639e58f6", "nope", "NoSuchCachePolicy"},
+		{"PriceClass_100", "PriceClass_7", "InvalidArgument"},
+		{"<DefaultTTL>60<", "<DefaultTTL>x<", "InvalidTTLOrder"},
+		{"<MinTTL>0<", "<MinTTL>61<", "InvalidTTLOrder"},
+		{"EOAC<", "EGONE<", "InvalidOriginAccessControl"},
+		{"<ErrorCode>404<", "<ErrorCode>418<", "InvalidErrorCode"},
+		{"<Method>PATCH</Method>", "", "InvalidArgument"},
+		{">index.html<", ">/index.html<", "InvalidDefaultRootObject"},
+		{"<HTTPPort>8000<", "<HTTPPort>0<", "InvalidArgument"},
+		{"<OriginReadTimeout>60<", "<OriginReadTimeout>600<", "InvalidOriginReadTimeout"},
+		{"</DistributionConfig>", "", "MalformedXML"},
+		{`<?xml version="1.0"?>`, `<!DOCTYPE x [<!ENTITY a "b">]>`, "MalformedXML"},
+		{"https-only", "http-sometimes", "InvalidArgument"},
+	} {
+		config := strings.Replace(siteConfig, c.old, c.new, 1)
+		if config == siteConfig {
+			t.Fatalf("%q does not occur", c.old)
+		}
+		_, err := Compile(&Distribution{ID: "E1", Config: config}, access)
+		if ErrorCode(err) != c.code {
+			t.Errorf("%q for %q: %v, want %s", c.new, c.old, err, c.code)
+		}
+	}
+}
+
+func TestMatchPath(t *testing.T) {
+	for _, c := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"*", "/", true}, {"*", "/a/b", true}, {"/a", "/a", true}, {"a", "/a", true}, {"/a", "/A", false},
+		{"*.jpg", "/a/b/c.jpg", true}, {"*.jpg", "/a.jpg2", false}, {"/a?c", "/abc", true}, {"/a?c", "/ac", false},
+		{"/api/*", "/api/", true}, {"/api/*", "/api", false}, {"a*b*c", "/aXXbYYbc", true}, {"a*b*c", "/aXXbYY", false},
+		{"images/*.jp?g", "/images/x/y.jpeg", true}, {"?", "/", false}, {"/a*", "/a", true},
+	} {
+		if got := MatchPath(c.pattern, c.path); got != c.want {
+			t.Errorf("MatchPath(%q, %q) = %v", c.pattern, c.path, got)
+		}
+	}
+}
+
+func TestPriceClassIncludesItsOwnAndCheaperPOPs(t *testing.T) {
+	for _, c := range []struct {
+		of, pop PriceClass
+		want    bool
+	}{{PriceClass100, PriceClass100, true}, {PriceClass100, PriceClass200, false}, {PriceClass200, PriceClassAll, false}, {PriceClassAll, PriceClassAll, true}, {PriceClass200, PriceClass100, true}} {
+		if c.of.Includes(c.pop) != c.want {
+			t.Errorf("%v includes %v: want %v", c.of, c.pop, c.want)
+		}
+	}
+}
+
+func TestCheckInvalidationPath(t *testing.T) {
+	for path, ok := range map[string]bool{"/*": true, "*": true, "/": true, "/a/b.html": true, "/a?x=1*": true, "a": false, "": false, "/a*b": false, "/**": false,
+		"/a b": false, "/é": false, "/" + strings.Repeat("x", 4000): false} {
+		if err := CheckInvalidationPath(path); (err == nil) != ok {
+			t.Errorf("%.20q: %v", path, err)
+		}
+	}
+}
+
+// TestInvalidationsAgreeWithAList holds the index to the definition: the newest
+// of all invalidations whose path is the URI, or whose path without its final
+// "*" is how the URI begins.
+func TestInvalidationsAgreeWithAList(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	type entry struct {
+		path string
+		v    Version
+	}
+	var list []entry
+	var index, old Invalidations
+	oldLen := 0
+	uri := func() string {
+		b := []byte("/")
+		for range r.IntN(5) {
+			b = append(b, "ab/?"[r.IntN(4)])
+		}
+		return string(b)
+	}
+	newest := func(list []entry, u string) (v Version) {
+		for _, e := range list {
+			if p, ok := strings.CutSuffix(e.path, "*"); e.path == u || ok && strings.HasPrefix(u, p) {
+				v = v.Max(e.v)
+			}
+		}
+		return v
+	}
+	for n := range 2000 {
+		v := Version{1, uint64(n + 1)}
+		var paths []string
+		for range 1 + r.IntN(3) {
+			p := uri()
+			if r.IntN(8) == 0 {
+				p += "*"
+			}
+			paths = append(paths, p)
+			list = append(list, entry{p, v})
+		}
+		index = index.With(paths, v)
+		if n == 1000 {
+			old, oldLen = index, len(list)
+		}
+		for range 5 {
+			if u := uri(); index.Newest(u) != newest(list, u) {
+				t.Fatalf("after %d: %q: %v, want %v", n, u, index.Newest(u), newest(list, u))
+			}
+		}
+	}
+	if u := "/a"; old.Newest(u) != newest(list[:oldLen], u) {
+		t.Error("an older index changed under its holder")
+	}
+	if len(index.segments) > 16 {
+		t.Errorf("%d segments for 2,000 invalidations", len(index.segments))
+	}
+	floor := Version{1, 5000}
+	if index.WithFloor(floor).Newest("/zzz") != floor {
+		t.Error("what is below the floor must be confirmed")
+	}
+}
+
+func change(t *testing.T, s *State, kind Kind, body any) *State {
+	t.Helper()
+	c, err := NewChange(kind, body, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Version = s.Version.Next()
+	next, err := s.Apply(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+func sampleState(t *testing.T) *State {
+	s := NewState(3)
+	s = change(t, s, KindAccessControlPut, access.AccessControls["EOAC"])
+	s = change(t, s, KindDistributionPut, Distribution{ID: "E1", Domain: "d1.warmfront.test", Config: siteConfig})
+	for n := range keptInvalidations + 5 {
+		s = change(t, s, KindInvalidation, Invalidation{ID: fmt.Sprintf("I%d", n), Distribution: "E1", Paths: []string{fmt.Sprintf("/%d", n)}})
+	}
+	s = change(t, s, KindNodeRegister, Node{ID: "NRT-1", Role: RoleEdge})
+	return change(t, s, KindSetting, Setting{"x", json.RawMessage(`1`)})
+}
+
+func TestStateFindsPlansByHost(t *testing.T) {
+	s := sampleState(t)
+	for host, found := range map[string]bool{"d1.warmfront.test": true, "www.example.test": true, "a.img.test": true, "img.test": false, "a.b.img.test": false, "": false} {
+		if p := s.PlanFor(host); (p != nil) != found {
+			t.Errorf("%q: %v", host, p)
+		}
+	}
+	s = change(t, s, KindDistributionDelete, Ref{"E1"})
+	if s.PlanFor("d1.warmfront.test") != nil || !s.Invalidations("E1").Newest("/1").IsZero() {
+		t.Error("a deleted distribution is still there")
+	}
+}
+
+func TestStateAppliesContiguously(t *testing.T) {
+	s := NewState(1)
+	c, _ := NewChange(KindSetting, Setting{"a", json.RawMessage(`1`)}, time.Time{})
+	for _, v := range []Version{{1, 2}, {1, 0}, {2, 1}, {0, 1}} {
+		c.Version = v
+		if _, err := s.Apply(c); !errors.Is(err, ErrGap) {
+			t.Errorf("%v: %v, want a gap", v, err)
+		}
+	}
+	c.Version, c.Kind = Version{1, 1}, "future"
+	if _, err := s.Apply(c); !errors.Is(err, ErrUnknownKind) {
+		t.Errorf("critical: %v", err)
+	}
+	c.Critical = false
+	if next, err := s.Apply(c); err != nil || next.Version != c.Version {
+		t.Errorf("not critical: %v", err)
+	}
+}
+
+func TestSnapshotRestoresTheState(t *testing.T) {
+	s := sampleState(t)
+	snap, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(snap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read Snapshot
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Restore(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Version != s.Version || got.Distributions["E1"].Config != siteConfig || got.Distributions["E1"].Version != s.Distributions["E1"].Version ||
+		got.Nodes["NRT-1"].Role != RoleEdge || string(got.Settings["x"]) != "1" || got.PlanFor("d1.warmfront.test").Origins[0].AccessControl == nil {
+		t.Errorf("restored %+v", got)
+	}
+	for n := range keptInvalidations + 5 {
+		uri := fmt.Sprintf("/%d", n)
+		was, is := s.Invalidations("E1").Newest(uri), got.Invalidations("E1").Newest(uri)
+		if is.Before(was) {
+			t.Errorf("%s: invalidated at %v, restored %v: what was invalidated would be served", uri, was, is)
+		}
+	}
+	var ids []string
+	for inv := range got.InvalidationRecords("E1") {
+		ids = append(ids, inv.ID)
+	}
+	if len(ids) != keptInvalidations || ids[0] != fmt.Sprintf("I%d", keptInvalidations+4) {
+		t.Errorf("%d records, first %v", len(ids), ids[:1])
+	}
+}
+
+func FuzzCompile(f *testing.F) {
+	f.Add(siteConfig)
+	f.Add("<DistributionConfig><Origins><Items><Origin/></Items></Origins></DistributionConfig>")
+	f.Fuzz(func(t *testing.T, config string) {
+		p, err := Compile(&Distribution{ID: "E1", Config: config}, access)
+		if err == nil && (len(p.Behaviors) == 0 || len(p.Origins) == 0) {
+			t.Errorf("a plan without a behavior or an origin: %+v", p)
+		}
+		if err != nil && ErrorCode(err) == "" {
+			t.Errorf("an error without a code: %v", err)
+		}
+	})
+}
+
+func FuzzMatchPath(f *testing.F) {
+	f.Add("a*b?c", "/axxbyc")
+	f.Fuzz(func(t *testing.T, pattern, path string) {
+		if len(pattern) > 64 || len(path) > 64 {
+			return
+		}
+		if got, want := MatchPath(pattern, path), slowMatch(strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(path, "/")); got != want {
+			t.Errorf("MatchPath(%q, %q) = %v", pattern, path, got)
+		}
+	})
+}
+
+// slowMatch is the definition, as a table over both strings.
+func slowMatch(pattern, path string) bool {
+	row := make([]bool, len(path)+1)
+	row[0] = true
+	for i := range len(pattern) {
+		next := make([]bool, len(path)+1)
+		next[0] = row[0] && pattern[i] == '*'
+		for j := range len(path) {
+			switch pattern[i] {
+			case '*':
+				next[j+1] = next[j] || row[j+1]
+			case '?':
+				next[j+1] = row[j]
+			default:
+				next[j+1] = row[j] && pattern[i] == path[j]
+			}
+		}
+		row = next
+	}
+	return row[len(path)]
+}

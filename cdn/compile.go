@@ -1,0 +1,331 @@
+package cdn
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Distribution is a web distribution as the journal keeps it: the configuration
+// document whole, as received, and what control assigned.
+type Distribution struct {
+	ID              string            `json:"id"`
+	ARN             string            `json:"arn"`
+	Domain          string            `json:"domain"`
+	CallerReference string            `json:"caller_reference"`
+	ETag            string            `json:"etag"`
+	LastModified    time.Time         `json:"last_modified"`
+	Tags            map[string]string `json:"tags,omitempty"`
+	// Config is the DistributionConfig document.
+	Config string `json:"config"`
+
+	// Version is the journal version of its last change.
+	Version Version `json:"-"`
+}
+
+// Resources are what a configuration may refer to by id.
+type Resources struct {
+	AccessControls map[string]*AccessControl
+}
+
+// Compile makes the Plan of a distribution. Its errors are *Error, with
+// CloudFront's codes: a configuration it refuses is never put in the journal.
+func Compile(d *Distribution, res Resources) (*Plan, error) {
+	doc, err := ParseDocument([]byte(d.Config))
+	if err != nil {
+		return nil, err
+	}
+	if doc.Name != "DistributionConfig" {
+		return nil, Errorf("MalformedXML", "The document is a %s, not a DistributionConfig.", doc.Name)
+	}
+	p := &Plan{
+		ID: d.ID, ARN: d.ARN, Domain: strings.ToLower(d.Domain), Version: d.Version,
+		Enabled: doc.Bool("Enabled"), IPv6: doc.Bool("IsIPV6Enabled"),
+		DefaultRootObject: doc.String("DefaultRootObject"),
+		HTTPVersion:       strings.ToLower(doc.String("HttpVersion")),
+	}
+	if strings.HasPrefix(p.DefaultRootObject, "/") {
+		return nil, Errorf("InvalidDefaultRootObject", "The default root object %q must not begin with a slash.", p.DefaultRootObject)
+	}
+	if p.HTTPVersion == "" {
+		p.HTTPVersion = "http2"
+	}
+	if d.Tags[CachingTag] == CachingTagRFC9111 {
+		p.Caching = CachingRFC9111
+	}
+	if p.PriceClass, err = ParsePriceClass(doc.String("PriceClass")); err != nil {
+		return nil, err
+	}
+	for _, a := range doc.Texts("Aliases") {
+		p.Aliases = append(p.Aliases, strings.ToLower(strings.TrimSuffix(a, ".")))
+	}
+	for _, step := range []func(*Element, *Plan, Resources) error{compileOrigins, compileBehaviors, compileErrorResponses} {
+		if err := step(doc, p, res); err != nil {
+			return nil, err
+		}
+	}
+	// Kept and given back, with nothing for an edge or a router to do.
+	doc.At("CallerReference")
+	doc.At("Comment")
+	doc.At("ViewerCertificate", "CloudFrontDefaultCertificate")
+	doc.At("ViewerCertificate", "MinimumProtocolVersion")
+	doc.At("ViewerCertificate", "CertificateSource")
+	p.Ignored = ignored(doc)
+	return p, nil
+}
+
+// ignored lists the fields that say something and were not read, without the
+// root's name, each once, in the document's order.
+func ignored(doc *Element) []string {
+	var out []string
+	for _, path := range doc.unread("", nil) {
+		path = strings.TrimPrefix(path, doc.Name+"/")
+		if strings.HasSuffix(path, "/Quantity") || slices.Contains(out, path) {
+			continue
+		}
+		out = append(out, path)
+	}
+	return out
+}
+
+func compileOrigins(doc *Element, p *Plan, res Resources) error {
+	for _, e := range doc.Items("Origins") {
+		o, err := compileOrigin(e, res)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(p.Origins, func(x Origin) bool { return x.ID == o.ID }) {
+			return Errorf("InvalidArgument", "The origin id %q is used more than once.", o.ID)
+		}
+		p.Origins = append(p.Origins, o)
+	}
+	if len(p.Origins) == 0 {
+		return Errorf("InvalidArgument", "A distribution needs at least one origin.")
+	}
+	return nil
+}
+
+func compileOrigin(e *Element, res Resources) (Origin, error) {
+	o := Origin{ID: e.String("Id"), Domain: strings.ToLower(e.String("DomainName")), Path: e.String("OriginPath")}
+	if o.ID == "" || o.Domain == "" || strings.ContainsAny(o.Domain, "/ @?#") {
+		return o, Errorf("InvalidOrigin", "The origin %q has the domain name %q, which is not a host name.", o.ID, o.Domain)
+	}
+	if o.Path != "" && (!strings.HasPrefix(o.Path, "/") || strings.HasSuffix(o.Path, "/")) {
+		return o, Errorf("InvalidArgument", "The origin path %q must begin with a slash and not end with one.", o.Path)
+	}
+	for _, h := range e.Items("CustomHeaders") {
+		o.CustomHeaders = append(o.CustomHeaders, HeaderField{h.String("HeaderName"), h.String("HeaderValue")})
+	}
+	if custom := e.Child("CustomOriginConfig"); custom != nil {
+		if err := compileCustomOrigin(custom, &o); err != nil {
+			return o, err
+		}
+	} else {
+		o.Kind = OriginS3
+		o.HTTPPort, o.HTTPSPort = 80, 443
+		e.Child("S3OriginConfig")
+	}
+	if id := e.String("OriginAccessControlId"); id != "" {
+		ac, ok := res.AccessControls[id]
+		if !ok {
+			return o, Errorf("InvalidOriginAccessControl", "The origin access control %q does not exist.", id)
+		}
+		o.AccessControl = ac
+	}
+	return o, compileOriginTimes(e, &o)
+}
+
+func compileCustomOrigin(e *Element, o *Origin) error {
+	httpPort, err1 := e.Int(80, "HTTPPort")
+	httpsPort, err2 := e.Int(443, "HTTPSPort")
+	if err1 != nil || err2 != nil || !validPort(httpPort) || !validPort(httpsPort) {
+		return Errorf("InvalidArgument", "The ports of the origin %q must be whole numbers from 1 to 65535.", o.ID)
+	}
+	o.HTTPPort, o.HTTPSPort = uint16(httpPort), uint16(httpsPort)
+	switch policy := e.String("OriginProtocolPolicy"); policy {
+	case "http-only":
+		o.Protocol = OriginHTTPOnly
+	case "https-only":
+		o.Protocol = OriginHTTPSOnly
+	case "match-viewer":
+		o.Protocol = OriginMatchViewer
+	default:
+		return Errorf("InvalidArgument", "The origin protocol policy %q is not one of http-only, https-only, match-viewer.", policy)
+	}
+	return nil
+}
+
+func validPort(n int64) bool { return n >= 1 && n <= 65535 }
+
+// compileOriginTimes reads attempts and time-outs with CloudFront's defaults and
+// ranges (developer guide, "Quotas").
+func compileOriginTimes(e *Element, o *Origin) error {
+	attempts, err := e.Int(3, "ConnectionAttempts")
+	if err != nil || attempts < 1 || attempts > 3 {
+		return Errorf("InvalidArgument", "The connection attempts of the origin %q must be 1, 2 or 3.", o.ID)
+	}
+	o.ConnectAttempts = int(attempts)
+	for _, t := range []struct {
+		to        *time.Duration
+		def, most int64
+		at        []string
+		code      string
+	}{
+		{&o.ConnectTimeout, 10, 10, []string{"ConnectionTimeout"}, "InvalidArgument"},
+		{&o.ReadTimeout, 30, 120, []string{"CustomOriginConfig", "OriginReadTimeout"}, "InvalidOriginReadTimeout"},
+		{&o.KeepaliveTimeout, 5, 120, []string{"CustomOriginConfig", "OriginKeepaliveTimeout"}, "InvalidOriginKeepaliveTimeout"},
+	} {
+		n, err := e.Int(t.def, t.at...)
+		if err != nil || n < 1 || n > t.most {
+			return Errorf(t.code, "%s of the origin %q must be from 1 to %d seconds.", t.at[len(t.at)-1], o.ID, t.most)
+		}
+		*t.to = time.Duration(n) * time.Second
+	}
+	return nil
+}
+
+func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
+	for _, e := range doc.Items("CacheBehaviors") {
+		b, err := compileBehavior(e, p)
+		if err != nil {
+			return err
+		}
+		if b.Pattern = e.String("PathPattern"); b.Pattern == "" || len(b.Pattern) > 255 {
+			return Errorf("InvalidArgument", "The path pattern %q must have 1 to 255 characters.", b.Pattern)
+		}
+		if slices.ContainsFunc(p.Behaviors, func(x Behavior) bool { return x.Pattern == b.Pattern }) {
+			return Errorf("InvalidArgument", "The path pattern %q is used by more than one cache behavior.", b.Pattern)
+		}
+		p.Behaviors = append(p.Behaviors, b)
+	}
+	e := doc.Child("DefaultCacheBehavior")
+	if e == nil {
+		return Errorf("InvalidArgument", "The configuration has no DefaultCacheBehavior.")
+	}
+	b, err := compileBehavior(e, p)
+	b.Pattern = "*"
+	p.Behaviors = append(p.Behaviors, b)
+	return err
+}
+
+func compileBehavior(e *Element, p *Plan) (Behavior, error) {
+	b := Behavior{Compress: e.Bool("Compress")}
+	target := e.String("TargetOriginId")
+	if b.Origin = slices.IndexFunc(p.Origins, func(o Origin) bool { return o.ID == target }); b.Origin < 0 {
+		return b, Errorf("NoSuchOrigin", "The cache behavior's TargetOriginId %q is the id of no origin of this distribution.", target)
+	}
+	switch policy := e.String("ViewerProtocolPolicy"); policy {
+	case "allow-all":
+		b.ViewerProtocol = AllowAll
+	case "redirect-to-https":
+		b.ViewerProtocol = RedirectToHTTPS
+	case "https-only":
+		b.ViewerProtocol = HTTPSOnly
+	default:
+		return b, Errorf("InvalidArgument", "The viewer protocol policy %q is not one of allow-all, https-only, redirect-to-https.", policy)
+	}
+	if err := compileMethods(e, &b); err != nil {
+		return b, err
+	}
+	var err error
+	if id := e.String("CachePolicyId"); id != "" {
+		var ok bool
+		if b.Cache, ok = ManagedCachePolicy(id); !ok {
+			return b, Errorf("NoSuchCachePolicy", "The cache policy %q does not exist.", id)
+		}
+	} else {
+		b.Cache, err = compileForwardedValues(e)
+	}
+	return b, err
+}
+
+func compileMethods(e *Element, b *Behavior) error {
+	b.AllowedMethods = e.Texts("AllowedMethods")
+	b.CachedMethods = e.Texts("AllowedMethods", "CachedMethods")
+	if len(b.AllowedMethods) == 0 {
+		b.AllowedMethods = []string{"GET", "HEAD"}
+	}
+	if len(b.CachedMethods) == 0 {
+		b.CachedMethods = []string{"GET", "HEAD"}
+	}
+	allowed := map[int][]string{
+		2: {"GET", "HEAD"}, 3: {"GET", "HEAD", "OPTIONS"},
+		7: {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"},
+	}
+	for _, set := range []struct {
+		name    string
+		methods []string
+		most    int
+	}{{"allowed", b.AllowedMethods, 7}, {"cached", b.CachedMethods, 3}} {
+		valid := len(set.methods) <= set.most && allowed[len(set.methods)] != nil
+		for _, m := range allowed[len(set.methods)] {
+			valid = valid && slices.Contains(set.methods, m)
+		}
+		if !valid {
+			return Errorf("InvalidArgument", "The %s methods %v are not a set that CloudFront supports.", set.name, set.methods)
+		}
+	}
+	return nil
+}
+
+// compileForwardedValues turns the legacy settings into a cache policy of their
+// own: MinTTL, DefaultTTL, MaxTTL and ForwardedValues of the behavior.
+func compileForwardedValues(e *Element) (CachePolicy, error) {
+	fv := e.Child("ForwardedValues")
+	if fv == nil {
+		return CachePolicy{}, Errorf("InvalidArgument", "The cache behavior has neither CachePolicyId nor ForwardedValues.")
+	}
+	least, err1 := e.Int(0, "MinTTL")
+	def, err2 := e.Int(max(86400, least), "DefaultTTL")
+	most, err3 := e.Int(max(31536000, def), "MaxTTL")
+	const century = 100 * 31536000
+	if err1 != nil || err2 != nil || err3 != nil || least < 0 || least > def || def > most || most > century {
+		return CachePolicy{}, Errorf("InvalidTTLOrder", "MinTTL, DefaultTTL and MaxTTL must be whole seconds and rise in this order.")
+	}
+	c := CachePolicy{
+		Name:   "ForwardedValues",
+		MinTTL: seconds(least), DefaultTTL: seconds(def), MaxTTL: seconds(most),
+		Gzip: e.Bool("Compress"), Brotli: e.Bool("Compress"),
+	}
+	if fv.Bool("QueryString") {
+		c.Query.Mode = SelectAll
+		if names := fv.Texts("QueryStringCacheKeys"); len(names) > 0 {
+			c.Query = Selection{SelectNames, names}
+		}
+	}
+	if c.Headers = (Selection{SelectNames, fv.Texts("Headers")}); len(c.Headers.Names) == 0 {
+		c.Headers = Selection{}
+	} else if slices.Contains(c.Headers.Names, "*") {
+		c.Headers = Selection{Mode: SelectAll}
+	}
+	switch forward := fv.String("Cookies", "Forward"); forward {
+	case "all":
+		c.Cookies.Mode = SelectAll
+	case "whitelist":
+		c.Cookies = Selection{SelectNames, fv.Texts("Cookies", "WhitelistedNames")}
+	case "none", "":
+	default:
+		return c, Errorf("InvalidForwardCookies", "Forward cookies %q is not one of none, whitelist, all.", forward)
+	}
+	return c, nil
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
+
+func compileErrorResponses(doc *Element, p *Plan, _ Resources) error {
+	for _, e := range doc.Items("CustomErrorResponses") {
+		code, err1 := e.Int(0, "ErrorCode")
+		response, err2 := e.Int(0, "ResponseCode")
+		ttl, err3 := e.Int(10, "ErrorCachingMinTTL")
+		r := ErrorResponse{Code: int(code), PagePath: e.String("ResponsePagePath"), ResponseCode: int(response), MinTTL: seconds(ttl)}
+		if err1 != nil || err2 != nil || err3 != nil || ttl < 0 ||
+			!slices.Contains([]int{400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}, r.Code) {
+			return Errorf("InvalidErrorCode", "The error code %d cannot have a custom error response.", r.Code)
+		}
+		if (r.PagePath == "") != (r.ResponseCode == 0) || r.PagePath != "" && !strings.HasPrefix(r.PagePath, "/") {
+			return Errorf("InvalidResponseCode", "The custom error response for %d needs both a page path that begins with a slash and a response code, or neither.", r.Code)
+		}
+		p.ErrorResponses = append(p.ErrorResponses, r)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package cdn
+
+import (
+	"slices"
+	"time"
+)
+
+// Plan is what edges and routers see of a distribution: small, immutable, with
+// every reference resolved and every default filled in. Compile makes it; nobody
+// changes it.
+type Plan struct {
+	ID      string
+	ARN     string
+	Domain  string   // "d….warmfront.test"
+	Aliases []string // lower case; the first label may be "*"
+	// Version is the journal version of the distribution's last change.
+	Version           Version
+	Enabled           bool
+	PriceClass        PriceClass
+	IPv6              bool
+	DefaultRootObject string // without a leading slash; "" for none
+	HTTPVersion       string // "http1.1", "http2", "http3", "http2and3"
+	Caching           Caching
+	Origins           []Origin
+	// Behaviors are in the order they are tried; the default is the last and has
+	// the pattern "*".
+	Behaviors      []Behavior
+	ErrorResponses []ErrorResponse
+	// Ignored lists the fields of the configuration that say something on which
+	// this release does not act, as paths into the document.
+	Ignored []string
+}
+
+// Caching says by whose rules a distribution caches.
+type Caching int
+
+// CloudFront's rules are the default; a distribution tagged
+// "warmfront:caching=rfc9111" follows RFC 9111 where the two differ.
+const (
+	CachingCloudFront Caching = iota
+	CachingRFC9111
+)
+
+// CachingTag is the tag's key, and CachingTagRFC9111 the value that chooses RFC 9111.
+const (
+	CachingTag        = "warmfront:caching"
+	CachingTagRFC9111 = "rfc9111"
+)
+
+// ViewerProtocol is a behavior's viewer protocol policy.
+type ViewerProtocol int
+
+// The viewer protocol policies.
+const (
+	AllowAll ViewerProtocol = iota
+	RedirectToHTTPS
+	HTTPSOnly
+)
+
+// Behavior is a cache behavior: the rules for the paths its pattern matches.
+type Behavior struct {
+	Pattern        string
+	Origin         int // index into Plan.Origins
+	ViewerProtocol ViewerProtocol
+	AllowedMethods []string
+	CachedMethods  []string // GET, HEAD and perhaps OPTIONS
+	Compress       bool
+	Cache          CachePolicy
+}
+
+// Allows reports whether viewers may use method.
+func (b *Behavior) Allows(method string) bool { return slices.Contains(b.AllowedMethods, method) }
+
+// Caches reports whether responses to method may be cached.
+func (b *Behavior) Caches(method string) bool { return slices.Contains(b.CachedMethods, method) }
+
+// CachePolicy says for how long objects stay fresh and what, besides the path,
+// is part of the cache key (and is therefore forwarded to the origin).
+type CachePolicy struct {
+	ID, Name                   string
+	MinTTL, DefaultTTL, MaxTTL time.Duration
+	Headers, Cookies, Query    Selection
+	Gzip, Brotli               bool
+}
+
+// Selection names which of a request's headers, cookies or query parameters are
+// chosen.
+type Selection struct {
+	Mode  SelectionMode
+	Names []string // as configured; header names compare without case
+}
+
+// SelectionMode says how Names is meant.
+type SelectionMode int
+
+// The modes of a Selection.
+const (
+	SelectNone SelectionMode = iota
+	SelectNames
+	SelectAll
+	SelectAllExcept
+)
+
+// OriginKind says how an origin is spoken to.
+type OriginKind int
+
+// The kinds of origin: any HTTP server, or an S3 bucket's REST endpoint.
+const (
+	OriginCustom OriginKind = iota
+	OriginS3
+)
+
+// OriginProtocol is a custom origin's protocol policy.
+type OriginProtocol int
+
+// The origin protocol policies.
+const (
+	OriginHTTPOnly OriginProtocol = iota
+	OriginHTTPSOnly
+	OriginMatchViewer
+)
+
+// Origin is where objects come from.
+type Origin struct {
+	ID     string
+	Domain string // host name or address literal, no port
+	Path   string // prefix for every request, "" or "/…" without a final slash
+	Kind   OriginKind
+	// Protocol and the ports are a custom origin's; an S3 origin is reached as
+	// the edge's S3 endpoint says.
+	Protocol            OriginProtocol
+	HTTPPort, HTTPSPort uint16
+	ConnectAttempts     int
+	ConnectTimeout      time.Duration
+	ReadTimeout         time.Duration
+	KeepaliveTimeout    time.Duration
+	CustomHeaders       []HeaderField
+	AccessControl       *AccessControl // nil for none
+}
+
+// HeaderField is one header line.
+type HeaderField struct{ Name, Value string }
+
+// AccessControl is an origin access control: whether edges sign their requests.
+type AccessControl struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	// OriginType is "s3" and others that this release does not act on.
+	OriginType string `json:"origin_type"`
+	// SigningBehavior is "always", "never" or "no-override" (a viewer's
+	// Authorization header, where it is forwarded, is kept).
+	SigningBehavior string `json:"signing_behavior"`
+	SigningProtocol string `json:"signing_protocol"` // "sigv4"
+	ETag            string `json:"etag"`
+}
+
+// ErrorResponse is a custom error response.
+type ErrorResponse struct {
+	Code         int
+	PagePath     string // "" where only the TTL is set
+	ResponseCode int    // 0 where the code stays
+	// MinTTL is how long the error is cached at least (ErrorCachingMinTTL).
+	MinTTL time.Duration
+}
+
+// DefaultErrorMinTTL is the ErrorCachingMinTTL of codes that have no custom error
+// response.
+const DefaultErrorMinTTL = 10 * time.Second
+
+// Match returns the behavior for a viewer's path: the first whose pattern
+// matches; the default matches everything.
+func (p *Plan) Match(path string) *Behavior {
+	for i := range p.Behaviors {
+		if MatchPath(p.Behaviors[i].Pattern, path) {
+			return &p.Behaviors[i]
+		}
+	}
+	return &p.Behaviors[len(p.Behaviors)-1]
+}
+
+// ErrorMinTTL returns the ErrorCachingMinTTL that applies to an error code.
+func (p *Plan) ErrorMinTTL(code int) time.Duration {
+	for _, r := range p.ErrorResponses {
+		if r.Code == code {
+			return r.MinTTL
+		}
+	}
+	return DefaultErrorMinTTL
+}

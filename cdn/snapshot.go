@@ -1,0 +1,93 @@
+package cdn
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Snapshot is a State as a list of changes, each with the version it was made
+// at, in their order: what a node is sent whose position the journal was
+// compacted past, and what it keeps on its own disk.
+type Snapshot struct {
+	Version Version `json:"version"`
+	// Floors gives, for distributions of which older invalidations were left
+	// out, the version of the newest one left out: objects at or before it are to
+	// be confirmed by the origin.
+	Floors  map[string]Version `json:"floors,omitempty"`
+	Changes []Change           `json:"changes"`
+}
+
+// keptInvalidations is how many of a distribution's invalidations a snapshot
+// carries one by one.
+const keptInvalidations = 1000
+
+// Snapshot returns the state in a form that can be written down.
+func (s *State) Snapshot() (Snapshot, error) {
+	snap := Snapshot{Version: s.Version, Floors: map[string]Version{}}
+	add := func(kind Kind, v Version, body any) error {
+		b, err := json.Marshal(body)
+		snap.Changes = append(snap.Changes, Change{Version: v, Kind: kind, Schema: 1, Critical: true, Body: b})
+		return err
+	}
+	var errs []error
+	for _, ac := range s.AccessControl {
+		errs = append(errs, add(KindAccessControlPut, Version{}, ac))
+	}
+	for _, d := range s.Distributions {
+		errs = append(errs, add(KindDistributionPut, d.Version, d))
+	}
+	for _, n := range s.Nodes {
+		errs = append(errs, add(KindNodeRegister, Version{}, n))
+	}
+	for name, v := range s.Settings {
+		errs = append(errs, add(KindSetting, Version{}, Setting{name, v}))
+	}
+	for id, p := range s.invalidations {
+		floor, kept := p.index.Floor(), 0
+		for r := p.records; r != nil; r = r.older {
+			if kept == keptInvalidations {
+				floor = floor.Max(r.Version)
+				break
+			}
+			kept++
+			errs = append(errs, add(KindInvalidation, r.Version, r.Invalidation))
+		}
+		if !floor.IsZero() {
+			snap.Floors[id] = floor
+		}
+	}
+	for _, err := range errs {
+		if err != nil {
+			return Snapshot{}, err
+		}
+	}
+	// Same version (the zero one): what others refer to comes first, as it was
+	// added; hence a stable sort.
+	slices.SortStableFunc(snap.Changes, func(a, b Change) int {
+		return cmp.Or(a.Version.Compare(b.Version), cmp.Compare(a.Kind, b.Kind))
+	})
+	return snap, nil
+}
+
+// Restore returns the state that a snapshot holds.
+func Restore(snap Snapshot) (*State, error) {
+	s := NewState(snap.Version.Epoch)
+	for _, c := range snap.Changes {
+		next, err := s.fold(c)
+		if err != nil {
+			return nil, fmt.Errorf("snapshot %v: %w", snap.Version, err)
+		}
+		s = next
+	}
+	for id, floor := range snap.Floors {
+		p := s.invalidations[id]
+		if p == nil {
+			p = &purges{}
+		}
+		s.invalidations = with(s.invalidations, id, &purges{p.index.WithFloor(floor), p.records, p.count})
+	}
+	s.Version = snap.Version
+	return s, nil
+}

@@ -1,0 +1,246 @@
+package cdn
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// State is what the journal says up to a version. It is immutable: Apply returns
+// another one that shares what did not change.
+type State struct {
+	Version       Version
+	Distributions map[string]*Distribution
+	Plans         map[string]*Plan // by distribution id
+	Nodes         map[string]Node  // registered nodes by id
+	Settings      map[string]json.RawMessage
+	AccessControl map[string]*AccessControl
+
+	hosts         map[string]*Plan // domain names and aliases, lower case
+	invalidations map[string]*purges
+}
+
+// purges is what was invalidated in one distribution: the index edges ask, and
+// the records the API gives back, newest first.
+type purges struct {
+	index   Invalidations
+	records *record
+	count   int
+}
+
+type record struct {
+	Invalidation
+	older *record
+}
+
+// ErrUnknownKind is returned by Apply for a critical change of a kind or schema
+// this release does not know: the node must stop applying and be fenced.
+var ErrUnknownKind = errors.New("a critical change of a kind this release does not know")
+
+// ErrGap is returned by Apply for a change that is not the one that follows.
+var ErrGap = errors.New("the change does not follow the version applied")
+
+// NewState returns the state before the first change of an epoch.
+func NewState(epoch uint64) *State {
+	return &State{
+		Version:       Version{Epoch: epoch},
+		Distributions: map[string]*Distribution{}, Plans: map[string]*Plan{},
+		Nodes: map[string]Node{}, Settings: map[string]json.RawMessage{},
+		AccessControl: map[string]*AccessControl{},
+		hosts:         map[string]*Plan{}, invalidations: map[string]*purges{},
+	}
+}
+
+// Apply returns the state with c applied. Changes are applied contiguously: one
+// that is not the next is ErrGap, never skipped over (without it, a lost
+// invalidation would go unnoticed). The first change of a newer epoch follows
+// from a snapshot, never from Apply.
+func (s *State) Apply(c Change) (*State, error) {
+	if c.Version != s.Version.Next() {
+		return nil, fmt.Errorf("%w: applied %v, given %v", ErrGap, s.Version, c.Version)
+	}
+	return s.fold(c)
+}
+
+// fold applies c without asking whether it is the next one.
+func (s *State) fold(c Change) (*State, error) {
+	next := *s
+	next.Version = c.Version
+	apply, known := map[Kind]func(*State, Change) error{
+		KindDistributionPut: (*State).putDistribution, KindDistributionDelete: (*State).deleteDistribution,
+		KindInvalidation:     (*State).invalidate,
+		KindAccessControlPut: (*State).putAccessControl, KindAccessControlDel: (*State).deleteAccessControl,
+		KindNodeRegister: (*State).registerNode, KindNodeForget: (*State).forgetNode,
+		KindSetting: (*State).set,
+	}[c.Kind]
+	if !known || c.Schema > 1 {
+		if c.Critical {
+			return nil, fmt.Errorf("%w: %s, schema %d", ErrUnknownKind, c.Kind, c.Schema)
+		}
+		return &next, nil
+	}
+	if err := apply(&next, c); err != nil {
+		return nil, fmt.Errorf("change %v, %s: %w", c.Version, c.Kind, err)
+	}
+	return &next, nil
+}
+
+func with[V any](m map[string]V, key string, v V) map[string]V {
+	m = maps.Clone(m)
+	m[key] = v
+	return m
+}
+
+func without[V any](m map[string]V, key string) map[string]V {
+	m = maps.Clone(m)
+	delete(m, key)
+	return m
+}
+
+func (s *State) putDistribution(c Change) error {
+	d := &Distribution{}
+	if err := json.Unmarshal(c.Body, d); err != nil {
+		return err
+	}
+	d.Version = c.Version
+	p, err := Compile(d, Resources{s.AccessControl})
+	if err != nil {
+		return err
+	}
+	s.Distributions = with(s.Distributions, d.ID, d)
+	s.Plans = with(s.Plans, d.ID, p)
+	s.indexHosts()
+	return nil
+}
+
+func (s *State) deleteDistribution(c Change) error {
+	id, err := ref(c)
+	s.Distributions = without(s.Distributions, id)
+	s.Plans = without(s.Plans, id)
+	s.invalidations = without(s.invalidations, id)
+	s.indexHosts()
+	return err
+}
+
+func (s *State) indexHosts() {
+	s.hosts = make(map[string]*Plan, len(s.Plans))
+	for _, p := range s.Plans {
+		s.hosts[p.Domain] = p
+		for _, a := range p.Aliases {
+			s.hosts[a] = p
+		}
+	}
+}
+
+func (s *State) invalidate(c Change) error {
+	var inv Invalidation
+	if err := json.Unmarshal(c.Body, &inv); err != nil {
+		return err
+	}
+	inv.Version = c.Version
+	old := s.invalidations[inv.Distribution]
+	if old == nil {
+		old = &purges{}
+	}
+	s.invalidations = with(s.invalidations, inv.Distribution, &purges{
+		index:   old.index.With(inv.Paths, c.Version),
+		records: &record{inv, old.records},
+		count:   old.count + 1,
+	})
+	return nil
+}
+
+func (s *State) putAccessControl(c Change) error {
+	ac := &AccessControl{}
+	if err := json.Unmarshal(c.Body, ac); err != nil {
+		return err
+	}
+	s.AccessControl = with(s.AccessControl, ac.ID, ac)
+	return s.recompile(ac.ID)
+}
+
+// recompile renews the plans that refer to the access control id.
+func (s *State) recompile(id string) error {
+	for _, p := range s.Plans {
+		for _, o := range p.Origins {
+			if o.AccessControl == nil || o.AccessControl.ID != id {
+				continue
+			}
+			n, err := Compile(s.Distributions[p.ID], Resources{s.AccessControl})
+			if err != nil {
+				return err
+			}
+			s.Plans = with(s.Plans, p.ID, n)
+			break
+		}
+	}
+	s.indexHosts()
+	return nil
+}
+
+func (s *State) deleteAccessControl(c Change) error {
+	id, err := ref(c)
+	s.AccessControl = without(s.AccessControl, id)
+	return err
+}
+
+func (s *State) registerNode(c Change) error {
+	var n Node
+	err := json.Unmarshal(c.Body, &n)
+	s.Nodes = with(s.Nodes, n.ID, n)
+	return err
+}
+
+func (s *State) forgetNode(c Change) error {
+	id, err := ref(c)
+	s.Nodes = without(s.Nodes, id)
+	return err
+}
+
+func (s *State) set(c Change) error {
+	var v Setting
+	err := json.Unmarshal(c.Body, &v)
+	s.Settings = with(s.Settings, v.Name, v.Value)
+	return err
+}
+
+func ref(c Change) (string, error) {
+	var r Ref
+	err := json.Unmarshal(c.Body, &r)
+	return r.ID, err
+}
+
+// PlanFor returns the plan for a viewer's host name (lower case, no port): by
+// domain name, by alias, or by an alias whose first label is "*". Nil when no
+// distribution answers to it.
+func (s *State) PlanFor(host string) *Plan {
+	if p := s.hosts[host]; p != nil {
+		return p
+	}
+	if _, rest, ok := strings.Cut(host, "."); ok {
+		return s.hosts["*."+rest]
+	}
+	return nil
+}
+
+// Invalidations returns the index of what was invalidated in a distribution.
+func (s *State) Invalidations(distribution string) Invalidations {
+	if p := s.invalidations[distribution]; p != nil {
+		return p.index
+	}
+	return Invalidations{}
+}
+
+// InvalidationRecords yields a distribution's invalidations, newest first.
+func (s *State) InvalidationRecords(distribution string) func(yield func(Invalidation) bool) {
+	return func(yield func(Invalidation) bool) {
+		p := s.invalidations[distribution]
+		if p == nil {
+			return
+		}
+		for r := p.records; r != nil && yield(r.Invalidation); r = r.older {
+		}
+	}
+}
