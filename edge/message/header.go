@@ -1,0 +1,146 @@
+package message
+
+import "strings"
+
+// Field is one header line.
+type Field struct{ Name, Value string }
+
+// Header is a list of header fields in order. Names compare without case (RFC
+// 9110 section 5.1); the same name may occur more than once.
+type Header []Field
+
+// Get returns the first value of a field, or "".
+func (h Header) Get(name string) string {
+	for i := range h {
+		if len(h[i].Name) == len(name) && strings.EqualFold(h[i].Name, name) {
+			return h[i].Value
+		}
+	}
+	return ""
+}
+
+// Has reports whether a field occurs.
+func (h Header) Has(name string) bool {
+	for i := range h {
+		if strings.EqualFold(h[i].Name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Joined returns all values of a field as one list (RFC 9110 section 5.3).
+func (h Header) Joined(name string) string {
+	first, many := "", []string(nil)
+	seen := 0
+	for i := range h {
+		if !strings.EqualFold(h[i].Name, name) {
+			continue
+		}
+		if seen++; seen == 1 {
+			first = h[i].Value
+			continue
+		}
+		if seen == 2 {
+			many = append(many, first)
+		}
+		many = append(many, h[i].Value)
+	}
+	if seen < 2 {
+		return first
+	}
+	return strings.Join(many, ", ")
+}
+
+// Add appends a field.
+func (h *Header) Add(name, value string) { *h = append(*h, Field{name, value}) }
+
+// Set replaces all fields of that name by one.
+func (h *Header) Set(name, value string) {
+	h.Del(name)
+	h.Add(name, value)
+}
+
+// Del removes all fields of that name, in place.
+func (h *Header) Del(name string) {
+	h.Filter(func(f Field) bool { return !strings.EqualFold(f.Name, name) })
+}
+
+// Filter keeps the fields that keep says to, in place and in order.
+func (h *Header) Filter(keep func(Field) bool) {
+	kept := (*h)[:0]
+	for _, f := range *h {
+		if keep(f) {
+			kept = append(kept, f)
+		}
+	}
+	clear((*h)[len(kept):])
+	*h = kept
+}
+
+// Clone returns a copy with room for extra more fields.
+func (h Header) Clone(extra int) Header {
+	return append(make(Header, 0, len(h)+extra), h...)
+}
+
+// Size is how many bytes the fields take on an HTTP/1.1 connection.
+func (h Header) Size() int {
+	n := 0
+	for i := range h {
+		n += len(h[i].Name) + len(h[i].Value) + len(": \r\n")
+	}
+	return n
+}
+
+// HopByHop reports whether a field belongs to one connection and is never
+// forwarded or stored (RFC 9110 section 7.6.1, RFC 9111 section 3.1).
+func HopByHop(name string) bool {
+	switch strings.ToLower(name) {
+	case "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
+		"proxy-authentication-info", "te", "trailer", "transfer-encoding", "upgrade":
+		return true
+	}
+	return false
+}
+
+// DropHopByHop removes what belongs to one connection, and what Connection names
+// as such.
+func (h *Header) DropHopByHop() {
+	named := Items(h.Joined("Connection"))
+	h.Filter(func(f Field) bool {
+		if HopByHop(f.Name) {
+			return false
+		}
+		for _, n := range named {
+			if strings.EqualFold(n, f.Name) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Items splits a comma-separated list; commas within quoted strings do not
+// separate, empty members are left out.
+func Items(list string) []string {
+	var out []string
+	quoted, start := false, 0
+	add := func(s string) {
+		if s = strings.Trim(s, " \t"); s != "" {
+			out = append(out, s)
+		}
+	}
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			add(list[start:i])
+			start = i + 1
+		}
+	}
+	add(list[min(start, len(list)):])
+	return out
+}

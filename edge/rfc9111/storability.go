@@ -1,0 +1,136 @@
+package rfc9111
+
+import (
+	"math"
+	"time"
+
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// Policy is what the cache policy of a behavior, and the error settings of its
+// distribution, say about time.
+type Policy struct {
+	// Strict follows RFC 9111; the TTLs are then not used.
+	Strict bool
+	// Min, Default and Max are the TTLs of the cache policy.
+	Min, Default, Max time.Duration
+	// ErrorMin is the ErrorCachingMinTTL of the response's status.
+	ErrorMin time.Duration
+}
+
+// Request is what the rules read of the request that was sent to the origin.
+type Request struct {
+	Method string
+	Header message.Header
+}
+
+// Response is what the rules read of a response.
+type Response struct {
+	Status                    int
+	Header                    message.Header
+	RequestTime, ResponseTime time.Time
+}
+
+// Forever is longer than anything is kept.
+const Forever = time.Duration(math.MaxInt64)
+
+// Lifetime is what may be done with a response. All times count from when it was
+// received.
+type Lifetime struct {
+	// Store says whether it may be stored at all.
+	Store bool
+	// Fresh is for how long it answers without the origin's word; 0 or less for
+	// never.
+	Fresh  time.Duration
+	Source Source
+	// WhileRevalidate is for how long after that it may still be used while it is
+	// being confirmed; OnFailure where the origin answers with an error, and
+	// Unreachable where it does not answer. None of them ever holds for what was
+	// invalidated: that is the caller's to see to.
+	WhileRevalidate, OnFailure, Unreachable time.Duration
+}
+
+// Judge says what may be done with a response to a request.
+func Judge(p Policy, q Request, r Response) Lifetime {
+	d := CacheControl(r.Header)
+	if p.Strict {
+		return judgeStrict(q, r, d)
+	}
+	return judgeCloudFront(p, r, d)
+}
+
+func judgeCloudFront(p Policy, r Response, d Directives) Lifetime {
+	var l Lifetime
+	switch {
+	case p.Max == 0: // CachingDisabled
+		return Lifetime{Source: SourceNone}
+	case r.Status >= 400:
+		l.Fresh, l.Store = errorTTL(r.Status, p.ErrorMin, d)
+		l.Store = l.Store && l.Fresh > 0
+		l.Source = SourceError
+		return l // an error is never better than what the origin says now
+	case !completeSuccess(r.Status):
+		return Lifetime{Source: SourceNone}
+	}
+	l.Fresh, l.Source = ttl(p, d, r)
+	switch {
+	case l.Source == SourceForbidden && p.Min == 0:
+		return l
+	case p.Min == 0 && varies(r.Header, "*"):
+		return l // "Vary: *" with a minimum of 0: fetched anew each time
+	}
+	l.Store = l.Fresh > 0 || HasValidator(r.Header)
+	if d.MustRevalidate || d.ProxyRevalidate {
+		return l
+	}
+	// The directives hold for as long as they say or the maximum TTL, whichever
+	// is less. Without stale-if-error, an origin that fails leaves the stale copy
+	// in service.
+	l.WhileRevalidate = min(d.StaleWhileRevalidate.D, p.Max)
+	l.OnFailure = Forever
+	if d.StaleIfError.Set {
+		l.OnFailure = min(d.StaleIfError.D, p.Max)
+	}
+	l.Unreachable = l.OnFailure
+	return l
+}
+
+// completeSuccess reports whether CloudFront keeps a status by the TTLs of the
+// cache policy. 206 is a part and 304 a confirmation: neither is an object.
+func completeSuccess(status int) bool {
+	return status >= 200 && status < 400 && status != 206 && status != 304
+}
+
+// judgeStrict is section 3 for a shared cache.
+func judgeStrict(q Request, r Response, d Directives) Lifetime {
+	fresh, source := lifetime(d, r)
+	l := Lifetime{Fresh: fresh - InitialAge(r.Header, r.RequestTime, r.ResponseTime), Source: source}
+	request := CacheControl(q.Header)
+	explicit := d.Public || d.SMaxAge.Set || d.MaxAge.Set || r.Header.Has("Expires")
+	authorized := !q.Header.Has("Authorization") || d.MustRevalidate || d.Public || d.SMaxAge.Set
+	final := r.Status >= 200 && r.Status != 206 && r.Status != 304
+	forbidden := d.Private || request.NoStore || d.NoStore && (!d.MustUnderstand || !understood(r.Status)) ||
+		d.MustUnderstand && !understood(r.Status)
+	if !final || forbidden || !authorized || !explicit && !heuristicallyCacheable(r.Status) || varies(r.Header, "*") {
+		return l
+	}
+	if d.NoCache {
+		l.Fresh = 0 // stored, and confirmed before each use (section 5.2.2.4)
+	}
+	l.Store = l.Fresh > 0 || HasValidator(r.Header)
+	if d.MustRevalidate || d.ProxyRevalidate || d.SMaxAge.Set || d.NoCache || r.Status >= 400 {
+		return l // section 4.2.4: not even while disconnected
+	}
+	l.WhileRevalidate = d.StaleWhileRevalidate.D
+	l.OnFailure, l.Unreachable = d.StaleIfError.D, Forever
+	if d.StaleIfError.Set {
+		l.Unreachable = l.OnFailure
+	}
+	return l
+}
+
+// understood lists the statuses whose caching requirements this cache knows
+// (section 5.2.2.3).
+func understood(status int) bool {
+	return heuristicallyCacheable(status) || status == 302 || status == 303 || status == 307
+}

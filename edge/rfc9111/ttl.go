@@ -1,0 +1,54 @@
+package rfc9111
+
+import (
+	"time"
+
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// Source names the rule that a lifetime comes from.
+type Source string
+
+// The rules, in the order in which they are asked.
+const (
+	SourceError     Source = "error-ttl"
+	SourceForbidden Source = "no-cache"
+	SourceSMaxAge   Source = "s-maxage"
+	SourceMaxAge    Source = "max-age"
+	SourceExpires   Source = "expires"
+	SourceDefault   Source = "default-ttl"
+	SourceHeuristic Source = "heuristic"
+	SourceNone      Source = "none"
+)
+
+// ttl is CloudFront's sum (developer guide, "Manage how long content stays in
+// the cache", its table of minimum, default and maximum TTL). It is counted from
+// when the response was received.
+//
+// What the origin says is lessened by the Age that the response arrived with, and is then clamped: the minimum promises that the edge keeps it that
+// long. With a minimum of 0 a response that forbids caching has TTL 0.
+func ttl(p Policy, d Directives, r Response) (time.Duration, Source) {
+	aged := AgeValue(r.Header)
+	clamp := func(t time.Duration) time.Duration { return max(min(t-aged, p.Max), p.Min) }
+	switch {
+	case d.NoStore || d.NoCache || d.Private:
+		return p.Min, SourceForbidden
+	case d.SMaxAge.Set:
+		return clamp(d.SMaxAge.D), SourceSMaxAge
+	case d.MaxAge.Set:
+		return clamp(d.MaxAge.D), SourceMaxAge
+	case r.Header.Has("Expires"):
+		return clamp(untilExpires(r.Header, r.ResponseTime)), SourceExpires
+	}
+	return max(p.Min, p.Default), SourceDefault
+}
+
+// untilExpires is how long after its Date a response expires; what is no date,
+// "0" above all, is in the past (section 5.3).
+func untilExpires(h message.Header, received time.Time) time.Duration {
+	t, ok := ParseDate(h.Get("Expires"))
+	if !ok {
+		return 0
+	}
+	return max(0, t.Sub(date(h, received)))
+}
