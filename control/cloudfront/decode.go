@@ -90,6 +90,7 @@ type decoder struct {
 }
 
 func newDecoder(doc []byte) *decoder {
+	doc = bytes.TrimPrefix(doc, []byte("\ufeff")) // encoding/xml takes a byte order mark for text
 	return &decoder{xml: xml.NewDecoder(bytes.NewReader(doc))}
 }
 
@@ -285,7 +286,7 @@ func (d *decoder) value(element, path string, v reflect.Value) error {
 	if err := parse(s, v); err != nil {
 		return malformed("The value %q of element %s is not valid: %v.", clip(s), element, err)
 	}
-	if e, ok := v.Interface().(interface{ values() []string }); ok && d.strict && !slices.Contains(e.values(), s) {
+	if e, ok := v.Interface().(enumeration); ok && d.strict && !slices.Contains(e.values(), s) {
 		d.violate("'"+clip(s)+"'", path, "Member must satisfy enum value set: ["+strings.Join(e.values(), ", ")+"]")
 	}
 	return nil
@@ -309,6 +310,9 @@ func (d *decoder) text(element string) (string, error) {
 		}
 	}
 }
+
+// enumeration is what the generated enumerations implement.
+type enumeration interface{ values() []string }
 
 func parse(s string, v reflect.Value) error {
 	if v.Kind() == reflect.String {

@@ -23,7 +23,7 @@ func (c *DistributionConfig) FillDefaults() {
 		Restrictions:                 &Restrictions{GeoRestriction: GeoRestriction{RestrictionType: GeoRestrictionTypeNone}},
 		WebACLId:                     new(""),
 		HttpVersion:                  HttpVersionHttp2,
-		IsIPV6Enabled:                new(false),
+		IsIPV6Enabled:                new(true),
 		ContinuousDeploymentPolicyId: new(""),
 		Staging:                      new(false),
 	})

@@ -396,11 +396,12 @@ func (OriginAccessControlSigningBehaviors) values() []string {
 type OriginAccessControlSigningProtocols string
 
 const (
-	OriginAccessControlSigningProtocolsSigv4 OriginAccessControlSigningProtocols = "sigv4"
+	OriginAccessControlSigningProtocolsSigv4  OriginAccessControlSigningProtocols = "sigv4"
+	OriginAccessControlSigningProtocolsSigv4a OriginAccessControlSigningProtocols = "sigv4a"
 )
 
 func (OriginAccessControlSigningProtocols) values() []string {
-	return []string{"sigv4"}
+	return []string{"sigv4", "sigv4a"}
 }
 
 // OriginGroupSelectionCriteria is the API's enumeration of that name.

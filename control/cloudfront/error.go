@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
-	"net/http"
 )
 
 // Code is the error code a client acts on.
@@ -37,19 +36,19 @@ func (c Code) Status() int {
 	}
 	switch c {
 	case CodeMissingAuthenticationToken, CodeInvalidClientTokenID, CodeSignatureDoesNotMatch:
-		return http.StatusForbidden
+		return 403
 	case CodeUnknownOperation:
-		return http.StatusNotFound
+		return 404
 	case CodeInvalidationBatchAlreadyExists:
-		return http.StatusConflict
+		return 409
 	case CodeRequestEntityTooLarge:
-		return http.StatusRequestEntityTooLarge
+		return 413
 	case CodeServiceUnavailable:
-		return http.StatusServiceUnavailable
+		return 503
 	case CodeInternalFailure:
-		return http.StatusInternalServerError
+		return 500
 	}
-	return http.StatusBadRequest
+	return 400
 }
 
 // Errorf returns the Error with this code.
