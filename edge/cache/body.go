@@ -1,0 +1,287 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// Body is the bytes of an object: one writer appends, any number of readers read,
+// each from where it likes and at its own pace, while it grows.
+//
+// A body that outgrows its limit is no longer kept: it becomes a pipe (see
+// Overflow) to those who read it already.
+type Body struct {
+	chunkSize int64
+
+	mu       sync.Mutex
+	chunks   [][]byte // all of chunkSize but the last; nil once let go
+	size     int64    // bytes that may be read
+	done     bool     // no more will come
+	err      error    // why, if not because it is complete
+	window   int64    // how far a reader may lag once overflowed; 0 before
+	released int64    // bytes let go, a multiple of chunkSize
+	readers  map[*Reader]struct{}
+	wake     chan struct{} // closed at the next change; nil while nobody waits
+}
+
+const (
+	smallBody    = 1 << 20   // up to here a body of known size is one piece
+	largeChunk   = 256 << 10 // of bodies above it
+	unknownChunk = 32 << 10  // of bodies whose size is not known
+)
+
+// NewBody makes an empty body for length bytes, -1 if not known.
+func NewBody(length int64) *Body {
+	b := &Body{chunkSize: largeChunk, readers: map[*Reader]struct{}{}}
+	switch {
+	case length < 0:
+		b.chunkSize = unknownChunk
+	case length <= smallBody:
+		b.chunkSize = max(length, 1)
+	}
+	return b
+}
+
+// errUnread is why a writer stops: nobody reads a body that is not kept.
+var errUnread = errors.New("nobody reads the body any more")
+
+// Buffer returns room to write to, at least one byte of it. What is written
+// counts once Commit says so. It waits only where the body has overflowed and
+// the slowest reader is a whole window behind, and fails once there is no reader.
+func (b *Body) Buffer(ctx context.Context) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.window > 0 {
+		slowest, any := b.slowest()
+		if !any {
+			return nil, errUnread
+		}
+		for ; b.released+b.chunkSize <= slowest; b.released += b.chunkSize {
+			b.chunks[b.released/b.chunkSize] = nil
+		}
+		if b.size-slowest < b.window {
+			break
+		}
+		if err := b.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	used := b.size % b.chunkSize
+	if used == 0 && b.size/b.chunkSize == int64(len(b.chunks)) {
+		b.chunks = append(b.chunks, make([]byte, b.chunkSize))
+	}
+	// Readers see no byte at or after size, so the rest of the last chunk is the
+	// writer's alone until Commit.
+	return b.chunks[len(b.chunks)-1][used:], nil
+}
+
+// Commit makes the first n bytes of the last Buffer readable.
+func (b *Body) Commit(n int) {
+	b.mu.Lock()
+	b.size += int64(n)
+	b.changed()
+	b.mu.Unlock()
+}
+
+// Finish ends the body: complete, or with the error that readers get after the
+// last byte.
+func (b *Body) Finish(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.done {
+		return
+	}
+	b.done, b.err = true, err
+	if last := len(b.chunks) - 1; last >= 0 && b.window == 0 {
+		if used := b.size - int64(last)*b.chunkSize; used < b.chunkSize*3/4 {
+			b.chunks[last] = append(make([]byte, 0, used), b.chunks[last][:used]...)
+		}
+	}
+	b.changed()
+}
+
+// Overflow lets go of what every reader has read, from now on, and holds the
+// writer back to window bytes ahead of the slowest. There may be no new readers
+// but from the point let go.
+func (b *Body) Overflow(window int64) {
+	b.mu.Lock()
+	b.window = max(window, 1)
+	b.mu.Unlock()
+}
+
+// Size is how many bytes there are.
+func (b *Body) Size() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.size
+}
+
+// Complete reports whether all bytes are there.
+func (b *Body) Complete() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.done && b.err == nil
+}
+
+// footprint is how much memory it takes, or will if it has the declared length.
+func (b *Body) footprint(declared int64) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.done || declared < 0 {
+		n := int64(0)
+		for _, c := range b.chunks {
+			n += int64(cap(c))
+		}
+		return n
+	}
+	return declared
+}
+
+// changed wakes all who wait. Call it with mu held.
+func (b *Body) changed() {
+	if b.wake != nil {
+		close(b.wake)
+		b.wake = nil
+	}
+}
+
+// wait gives up mu until something changed.
+func (b *Body) wait(ctx context.Context) error {
+	if b.wake == nil {
+		b.wake = make(chan struct{})
+	}
+	wake := b.wake
+	b.mu.Unlock()
+	defer b.mu.Lock()
+	select {
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (b *Body) slowest() (int64, bool) {
+	least, any := b.size, false
+	for r := range b.readers {
+		least, any = min(least, r.at), true
+	}
+	return least, any
+}
+
+// Reader reads a body, or a part of it.
+type Reader struct {
+	body *Body
+	ctx  context.Context
+	at   int64 // guarded by body.mu
+	end  int64 // -1: to the end
+}
+
+// Reader returns a reader of length bytes from offset (-1: all that come). It
+// waits for bytes that are still to come, until ctx ends. False if the bytes
+// there have been let go.
+func (b *Body) Reader(ctx context.Context, offset, length int64) (*Reader, bool) {
+	r := &Reader{body: b, ctx: ctx, at: offset, end: -1}
+	if length >= 0 {
+		r.end = offset + length
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if offset < b.released {
+		return nil, false
+	}
+	if !b.done {
+		b.readers[r] = struct{}{}
+	}
+	return r, true
+}
+
+// next returns the bytes that are there at the reader's position, in one piece,
+// and waits for the first of them. They are never changed.
+func (r *Reader) next() ([]byte, error) {
+	b := r.body
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for r.end < 0 || r.at < r.end {
+		if r.at < b.size {
+			from := r.at % b.chunkSize
+			till := min(b.chunkSize, b.size-r.at+from)
+			if r.end >= 0 {
+				till = min(till, r.end-r.at+from)
+			}
+			return b.chunks[r.at/b.chunkSize][from:till], nil
+		}
+		if b.done {
+			if b.err != nil {
+				return nil, b.err
+			}
+			if r.end >= 0 {
+				return nil, io.ErrUnexpectedEOF
+			}
+			break
+		}
+		if err := b.wait(r.ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, io.EOF
+}
+
+func (r *Reader) advance(n int) {
+	b := r.body
+	b.mu.Lock()
+	r.at += int64(n)
+	if b.window > 0 {
+		b.changed() // the writer may be waiting for this reader
+	}
+	b.mu.Unlock()
+}
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	piece, err := r.next()
+	if err != nil {
+		return 0, err
+	}
+	n := copy(p, piece)
+	r.advance(n)
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo: it writes the pieces as they are stored,
+// without a copy.
+func (r *Reader) WriteTo(w io.Writer) (int64, error) {
+	var written int64
+	for {
+		piece, err := r.next()
+		if errors.Is(err, io.EOF) {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+		n, err := w.Write(piece)
+		written += int64(n)
+		r.advance(n)
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
+// Close ends reading: the writer no longer waits for this reader.
+func (r *Reader) Close() error {
+	b := r.body
+	b.mu.Lock()
+	delete(b.readers, r)
+	if b.window > 0 {
+		b.changed()
+	}
+	b.mu.Unlock()
+	return nil
+}

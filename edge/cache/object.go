@@ -1,0 +1,98 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/rfc9111"
+)
+
+// Object is one stored response. It does not change once it was put in a Store,
+// but that its body may still grow: a confirmation makes another Object that
+// shares the body.
+type Object struct {
+	// Key is the distribution's id and the cache key. A distribution that is
+	// deleted and made again has another id, so nothing of the old one is found.
+	Key string
+	// Vary names the request fields the response was chosen by, and Variant is
+	// their values in the request that fetched it.
+	Vary    []string
+	Variant string
+
+	Status int
+	Header message.Header // as stored: nothing that belongs to one connection
+	// Body is nil where there is none: the answer to a HEAD.
+	Body *Body
+	// Length is the size of the body as the origin declared it, -1 where it did
+	// not. Of a HEAD's answer it is the size the body would have.
+	Length int64
+	// Failure, where it is set, says why there is no answer of the origin: the
+	// object then stands for an error page of the edge's own.
+	Failure string
+
+	// Birth is the journal version that the node had applied when the fetch, or
+	// the last confirmation, began. It is never taken later: a fetch that
+	// straddles an invalidation is older than it.
+	Birth cdn.Version
+	// Received is when the response, or its last confirmation, was received, and
+	// InitialAge how old it was then.
+	Received   time.Time
+	InitialAge time.Duration
+	Lifetime   rfc9111.Lifetime
+	// URIs are those it answers for: an invalidation of any of them is one of the
+	// object.
+	URIs []string
+
+	checked atomic.Pointer[check]
+	used    atomic.Bool // since the eviction hand passed; the Policy's
+	newer   *Object     // the eviction queue's links; the Policy's
+	older   *Object
+	cost    int64 // as counted by the Store
+	queued  bool  // whether the Policy has it
+	gone    bool  // whether it was removed; then it is never queued again
+}
+
+// check is what was found when the object was last compared with the journal.
+type check struct{ at, newest cdn.Version }
+
+// NewestInvalidation returns the version of the newest invalidation of any of the
+// object's URIs, as known at version at. What was found is kept, so that an
+// object is compared once per version of the journal and not once per request.
+func (o *Object) NewestInvalidation(at cdn.Version, inv cdn.Invalidations) cdn.Version {
+	if c := o.checked.Load(); c != nil && c.at == at {
+		return c.newest
+	}
+	newest := inv.Floor()
+	for _, uri := range o.URIs {
+		newest = newest.Max(inv.Newest(uri))
+	}
+	o.checked.Store(&check{at, newest})
+	return newest
+}
+
+// Age is how old the object is, for the Age field.
+func (o *Object) Age(now time.Time) time.Duration {
+	return rfc9111.Age(o.InitialAge, o.Received, now)
+}
+
+// TimeToLive is for how long it stays fresh; 0 or less once it is stale.
+func (o *Object) TimeToLive(now time.Time) time.Duration {
+	return o.Lifetime.Fresh - max(0, now.Sub(o.Received))
+}
+
+// overhead is about what an object costs beside its bytes: itself, its place in
+// the index, its check.
+const overhead = 512
+
+func (o *Object) size() int64 {
+	n := int64(overhead + len(o.Key) + len(o.Variant) + o.Header.Size() + len(o.Failure))
+	for _, u := range o.URIs {
+		n += int64(len(u))
+	}
+	if o.Body != nil {
+		n += o.Body.footprint(o.Length)
+	}
+	return n
+}
