@@ -1,0 +1,206 @@
+package control_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// memnet is a network in memory, for testing/synctest: buffered connections with
+// deadlines, and hosts that can be cut off, after which what they send vanishes
+// and nobody is told.
+type memnet struct {
+	mu        sync.Mutex
+	listeners map[string]*memListener
+	cut       map[string]bool
+	ports     int
+}
+
+func newMemnet() *memnet {
+	return &memnet{listeners: map[string]*memListener{}, cut: map[string]bool{}}
+}
+
+func (n *memnet) setCut(host string, cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut[host] = cut
+}
+
+func (n *memnet) isCut(host string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cut[host]
+}
+
+func (n *memnet) listen(_, address string) (net.Listener, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.listeners[address] != nil {
+		return nil, fmt.Errorf("%s is taken", address)
+	}
+	l := &memListener{n: n, address: memAddr(address), conns: make(chan net.Conn), closed: make(chan struct{})}
+	n.listeners[address] = l
+	return l, nil
+}
+
+// dialer returns the Dial of a host.
+func (n *memnet) dialer(host string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, address string) (net.Conn, error) {
+		if n.isCut(host) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		n.mu.Lock()
+		l := n.listeners[address]
+		n.ports++
+		from := memAddr(fmt.Sprintf("%s:%d", host, n.ports))
+		n.mu.Unlock()
+		if l == nil {
+			return nil, errors.New("connection refused")
+		}
+		up, down := newMemPipe(), newMemPipe()
+		near := &memConn{n: n, host: host, in: down, out: up, local: from, remote: l.address}
+		far := &memConn{n: n, host: host, in: up, out: down, local: l.address, remote: from}
+		select {
+		case l.conns <- far:
+			return near, nil
+		case <-l.closed:
+			return nil, errors.New("connection refused")
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+type memAddr string
+
+func (memAddr) Network() string  { return "mem" }
+func (a memAddr) String() string { return string(a) }
+
+type memListener struct {
+	n       *memnet
+	address memAddr
+	conns   chan net.Conn
+	once    sync.Once
+	closed  chan struct{}
+}
+
+func (l *memListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *memListener) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.n.mu.Lock()
+		defer l.n.mu.Unlock()
+		delete(l.n.listeners, string(l.address))
+	})
+	return nil
+}
+
+func (l *memListener) Addr() net.Addr { return l.address }
+
+// memPipe is one direction of a connection.
+type memPipe struct {
+	mu       sync.Mutex
+	changed  sync.Cond
+	buf      bytes.Buffer
+	ended    bool // by the writer
+	deadline time.Time
+}
+
+func newMemPipe() *memPipe {
+	p := &memPipe{}
+	p.changed.L = &p.mu
+	return p
+}
+
+func (p *memPipe) read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		switch {
+		case !p.deadline.IsZero() && !time.Now().Before(p.deadline):
+			return 0, os.ErrDeadlineExceeded
+		case p.buf.Len() > 0:
+			return p.buf.Read(b)
+		case p.ended:
+			return 0, net.ErrClosed
+		}
+		p.changed.Wait()
+	}
+}
+
+func (p *memPipe) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.changed.Broadcast()
+}
+
+type memConn struct {
+	n             *memnet
+	host          string // the one that dialled
+	in, out       *memPipe
+	local, remote memAddr
+}
+
+func (c *memConn) Read(b []byte) (int, error) { return c.in.read(b) }
+
+func (c *memConn) Write(b []byte) (int, error) {
+	if c.n.isCut(c.host) {
+		return len(b), nil
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.out.ended {
+		return 0, net.ErrClosed
+	}
+	c.out.buf.Write(b)
+	c.out.changed.Broadcast()
+	return len(b), nil
+}
+
+// Close ends this side at once; the other learns of it unless the host is cut
+// off.
+func (c *memConn) Close() error {
+	c.in.end()
+	if !c.n.isCut(c.host) {
+		c.out.end()
+	}
+	return nil
+}
+
+func (c *memConn) LocalAddr() net.Addr  { return c.local }
+func (c *memConn) RemoteAddr() net.Addr { return c.remote }
+
+func (c *memConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+func (c *memConn) SetReadDeadline(t time.Time) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	c.in.deadline = t
+	c.in.changed.Broadcast()
+	if d := time.Until(t); !t.IsZero() && d > 0 {
+		time.AfterFunc(d, func() {
+			c.in.mu.Lock()
+			defer c.in.mu.Unlock()
+			c.in.changed.Broadcast()
+		})
+	}
+	return nil
+}
+
+// SetWriteDeadline does nothing: a write never waits.
+func (c *memConn) SetWriteDeadline(time.Time) error { return nil }

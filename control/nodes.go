@@ -1,0 +1,116 @@
+package control
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/ca"
+	"github.com/warmfront/warmfront/control/store"
+)
+
+// NodeStatus is what control knows of a registered node.
+type NodeStatus struct {
+	Node        cdn.Node
+	Incarnation uint64
+	// Acked is the version it last acknowledged to this control.
+	Acked cdn.Version
+	// LeaseLeft is for how long a change waits for the node if it acknowledges
+	// nothing more; zero where it holds no lease, and is fenced.
+	LeaseLeft time.Duration
+}
+
+// Leased reports whether the node may be serving from its cache.
+func (s NodeStatus) Leased() bool { return s.LeaseLeft > 0 }
+
+// NodeStatus returns all registered nodes, by id.
+func (c *Control) NodeStatus() []NodeStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	var all []NodeStatus
+	for id, n := range c.State().Nodes {
+		s := NodeStatus{Node: n}
+		if c.ledger != nil {
+			standing := c.ledger.Standing(id, now)
+			s.Incarnation, s.Acked, s.LeaseLeft = standing.Incarnation, standing.Acked, max(0, standing.Left)
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b NodeStatus) int { return strings.Compare(a.Node.ID, b.Node.ID) })
+	return all
+}
+
+// Forget removes a node from the registry: it is not renewed any more, and no
+// change waits for it once its lease has ended. A node that still runs joins
+// again.
+func (c *Control) Forget(ctx context.Context, id string) error {
+	_, err := c.Propose(ctx, func(s *cdn.State) ([]cdn.Change, error) {
+		if _, ok := s.Nodes[id]; !ok {
+			return nil, cdn.Errorf("NoSuchNode", "No node called %q is registered.", id)
+		}
+		change, err := cdn.NewChange(cdn.KindNodeForget, cdn.Ref{ID: id}, time.Now())
+		return []cdn.Change{change}, err
+	})
+	return err
+}
+
+// register puts a node in the journal if it is new or has changed.
+func (c *Control) register(ctx context.Context, n cdn.Node) error {
+	if err := checkNode(n); err != nil {
+		return err
+	}
+	_, err := c.Propose(ctx, func(s *cdn.State) ([]cdn.Change, error) {
+		old, known := s.Nodes[n.ID]
+		if known && old == n {
+			return nil, nil
+		}
+		if known && old.Role != n.Role {
+			return nil, cdn.Errorf("InvalidArgument", "The node %s is registered as %s, not %s: forget it first.", n.ID, old.Role, n.Role)
+		}
+		change, err := cdn.NewChange(cdn.KindNodeRegister, n, time.Now())
+		return []cdn.Change{change}, err
+	})
+	return err
+}
+
+// maxK is the highest number of a node in its POP that an address has room for.
+const maxK = 254
+
+func checkNode(n cdn.Node) error {
+	if err := ca.CheckID(n.ID); err != nil {
+		return cdn.Errorf("InvalidArgument", "%v", err)
+	}
+	switch {
+	case ca.IsControl(n.ID):
+		return cdn.Errorf("InvalidArgument", "A node cannot be called %q: such names are control's.", n.ID)
+	case n.Role != cdn.RoleEdge && n.Role != cdn.RoleRouter && n.Role != cdn.RoleOrigin:
+		return cdn.Errorf("InvalidArgument", "The node %s has the role %q, which is none that joins.", n.ID, n.Role)
+	case !n.Addr.IsValid():
+		return cdn.Errorf("InvalidArgument", "The node %s has no address.", n.ID)
+	case n.Role == cdn.RoleEdge && (n.POP == "" || len(n.POP) > 16 || n.K < 1 || n.K > maxK):
+		return cdn.Errorf("InvalidArgument", "The edge %s needs a POP, and a number there from 1 to %d.", n.ID, maxK)
+	}
+	return nil
+}
+
+// incarnate gives a node that joins its incarnation and remembers it, durably,
+// before the node learns of it.
+func (c *Control) incarnate(id string, last uint64) (incarnation uint64, rolledBack bool, err error) {
+	doc, err := c.store.Get(store.Incarnations, id)
+	if err != nil {
+		return 0, false, err
+	}
+	known, _ := strconv.ParseUint(string(doc), 10, 64)
+	c.mu.Lock()
+	if c.ledger == nil {
+		c.mu.Unlock()
+		return 0, false, ErrClosed
+	}
+	incarnation, rolledBack = c.ledger.Join(id, last, known)
+	c.mu.Unlock()
+	return incarnation, rolledBack, c.store.Put(store.Incarnations, id, strconv.AppendUint(nil, incarnation, 10))
+}

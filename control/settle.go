@@ -1,0 +1,106 @@
+package control
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Settled returns the version up to which changes are effective in a scope: an
+// invalidation is Completed when its version is at or before
+// Settled(journal.Completed), a distribution Deployed when the version of its
+// last change is at or before Settled(journal.Deployed). It never goes back, not
+// even when control is restarted.
+func (c *Control) Settled(s journal.Scope) cdn.Version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.settled[s]
+}
+
+// WaitSettled waits until v has settled in a scope, or ctx ends.
+func (c *Control) WaitSettled(ctx context.Context, s journal.Scope, v cdn.Version) error {
+	for {
+		c.mu.Lock()
+		done, changed := !c.settled[s].Before(v), c.changed
+		c.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-c.closing:
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wake makes the settle loop look again.
+func (c *Control) wake() {
+	select {
+	case c.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// settle reports what has settled, after each acknowledgement and whenever a
+// lease may have ended, until ctx ends; and keeps the journal short.
+func (c *Control) settle(ctx context.Context) {
+	for {
+		wait, err := c.settleOnce()
+		if err == nil {
+			err = c.compact()
+		}
+		if err != nil {
+			c.log.Error("control cannot write its store", "error", err)
+			wait = time.Second
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-c.dirty:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// settleOnce computes, writes down and then reports, in this order: what was
+// reported stays reported after a crash. It returns when to look again.
+func (c *Control) settleOnce() (time.Duration, error) {
+	c.mu.Lock()
+	if c.ledger == nil {
+		c.mu.Unlock()
+		return time.Hour, nil
+	}
+	now := c.now()
+	next := map[journal.Scope]cdn.Version{
+		journal.Completed: c.ledger.Settled(journal.Completed, now),
+		journal.Deployed:  c.ledger.Settled(journal.Deployed, now),
+	}
+	c.ledger.Sweep(now)
+	wait, found := c.ledger.NextEnd(now)
+	if !found {
+		wait = time.Hour
+	}
+	changed := !maps.Equal(next, c.settled)
+	c.mu.Unlock()
+	if !changed {
+		return wait, nil
+	}
+	if err := c.putValue(metaSettled, next); err != nil {
+		return wait, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settled = next
+	close(c.changed)
+	c.changed = make(chan struct{})
+	return wait, nil
+}

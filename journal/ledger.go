@@ -1,0 +1,324 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+)
+
+// Scope is a set of roles whose nodes a change waits for.
+type Scope int
+
+// The scopes.
+const (
+	Completed Scope = iota // edges: an invalidation
+	Deployed               // edges and routers: a distribution
+	scopes
+)
+
+// Counts reports whether nodes of a role are waited for.
+func (s Scope) Counts(r cdn.Role) bool {
+	return r == cdn.RoleEdge || s == Deployed && r == cdn.RoleRouter
+}
+
+// Lag is for how long a node may be behind the head and still be renewed. A node
+// that lags longer is let run out, so that it does not hold everybody up.
+const Lag = 500 * time.Millisecond
+
+// The reasons for which a lease call is refused altogether.
+var (
+	ErrNotRegistered = errors.New("the node is not registered")
+	ErrSuperseded    = errors.New("a later incarnation of the node has joined")
+	// ErrAhead says that a node has applied, or heard, what this journal does not
+	// hold: the journal was put back to an older state and must begin a new epoch.
+	ErrAhead = errors.New("the node is ahead of this journal")
+)
+
+// Ledger is the leader's account of who has applied what and who holds a lease.
+// It reads the monotonic clock only, which never runs ahead of real time: its
+// leases may end late, never early. It is not safe for concurrent use.
+type Ledger struct {
+	terms Terms
+	term  Term
+	head  cdn.Version
+	// recent are the changes appended within Lag, oldest first; overdue is the
+	// newest one appended before that.
+	recent  []appended
+	overdue cdn.Version
+	settled [scopes]cdn.Version
+	// quiet is until when leases of an earlier run may be running.
+	quiet time.Duration
+	nodes map[string]*account
+}
+
+type appended struct {
+	version cdn.Version
+	at      time.Duration
+}
+
+// account is what the ledger knows of a node. More than one incarnation can hold
+// a lease: the process that a restarted node replaces may be alive, cut off.
+type account struct {
+	role        cdn.Role
+	registered  bool
+	incarnation uint64
+	grants      []*grant // the current incarnation's last
+}
+
+type grant struct {
+	incarnation uint64
+	acked       cdn.Version
+	end         time.Duration
+}
+
+// NewLedger returns the ledger of a leader that starts at now with the journal at
+// head. Settled are the versions that were reported before. Rule G: leases that
+// an earlier run granted are unknown to this one, so it settles nothing for wait,
+// the longest time for which one of them can run; zero where there are none.
+func NewLedger(terms Terms, term Term, head cdn.Version, settled map[Scope]cdn.Version, wait time.Duration, now Instant) *Ledger {
+	l := &Ledger{terms: terms, term: term, head: head, overdue: head, quiet: now.Mono + wait, nodes: map[string]*account{}}
+	for s := range scopes {
+		l.settled[s] = settled[s]
+	}
+	return l
+}
+
+// Head is the newest version.
+func (l *Ledger) Head() cdn.Version { return l.head }
+
+// Term is the leader's own term.
+func (l *Ledger) Term() Term { return l.term }
+
+// Terms are what it grants.
+func (l *Ledger) Terms() Terms { return l.terms }
+
+// Appended says that the journal's head is now v.
+func (l *Ledger) Appended(v cdn.Version, now Instant) {
+	l.head = v
+	l.recent = append(l.recent, appended{v, now.Mono})
+	l.age(now)
+}
+
+// Restarted says that the journal has begun a new epoch at v.
+func (l *Ledger) Restarted(v cdn.Version, now Instant) {
+	l.term.Epoch = v.Epoch
+	l.Appended(v, now)
+}
+
+func (l *Ledger) age(now Instant) {
+	for len(l.recent) > 0 && now.Mono-l.recent[0].at >= Lag {
+		l.overdue = l.recent[0].version
+		l.recent = l.recent[1:]
+	}
+}
+
+// Register brings the ledger level with the nodes that the journal registers. A
+// forgotten node is no longer renewed, and waited for until its lease ends.
+func (l *Ledger) Register(nodes map[string]cdn.Node) {
+	for _, a := range l.nodes {
+		a.registered = false
+	}
+	for id, n := range nodes {
+		a := l.nodes[id]
+		if a == nil {
+			a = &account{}
+			l.nodes[id] = a
+		}
+		a.role, a.registered = n.Role, true
+	}
+}
+
+// Join gives a node that has started the number of its incarnation: one that was
+// never used. Last is the one the node remembers, zero for none, and known the
+// greatest that control remembers for it. Rule O: where the node remembers less,
+// its disk was put back to an older state, and nothing on it can be trusted to
+// have seen what was invalidated since.
+func (l *Ledger) Join(id string, last, known uint64) (incarnation uint64, rolledBack bool) {
+	a := l.nodes[id]
+	if a == nil {
+		a = &account{}
+		l.nodes[id] = a
+	}
+	known = max(known, a.incarnation)
+	a.incarnation = max(known, last) + 1
+	return a.incarnation, last != 0 && last < known
+}
+
+// Lease handles a lease call: it notes what the node has applied and, if that is
+// enough, grants a lease from now. Rule F: control counts from when it handles
+// the call, plus the margin, so that the node's own view of the lease ends first.
+func (l *Ledger) Lease(id string, r LeaseRequest, now Instant) (LeaseAnswer, error) {
+	l.age(now)
+	a := l.nodes[id]
+	switch {
+	case a == nil || !a.registered:
+		return LeaseAnswer{}, ErrNotRegistered
+	case r.Incarnation < a.incarnation:
+		return LeaseAnswer{}, ErrSuperseded
+	case l.head.Before(r.Applied) || l.term.Before(r.Seen):
+		return LeaseAnswer{}, fmt.Errorf("%w: it has applied %v and seen leader %v; the journal ends at %v, this is leader %v",
+			ErrAhead, r.Applied, r.Seen, l.head, l.term)
+	}
+	a.incarnation = r.Incarnation
+	g := a.grant(r.Incarnation)
+	g.acked = g.acked.Max(r.Applied)
+	answer := LeaseAnswer{Terms: l.terms, Term: l.term, Head: l.head}
+	switch {
+	case r.Release:
+		g.end = now.Mono
+	case r.Applied.Before(l.overdue):
+		answer.Reason = fmt.Sprintf("the node has applied %v and has lacked %v for over %v", r.Applied, l.overdue, Lag)
+	case r.Applied.Before(l.floor(a.role)):
+		// What was settled while the node had no lease was settled without it: it
+		// must not serve before it is there, however recent that was.
+		answer.Reason = fmt.Sprintf("the node has applied %v, and %v is settled", r.Applied, l.floor(a.role))
+	default:
+		g.end = max(g.end, now.Mono+l.terms.Held())
+		answer.Granted = true
+	}
+	return answer, nil
+}
+
+// floor is the newest version settled in a scope that counts a role.
+func (l *Ledger) floor(r cdn.Role) cdn.Version {
+	var v cdn.Version
+	for s := range scopes {
+		if s.Counts(r) {
+			v = v.Max(l.settled[s])
+		}
+	}
+	return v
+}
+
+func (a *account) grant(incarnation uint64) *grant {
+	for _, g := range a.grants {
+		if g.incarnation == incarnation {
+			return g
+		}
+	}
+	g := &grant{incarnation: incarnation}
+	a.grants = append(a.grants, g)
+	return g
+}
+
+// position is the version that a node holds everybody to: what it acknowledged,
+// if it may still be serving by that. Rule B: only the end of its lease says that
+// it is not. A node that counts by acknowledgement alone (when-isolated:
+// serve-stale) may always be.
+func (a *account) position(byAcknowledgement bool, now time.Duration) (v cdn.Version, counts bool) {
+	for _, g := range a.grants {
+		current := g.incarnation == a.incarnation
+		if now >= g.end && !(current && byAcknowledgement) {
+			continue
+		}
+		if !counts || g.acked.Before(v) {
+			v, counts = g.acked, true
+		}
+	}
+	if !counts && byAcknowledgement {
+		return cdn.Version{}, true
+	}
+	return v, counts
+}
+
+// Settled returns the version up to which a scope has settled: every registered
+// node of its roles has acknowledged it, or its lease has ended. It never goes
+// back.
+func (l *Ledger) Settled(s Scope, now Instant) cdn.Version {
+	l.settled[s] = l.settled[s].Max(l.settledFor(s, nil, now))
+	return l.settled[s]
+}
+
+// SettledFor is Settled for a distribution that certain nodes go on serving
+// without a lease: they count by what they have acknowledged, for as long as they
+// are registered.
+func (l *Ledger) SettledFor(s Scope, byAcknowledgement map[string]bool, now Instant) cdn.Version {
+	return l.Settled(s, now).Min(l.settledFor(s, byAcknowledgement, now))
+}
+
+// settledFor keeps rule A: it asks every account for which a lease may be
+// running, registered or since forgotten, and never who is thought to be alive.
+func (l *Ledger) settledFor(s Scope, byAcknowledgement map[string]bool, now Instant) cdn.Version {
+	v := l.head
+	if now.Mono < l.quiet { // Rule G
+		v = l.settled[s]
+	}
+	for id, a := range l.nodes {
+		if !s.Counts(a.role) {
+			continue
+		}
+		if p, counts := a.position(a.registered && byAcknowledgement[id], now.Mono); counts {
+			v = v.Min(p)
+		}
+	}
+	return v
+}
+
+// NextEnd returns how long from now the next lease ends, or the wait after a
+// restart: when Settled may rise without anybody calling.
+func (l *Ledger) NextEnd(now Instant) (time.Duration, bool) {
+	next, found := time.Duration(0), false
+	earliest := func(end time.Duration) {
+		if left := end - now.Mono; left > 0 && (!found || left < next) {
+			next, found = left, true
+		}
+	}
+	earliest(l.quiet)
+	for _, a := range l.nodes {
+		for _, g := range a.grants {
+			earliest(g.end)
+		}
+	}
+	return next, found
+}
+
+// Idle reports whether no lease is running, of this run or an earlier one.
+func (l *Ledger) Idle(now Instant) bool {
+	_, running := l.NextEnd(now)
+	return !running
+}
+
+// Sweep drops what is over: grants of earlier incarnations that have ended, and
+// forgotten nodes without any.
+func (l *Ledger) Sweep(now Instant) {
+	for id, a := range l.nodes {
+		kept := a.grants[:0]
+		for _, g := range a.grants {
+			if now.Mono < g.end || g.incarnation == a.incarnation && a.registered {
+				kept = append(kept, g)
+			}
+		}
+		clear(a.grants[len(kept):])
+		a.grants = kept
+		if !a.registered && len(kept) == 0 {
+			delete(l.nodes, id)
+		}
+	}
+}
+
+// Standing is what the ledger knows of a node.
+type Standing struct {
+	Incarnation uint64
+	Acked       cdn.Version
+	// Left is how long control waits for the node's lease; zero where it has none.
+	Left time.Duration
+}
+
+// Standing returns the account of a node's newest incarnation.
+func (l *Ledger) Standing(id string, now Instant) Standing {
+	var s Standing
+	a := l.nodes[id]
+	if a == nil {
+		return s
+	}
+	s.Incarnation = a.incarnation
+	for _, g := range a.grants {
+		s.Left = max(s.Left, g.end-now.Mono)
+		if g.incarnation == a.incarnation {
+			s.Acked = g.acked
+		}
+	}
+	return s
+}
