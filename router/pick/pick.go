@@ -1,0 +1,198 @@
+package pick
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+)
+
+// POP is an edge location.
+type POP struct {
+	Code string
+	// N is its number in the catalogue, fixed for ever: the tie-break.
+	N        int
+	Lat, Lon float64
+	// Class is the cheapest price class that contains it; 0 for a POP that none
+	// contains (CloudFront China is a partition apart).
+	Class cdn.PriceClass
+}
+
+// Edge is a registered edge node and what the checks say of it.
+type Edge struct {
+	Node    cdn.Node
+	Healthy bool
+	// LastGood is when a check last found it healthy; zero for never.
+	LastGood time.Time
+}
+
+// Family is the address family asked for.
+type Family int
+
+// The families, of A and of AAAA.
+const (
+	IPv4 Family = iota
+	IPv6
+)
+
+// Of returns the node's identity address of the family; the zero Addr for none.
+func (f Family) Of(n cdn.Node) netip.Addr {
+	if f == IPv6 {
+		return n.Addr6
+	}
+	return n.Addr
+}
+
+// goodTogether is how far apart edges may have been good for the last time and
+// still count as lost together. Checks find the edges of a lost network down one
+// after another within a few seconds; without the margin the last of them
+// alone would be sent the whole world.
+const goodTogether = 10 * time.Second
+
+// Table is the edges of the network at one moment. It is immutable.
+type Table struct {
+	sites    []Site // every POP, by number
+	pools    map[poolKey]*Pool
+	unplaced []cdn.Node
+}
+
+type poolKey struct {
+	class  cdn.PriceClass
+	family Family
+}
+
+// Pool is what may be answered for one price class and address family.
+type Pool struct {
+	sites []Site
+	// Degraded says that no edge of the class is healthy and that the pool holds
+	// those that were good last.
+	Degraded bool
+}
+
+// Site is a POP with its edges: in a Table all that are registered, in a Pool
+// those that may be answered.
+type Site struct {
+	POP
+	at    vector
+	edges []Edge
+}
+
+// New works out the pools. An edge whose POP is not among pops cannot be placed
+// and is never answered; see [Table.Unplaced].
+func New(pops []POP, edges []Edge) *Table {
+	t := &Table{pools: map[poolKey]*Pool{}}
+	index := make(map[string]int, len(pops))
+	pops = slices.Clone(pops)
+	slices.SortFunc(pops, func(a, b POP) int { return cmp.Compare(a.N, b.N) })
+	for i, p := range pops {
+		index[p.Code] = i
+		t.sites = append(t.sites, Site{POP: p, at: Point{p.Lat, p.Lon}.vector()})
+	}
+	edges = slices.Clone(edges)
+	slices.SortFunc(edges, func(a, b Edge) int {
+		return cmp.Or(cmp.Compare(a.Node.K, b.Node.K), cmp.Compare(a.Node.ID, b.Node.ID))
+	})
+	for _, e := range edges {
+		if i, ok := index[e.Node.POP]; ok {
+			t.sites[i].edges = append(t.sites[i].edges, e)
+		} else {
+			t.unplaced = append(t.unplaced, e.Node)
+		}
+	}
+	for _, class := range []cdn.PriceClass{cdn.PriceClass100, cdn.PriceClass200, cdn.PriceClassAll} {
+		for _, family := range []Family{IPv4, IPv6} {
+			t.pools[poolKey{class, family}] = t.pool(class, family)
+		}
+	}
+	return t
+}
+
+// Unplaced returns the edges that name a POP the catalogue does not have.
+func (t *Table) Unplaced() []cdn.Node { return t.unplaced }
+
+func (t *Table) pool(class cdn.PriceClass, family Family) *Pool {
+	p := &Pool{sites: t.choose(class, func(e Edge) bool { return e.Healthy && family.Of(e.Node).IsValid() })}
+	if len(p.sites) > 0 {
+		return p
+	}
+	var newest time.Time
+	for _, s := range t.sites {
+		for _, e := range s.edges {
+			if included(class, s.Class) && family.Of(e.Node).IsValid() && e.LastGood.After(newest) {
+				newest = e.LastGood
+			}
+		}
+	}
+	// Where no check ever succeeded newest is zero, and every registered edge of
+	// the class qualifies: a router that has just started.
+	p.sites = t.choose(class, func(e Edge) bool {
+		return family.Of(e.Node).IsValid() && !e.LastGood.Before(newest.Add(-goodTogether))
+	})
+	p.Degraded = len(p.sites) > 0
+	return p
+}
+
+// choose returns the sites of a class that have an edge which satisfies may, with
+// those edges only.
+func (t *Table) choose(class cdn.PriceClass, may func(Edge) bool) []Site {
+	var out []Site
+	for _, s := range t.sites {
+		if !included(class, s.Class) {
+			continue
+		}
+		s.edges = slices.DeleteFunc(slices.Clone(s.edges), func(e Edge) bool { return !may(e) })
+		if len(s.edges) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func included(class, pop cdn.PriceClass) bool { return pop != 0 && class.Includes(pop) }
+
+// Pool returns what may be answered for a class and a family; an empty pool
+// where the class has no edge with such an address.
+func (t *Table) Pool(class cdn.PriceClass, family Family) *Pool {
+	if p := t.pools[poolKey{class, family}]; p != nil {
+		return p
+	}
+	return &Pool{}
+}
+
+// Empty reports that there is nothing to answer.
+func (p *Pool) Empty() bool { return len(p.sites) == 0 }
+
+// Tailored reports whether the answer depends on where the viewer is.
+func (p *Pool) Tailored() bool { return len(p.sites) > 1 }
+
+// Nearest returns the site at the least great-circle distance, nil for an empty
+// pool. The caller must not change it.
+func (p *Pool) Nearest(from Point) *Site {
+	at := from.vector()
+	var best *Site
+	var least float64
+	// Sites are in the order of their numbers, so that "less than" is also the
+	// tie-break.
+	for i := range p.sites {
+		if d := p.sites[i].at.chord2(at); best == nil || d < least {
+			best, least = &p.sites[i], d
+		}
+	}
+	return best
+}
+
+// Node returns the node of the site that serves a distribution.
+func (s *Site) Node(distribution string) cdn.Node {
+	var best int
+	var most uint64
+	for i := range s.edges {
+		// Edges are in a fixed order, so that equal scores cannot make two
+		// routers differ.
+		if w := score(distribution, s.Code, s.edges[i].Node.ID); i == 0 || w > most {
+			best, most = i, w
+		}
+	}
+	return s.edges[best].Node
+}

@@ -1,0 +1,81 @@
+package pick
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/warmfront/warmfront/cdn"
+)
+
+// Reason says why a POP was passed over.
+type Reason string
+
+// The reasons; the empty one is a POP that may be answered.
+const (
+	OutsidePriceClass Reason = "outside the distribution's price class"
+	NoEdge            Reason = "no edge is registered here"
+	NoAddress         Reason = "no edge here has an address of this family"
+	Unhealthy         Reason = "every edge here fails its health checks"
+)
+
+// Ranked is a POP in the order of distance.
+type Ranked struct {
+	POP
+	Km float64
+	// Excluded is empty for a POP that may be answered; the first such is.
+	Excluded Reason
+	// Edges are those registered here, the one that would be answered first.
+	Edges []Edge
+}
+
+// Rank returns every POP by its distance from a point, with the reason for each
+// that was passed over. The first one without is what [Pool.Nearest] returns, and
+// the first of its edges is what [Site.Node] returns.
+func (t *Table) Rank(from Point, class cdn.PriceClass, family Family, distribution string) []Ranked {
+	pool := t.Pool(class, family)
+	at := from.vector()
+	out := make([]Ranked, 0, len(t.sites))
+	chords := make(map[int]float64, len(t.sites))
+	for _, s := range t.sites {
+		chords[s.N] = s.at.chord2(at)
+		r := Ranked{POP: s.POP, Km: kilometres(chords[s.N]), Excluded: s.excluded(class, family)}
+		answered := s.edges
+		if i := slices.IndexFunc(pool.sites, func(p Site) bool { return p.N == s.N }); i >= 0 {
+			r.Excluded, answered = "", pool.sites[i].edges
+		}
+		r.Edges = s.order(distribution, answered)
+		out = append(out, r)
+	}
+	slices.SortStableFunc(out, func(a, b Ranked) int { return cmp.Compare(chords[a.N], chords[b.N]) })
+	return out
+}
+
+// excluded says why a site that is in no pool is not.
+func (s *Site) excluded(class cdn.PriceClass, family Family) Reason {
+	switch {
+	case !included(class, s.Class):
+		return OutsidePriceClass
+	case len(s.edges) == 0:
+		return NoEdge
+	case !slices.ContainsFunc(s.edges, func(e Edge) bool { return family.Of(e.Node).IsValid() }):
+		return NoAddress
+	}
+	return Unhealthy
+}
+
+// order returns all edges of the site: those that may be answered first, each
+// part by falling score.
+func (s *Site) order(distribution string, answered []Edge) []Edge {
+	may := func(e Edge) int {
+		if slices.ContainsFunc(answered, func(a Edge) bool { return a.Node.ID == e.Node.ID }) {
+			return 0
+		}
+		return 1
+	}
+	out := slices.Clone(s.edges)
+	slices.SortStableFunc(out, func(a, b Edge) int {
+		return cmp.Or(cmp.Compare(may(a), may(b)),
+			cmp.Compare(score(distribution, s.Code, b.Node.ID), score(distribution, s.Code, a.Node.ID)))
+	})
+	return out
+}
