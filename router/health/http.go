@@ -1,0 +1,64 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+)
+
+// HTTP is the check of an edge: GET /healthz, by the port and on the path that
+// viewers use, over a connection that is kept. Anything but 200 is a failure: an
+// edge that drains answers 503.
+type HTTP struct {
+	client *http.Client
+	host   string
+}
+
+// NewHTTP returns a check that names host in its requests. Dial may be nil; it is
+// where faults and delays are applied.
+func NewHTTP(host string, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *HTTP {
+	return &HTTP{
+		host: host,
+		client: &http.Client{
+			Transport: &http.Transport{
+				DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: 1,
+				IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10,
+				ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Probe implements Prober.
+func (h *HTTP) Probe(ctx context.Context, node cdn.Node) error {
+	addr := netip.AddrPortFrom(node.Dial(), node.HTTPPort)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr.String()+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	req.Host = h.host
+	req.Header["User-Agent"] = []string{"warmfront-router"}
+	res, err := h.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	// The body is read to its end so that the connection is kept.
+	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 4<<10)); err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET /healthz at %s: %s", addr, res.Status)
+	}
+	return nil
+}
+
+// Close gives up the connections that are kept.
+func (h *HTTP) Close() { h.client.CloseIdleConnections() }
