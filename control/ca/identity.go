@@ -150,7 +150,7 @@ func Serves(s *cdn.State, zone, name string) bool {
 		p := s.PlanFor("*." + wildcard)
 		return p != nil && slices.Contains(p.Aliases, name)
 	}
-	return ServedName(s, zone, name) == name
+	return name != "" && ServedName(s, zone, name) == name
 }
 
 func inZone(sni, zone string) string {
