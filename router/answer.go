@@ -1,0 +1,222 @@
+package router
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/pick"
+)
+
+// Proto is what a query came over.
+type Proto int
+
+// The protocols.
+const (
+	UDP Proto = iota
+	TCP
+)
+
+func (p Proto) String() string {
+	if p == TCP {
+		return "tcp"
+	}
+	return "udp"
+}
+
+// Answer returns the answer to a query, nil where there must be none (q is
+// itself an answer). It changes nothing, and is the definition of what this server
+// says: anything faster beside it must say the same. The records in the answer
+// are shared with later ones and must not be changed.
+func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
+	m, _ := r.current().answer(q, from, proto)
+	return m
+}
+
+// trace is what metrics say of an answer.
+type trace struct {
+	pop string // of the edge that was answered, "" for none
+	geo string // how the viewer was placed, "" if it was not
+}
+
+func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto) (*dns.Msg, trace) {
+	if q.Response {
+		return nil, trace{}
+	}
+	r := &dns.Msg{MsgHdr: dns.MsgHdr{
+		Id: q.Id, Response: true, Opcode: q.Opcode,
+		RecursionDesired: q.RecursionDesired, CheckingDisabled: q.CheckingDisabled,
+	}}
+	e, ok := readEDNS(q)
+	var t trace
+	switch {
+	case q.Opcode != dns.OpcodeQuery:
+		r.Rcode = dns.RcodeNotImplemented
+	case !ok || len(q.Question) != 1 || q.Question[0].Qclass == 0 || q.Question[0].Qtype == dns.TypeOPT:
+		// Class zero is reserved (RFC 6895, section 3.2), and what the library
+		// makes of a question that ends early.
+		r.Rcode = dns.RcodeFormatError
+	case e.version != 0:
+		r.Rcode, e.subnet = dns.RcodeBadVers, nil
+	default:
+		r.Question = q.Question[:1:1]
+		t = s.resolve(r, &e, from)
+	}
+	e.finish(r, proto)
+	return r, t
+}
+
+// resolve fills in the answer to the question of r.
+func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
+	q := r.Question[0]
+	name := dns.CanonicalName(q.Name)
+	if q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR ||
+		!dns.IsSubDomain(s.zone.apex, name) {
+		r.Rcode = dns.RcodeRefused
+		return t
+	}
+	held := s.zone.names[name]
+	plan, known := s.plan(name, held)
+	if !known {
+		e.notReady(r, "the journal has not been read yet")
+		return t
+	}
+	r.Authoritative = true
+	switch {
+	case held == nil && plan == nil:
+		if !s.zone.before[name] && !s.before[name] {
+			r.Rcode = dns.RcodeNameError
+		}
+	case q.Qtype == dns.TypeANY:
+		r.Answer = []dns.RR{minimalANY(q.Name)}
+	case q.Qtype == dns.TypeSOA && name == s.zone.apex:
+		r.Answer = []dns.RR{s.soa(q.Name)}
+	case len(held[q.Qtype]) > 0:
+		s.answerHeld(r, held[q.Qtype])
+	case plan != nil && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA):
+		t = s.steer(r, e, plan, from)
+	}
+	if len(r.Answer) == 0 && (r.Rcode == dns.RcodeSuccess || r.Rcode == dns.RcodeNameError) {
+		r.Ns = []dns.RR{s.soa(s.zone.apex)} // RFC 2308, section 3
+	}
+	return t
+}
+
+// plan returns the distribution that a name belongs to, nil for none. Known is
+// false while it cannot be told. Addresses that the zone itself holds for the name
+// go before an alias.
+func (s *snapshot) plan(name string, held map[uint16][]dns.RR) (p *cdn.Plan, known bool) {
+	if len(held[dns.TypeA]) > 0 || len(held[dns.TypeAAAA]) > 0 {
+		return nil, true
+	}
+	if s.state == nil {
+		return nil, held != nil
+	}
+	return s.state.PlanFor(strings.TrimSuffix(name, ".")), true
+}
+
+// steer answers with the address of the edge for the viewer. An alias within the
+// zone is answered like the domain name itself, as Route 53 does for its alias
+// records: a CNAME would be one more lookup, and is not allowed at the apex.
+// A disabled distribution is answered too: at CloudFront its name stays, and the
+// edge refuses the request.
+func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr) (t trace) {
+	family, other := pick.IPv4, pick.IPv6
+	if r.Question[0].Qtype == dns.TypeAAAA {
+		family, other = other, family
+		if !plan.IPv6 {
+			return t
+		}
+	}
+	pool := s.table.Pool(plan.PriceClass, family)
+	if pool.Empty() {
+		if s.table.Pool(plan.PriceClass, other).Empty() {
+			r.Authoritative = false
+			e.notReady(r, "no edge is registered in "+plan.PriceClass.String())
+		}
+		return t
+	}
+	place, outcome := s.place(e, from)
+	site := pool.Nearest(pick.Point{Lat: place.Lat, Lon: place.Lon})
+	if e.viewer.IsValid() && pool.Tailored() {
+		e.scope = scope(e.viewer, place.Prefix)
+	}
+	rr := addressRecord(family.Of(site.Node(plan.ID)), ttlAddress)
+	rr.Header().Name = r.Question[0].Name
+	r.Answer = []dns.RR{rr}
+	return trace{pop: site.Code, geo: outcome}
+}
+
+// place says where the viewer is. A subnet that nobody knows (a private one,
+// say) is placed by the asking address, and the scope stays that of the subnet.
+func (s *snapshot) place(e *edns, from netip.Addr) (p Place, outcome string) {
+	var prefix netip.Prefix
+	if e.viewer.IsValid() {
+		p, ok := s.locate(e.viewer.Addr())
+		if ok {
+			return p, "subnet"
+		}
+		prefix = p.Prefix
+	}
+	p, ok := s.locate(from.Unmap())
+	outcome = "address"
+	if !ok {
+		p, outcome = s.home, "unknown"
+	}
+	if e.viewer.IsValid() {
+		p.Prefix = prefix
+	}
+	return p, outcome
+}
+
+// scope is the SCOPE PREFIX-LENGTH (RFC 7871, section 7.2.1): the prefix within
+// which the location data say the same, which may be shorter or longer than what
+// was sent. Without data, what was sent is all that the answer is known to hold for.
+func scope(sent, located netip.Prefix) uint8 {
+	if !located.IsValid() || !located.Contains(sent.Addr()) {
+		return uint8(sent.Bits())
+	}
+	return uint8(located.Bits())
+}
+
+// notReady is SERVFAIL with a word on why (RFC 8914): unlike NXDOMAIN it makes
+// resolvers ask another server, or serve what they had.
+func (e *edns) notReady(r *dns.Msg, why string) {
+	r.Rcode = dns.RcodeServerFailure
+	e.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNotReady, ExtraText: why}
+}
+
+// answerHeld answers with records of the zone itself, named as they were asked
+// for: resolvers put random capitals into names to recognize forged answers.
+func (s *snapshot) answerHeld(r *dns.Msg, rrs []dns.RR) {
+	for _, rr := range rrs {
+		rr = dns.Copy(rr)
+		rr.Header().Name = r.Question[0].Name
+		r.Answer = append(r.Answer, rr)
+		if ns, ok := rr.(*dns.NS); ok {
+			r.Extra = append(r.Extra, s.zone.names[ns.Ns][dns.TypeA]...)
+			r.Extra = append(r.Extra, s.zone.names[ns.Ns][dns.TypeAAAA]...)
+		}
+	}
+}
+
+// soa returns the SOA. Its serial is the version of the journal that the
+// answers rest on.
+func (s *snapshot) soa(owner string) dns.RR {
+	soa := s.zone.soa
+	soa.Hdr.Name = owner
+	if s.state != nil {
+		soa.Serial = uint32(s.state.Version.Number)
+	}
+	return &soa
+}
+
+// minimalANY answers ANY with one made-up record, so that it neither amplifies
+// nor depends on where the viewer is (RFC 8482, section 4.2).
+func minimalANY(owner string) dns.RR {
+	h := header(dns.TypeHINFO, ttlANY)
+	h.Name = owner
+	return &dns.HINFO{Hdr: h, Cpu: "RFC8482"}
+}

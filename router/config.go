@@ -1,0 +1,101 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/pick"
+)
+
+// Place is where an address is.
+type Place struct {
+	Lat, Lon float64
+	City     string // "" where only the country is known
+	Country  string // ISO 3166-1 alpha-2
+	// Prefix is the network around the address within which this answer is the
+	// same, of the address's own family. It should be set even where nothing is
+	// known of the address, for the scope of the answer rests on it.
+	Prefix netip.Prefix
+}
+
+// Record is what the zone holds for a name besides distributions.
+type Record struct {
+	Addrs []netip.Addr
+	Text  []string // one TXT record
+}
+
+// Config is what a Router needs. Network assembles it; what a person sets are
+// Zone and Listen.
+type Config struct {
+	// Zone is the domain the router is authoritative for, "warmfront.test".
+	Zone string
+	// Listen is the address for both UDP and TCP, "127.0.0.1:5300"; with port 0
+	// one that is free for both is taken.
+	Listen string
+	// NS holds the addresses of ns1, ns2 … of the zone. Empty: this router's own
+	// address is ns1.
+	NS [][]netip.Addr
+	// Names are further names in the zone, relative to it ("control"), "" for
+	// the zone itself.
+	Names map[string]Record
+
+	// State returns what the journal says; nil while nothing is known yet, during
+	// which names of distributions are SERVFAIL, never NXDOMAIN.
+	State func() *cdn.State
+	// Locate says where an address is. When ok is false only Prefix is used.
+	Locate func(netip.Addr) (place Place, ok bool)
+	// Home stands in for the place of an address that Locate does not know.
+	Home Place
+	// POPs are the edge locations that edges may name.
+	POPs []pick.POP
+
+	// Health says how edges are checked; the zero value is health.Default.
+	Health health.Settings
+	// Dial opens the connections of the checks; nil is net.Dialer. Faults and
+	// delays are applied here.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// WrapPacketConn and WrapListener put something between the sockets and the
+	// server, such as the delay model; nil for nothing.
+	WrapPacketConn func(net.PacketConn) net.PacketConn
+	WrapListener   func(net.Listener) net.Listener
+
+	Logger  *slog.Logger          // nil discards
+	Metrics prometheus.Registerer // nil for none
+	Now     func() time.Time      // nil is time.Now
+}
+
+// withDefaults validates a configuration and fills in what was left out.
+func (c Config) withDefaults() (Config, error) {
+	c.Zone = strings.ToLower(strings.TrimSuffix(c.Zone, "."))
+	if _, ok := dns.IsDomainName(c.Zone); !ok || c.Zone == "" || strings.ContainsAny(c.Zone, `\ `) {
+		return c, fmt.Errorf("router: the zone %q is not a domain name", c.Zone)
+	}
+	if c.State == nil || c.Locate == nil {
+		return c, errors.New("router: State and Locate must be set")
+	}
+	if c.Health == (health.Settings{}) {
+		c.Health = health.Default()
+	}
+	if h := c.Health; h.Interval <= 0 || h.Timeout <= 0 || h.Down < 1 || h.Up < 1 {
+		return c, errors.New("router: the health settings must be above zero")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}

@@ -1,0 +1,114 @@
+package router
+
+import (
+	"maps"
+	"net/netip"
+	"strings"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/pick"
+)
+
+// snapshot is all that an answer depends on besides the question. It is
+// immutable.
+type snapshot struct {
+	zone   *zone
+	state  *cdn.State // nil while nothing is known yet
+	before map[string]bool
+	table  *pick.Table
+	locate func(netip.Addr) (Place, bool)
+	home   Place
+}
+
+// edges returns the registered edge nodes of a state, by id.
+func edges(s *cdn.State) map[string]cdn.Node {
+	out := map[string]cdn.Node{}
+	if s == nil {
+		return out
+	}
+	for id, n := range s.Nodes {
+		if n.Role == cdn.RoleEdge {
+			out[id] = n
+		}
+	}
+	return out
+}
+
+// emptyNonTerminals returns the names that exist only because aliases lie below
+// them.
+func emptyNonTerminals(s *cdn.State, apex string) map[string]bool {
+	out := map[string]bool{}
+	if s == nil {
+		return out
+	}
+	for _, p := range s.Plans {
+		for _, a := range p.Aliases {
+			if a += "."; strings.HasSuffix(a, "."+apex) {
+				between(out, a, apex)
+			}
+		}
+	}
+	return out
+}
+
+func table(pops []pick.POP, checked []health.Edge) *pick.Table {
+	list := make([]pick.Edge, len(checked))
+	for i, e := range checked {
+		list[i] = pick.Edge{Node: e.Node, Healthy: e.Healthy, LastGood: e.LastGood}
+	}
+	return pick.New(pops, list)
+}
+
+// current returns the snapshot to answer from. The state is compared each time,
+// not waited for: what this router has acknowledged to control must be what it
+// answers from that moment on.
+func (r *Router) current() *snapshot {
+	s := r.snap.Load()
+	if r.cfg.State() != s.state {
+		r.Refresh()
+		s = r.snap.Load()
+	}
+	return s
+}
+
+// Refresh takes in what the journal's state says now. Answers do so by themselves;
+// calling it after each change has new edges checked at once even while nobody
+// asks.
+func (r *Router) Refresh() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, state := r.snap.Load(), r.cfg.State()
+	if old.state == state {
+		return
+	}
+	next := *old
+	next.state = state
+	next.before = emptyNonTerminals(state, r.zone.apex)
+	if now := edges(state); !maps.Equal(now, r.edges) {
+		r.edges = now
+		r.checker.Register(values(now))
+		next.table = table(r.cfg.POPs, r.checker.Edges())
+		for _, n := range next.table.Unplaced() {
+			r.cfg.Logger.Warn("edge is never answered: its POP is not in the catalogue", "node", n.ID, "pop", n.POP)
+		}
+	}
+	r.snap.Store(&next)
+}
+
+// healthChanged makes answers follow what the checks found.
+func (r *Router) healthChanged() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := *r.snap.Load()
+	next.table = table(r.cfg.POPs, r.checker.Edges())
+	r.snap.Store(&next)
+}
+
+func values(nodes map[string]cdn.Node) []cdn.Node {
+	out := make([]cdn.Node, 0, len(nodes))
+	for _, n := range nodes {
+		out = append(out, n)
+	}
+	return out
+}

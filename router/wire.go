@@ -1,0 +1,69 @@
+package router
+
+import (
+	"encoding/hex"
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+// decode makes a message of a packet. Where the packet cannot be parsed, or has
+// more records than any query needs, the message has no question and is
+// answered FORMERR; for opcodes other than QUERY the rest is not looked at. Nil is a
+// packet that must not be answered: too short to have an id, or itself an answer
+// (two servers would answer one another for ever).
+func decode(packet []byte) *dns.Msg {
+	const headerSize, response = 12, 0x80
+	if len(packet) < headerSize || packet[2]&response != 0 {
+		return nil
+	}
+	bare := &dns.Msg{}
+	if bare.Unpack(packet[:headerSize]) != nil {
+		return nil
+	}
+	count := func(at int) int { return int(packet[at])<<8 | int(packet[at+1]) }
+	// One SOA in the authority section is IXFR's; two additional records are OPT
+	// and TSIG.
+	if bare.Opcode != dns.OpcodeQuery || count(4) != 1 || count(6) > 1 || count(8) > 1 || count(10) > 2 {
+		return bare
+	}
+	q := &dns.Msg{}
+	if q.Unpack(packet) != nil {
+		return bare
+	}
+	// The library takes a packet that ends early for one with fewer records.
+	if len(q.Answer) != count(6) || len(q.Ns) != count(8) || len(q.Extra) != count(10) {
+		return bare
+	}
+	return q
+}
+
+// respond answers a packet, in buf where it is large enough; nil is no answer.
+func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte) (out []byte) {
+	// A message from a stranger must not end the process, which may be a whole
+	// network: should the library or we panic, this answer fails and no other.
+	defer func() {
+		if p := recover(); p != nil {
+			r.cfg.Logger.Error("a DNS query made the server panic", "panic", p, "packet", hex.EncodeToString(packet))
+			r.metrics.dropped.WithLabelValues("panic").Inc()
+			out = nil
+		}
+	}()
+	q := decode(packet)
+	if q == nil {
+		r.metrics.dropped.WithLabelValues("not a query").Inc()
+		return nil
+	}
+	m, t := r.current().answer(q, from, proto)
+	out, err := m.PackBuffer(buf)
+	if err != nil {
+		r.cfg.Logger.Error("a DNS answer cannot be packed", "err", err, "packet", hex.EncodeToString(packet))
+		m = &dns.Msg{MsgHdr: m.MsgHdr}
+		m.Rcode = dns.RcodeServerFailure
+		if out, err = m.PackBuffer(buf); err != nil {
+			return nil
+		}
+	}
+	r.metrics.observe(q, m, proto, t)
+	return out
+}

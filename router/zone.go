@@ -1,0 +1,116 @@
+package router
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// The times to live, in seconds. That of addresses is CloudFront's; that of
+// negative answers is as long, so that a name asked for a moment too early is
+// found a minute later (RFC 2308: the lesser of the SOA's TTL and its minimum).
+const (
+	ttlAddress  = 60
+	ttlNegative = 60
+	ttlZone     = 3600 // NS and the addresses of name servers
+	ttlANY      = 3600
+)
+
+// zone is the part of the answers that rests on the configuration alone.
+type zone struct {
+	apex   string // canonical: lower case, final dot
+	soa    dns.SOA
+	names  map[string]map[uint16][]dns.RR // by canonical name and type
+	before map[string]bool                // empty non-terminals among the above
+}
+
+// maxText bounds what one TXT record may hold, so that every answer fits TCP.
+const maxText = 4096
+
+func newZone(cfg Config) (*zone, error) {
+	z := &zone{apex: dns.Fqdn(cfg.Zone), names: map[string]map[uint16][]dns.RR{}, before: map[string]bool{}}
+	z.soa = dns.SOA{
+		Hdr: dns.RR_Header{Name: z.apex, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttlNegative},
+		Ns:  "ns1." + z.apex, Mbox: "hostmaster." + z.apex,
+		Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: ttlNegative,
+	}
+	for i, addrs := range cfg.NS {
+		ns := fmt.Sprintf("ns%d.%s", i+1, z.apex)
+		z.add(z.apex, &dns.NS{Hdr: header(dns.TypeNS, ttlZone), Ns: ns})
+		for _, a := range addrs {
+			z.add(ns, addressRecord(a, ttlZone))
+		}
+	}
+	for relative, rec := range cfg.Names {
+		name := strings.ToLower(relative) + "." + z.apex
+		if relative == "" {
+			name = z.apex
+		}
+		if err := z.addRecord(name, rec); err != nil {
+			return nil, fmt.Errorf("router: the name %q: %w", relative, err)
+		}
+	}
+	return z, nil
+}
+
+func (z *zone) addRecord(name string, rec Record) error {
+	if _, ok := dns.IsDomainName(name); !ok {
+		return fmt.Errorf("not a domain name")
+	}
+	if len(rec.Addrs) > 64 {
+		return fmt.Errorf("%d addresses; at most 64", len(rec.Addrs))
+	}
+	for _, a := range rec.Addrs {
+		if !a.IsValid() {
+			return fmt.Errorf("an address that is not valid")
+		}
+		z.add(name, addressRecord(a, ttlAddress))
+	}
+	total := 0
+	for _, s := range rec.Text {
+		total += len(s) + 1
+		if len(s) > 255 || total > maxText {
+			return fmt.Errorf("a text of more than 255 bytes, or %d in all", maxText)
+		}
+	}
+	if len(rec.Text) > 0 {
+		z.add(name, &dns.TXT{Hdr: header(dns.TypeTXT, ttlAddress), Txt: rec.Text})
+	}
+	return nil
+}
+
+func (z *zone) add(name string, rr dns.RR) {
+	if z.names[name] == nil {
+		z.names[name] = map[uint16][]dns.RR{}
+		between(z.before, name, z.apex)
+	}
+	rr.Header().Name = name
+	t := rr.Header().Rrtype
+	z.names[name][t] = append(z.names[name][t], rr)
+}
+
+// between adds to set the names above name and below the apex: they exist, though
+// they may hold nothing (RFC 8020; RFC 4592, section 2.2.2).
+func between(set map[string]bool, name, apex string) {
+	for {
+		i, end := dns.NextLabel(name, 0)
+		if end || len(name)-i <= len(apex) {
+			return
+		}
+		name = name[i:]
+		set[name] = true
+	}
+}
+
+func header(rrtype uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+}
+
+func addressRecord(a netip.Addr, ttl uint32) dns.RR {
+	if a = a.Unmap(); a.Is4() {
+		return &dns.A{Hdr: header(dns.TypeA, ttl), A: a.AsSlice()}
+	}
+	return &dns.AAAA{Hdr: header(dns.TypeAAAA, ttl), AAAA: a.WithZone("").AsSlice()}
+}
