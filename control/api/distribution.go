@@ -1,0 +1,288 @@
+package api
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/cloudfront"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// maxDistributions is CloudFront's quota for an account.
+const maxDistributions = 500
+
+func (h *handler) distributionOperations() map[string]operation {
+	return map[string]operation{
+		"CreateDistribution":         h.createDistribution,
+		"CreateDistributionWithTags": h.createDistributionWithTags,
+		"GetDistribution":            h.getDistribution,
+		"GetDistributionConfig":      h.getDistributionConfig,
+		"UpdateDistribution":         h.updateDistribution,
+		"DeleteDistribution":         h.deleteDistribution,
+		"ListDistributions":          h.listDistributions,
+	}
+}
+
+func (h *handler) createDistribution(c *call) (*answer, error) {
+	cfg, err := decode[cloudfront.DistributionConfig](c)
+	if err != nil {
+		return nil, err
+	}
+	return h.create(c, cfg, nil)
+}
+
+func (h *handler) createDistributionWithTags(c *call) (*answer, error) {
+	both, err := decode[cloudfront.DistributionConfigWithTags](c)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := newTags(both.Tags)
+	if err != nil {
+		return nil, err
+	}
+	return h.create(c, &both.DistributionConfig, tags)
+}
+
+func (h *handler) create(c *call, cfg *cloudfront.DistributionConfig, tags map[string]string) (*answer, error) {
+	if err := checkConfig(cfg); err != nil {
+		return nil, err
+	}
+	at := h.settled()
+	d := &cdn.Distribution{
+		CallerReference: cfg.CallerReference, LastModified: h.now(), Tags: tags,
+		Config: string(cloudfront.Marshal(cloudfront.Version, cfg)),
+	}
+	var ignored []string
+	version, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
+		for _, other := range s.Distributions {
+			if other.CallerReference == d.CallerReference {
+				return nil, cloudfront.CodeDistributionAlreadyExists.Errorf("The caller reference that you are using to create a distribution is associated with another distribution. Already exists: %s", other.ID)
+			}
+		}
+		if len(s.Distributions) >= maxDistributions {
+			return nil, cloudfront.CodeTooManyDistributions.Errorf("Processing your request would cause you to exceed the maximum number of distributions allowed, %d.", maxDistributions)
+		}
+		if err := h.assign(s, d); err != nil {
+			return nil, err
+		}
+		var err error
+		if ignored, err = h.checkPlan(s, d); err != nil {
+			return nil, err
+		}
+		return h.change(cdn.KindDistributionPut, d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.warnIgnored(d, ignored)
+	d.Version = version
+	shown, err := h.show(h.Journal.State(), d, at)
+	return &answer{etag: d.ETag, location: "distribution/" + d.ID, body: shown}, err
+}
+
+// assign gives a new distribution its names.
+func (h *handler) assign(s *cdn.State, d *cdn.Distribution) (err error) {
+	d.ID, err = h.unusedID("E", upper, func(id string) bool { return s.Distributions[id] != nil })
+	if err != nil {
+		return err
+	}
+	label, err := h.unusedID("d", lower, func(label string) bool {
+		for _, p := range s.Plans {
+			if p.Domain == h.domain(label) {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	d.Domain = h.domain(label)
+	d.ARN = h.arn(d.ID)
+	d.ETag, err = h.newETag()
+	return err
+}
+
+func (h *handler) domain(label string) string { return label + "." + strings.Trim(h.Zone, ".") }
+
+func (h *handler) arn(id string) string {
+	return "arn:aws:cloudfront::" + h.Account + ":distribution/" + id
+}
+
+// checkPlan refuses what would not work beside the rest of the state, and returns
+// the fields of the configuration that nobody acts on.
+func (h *handler) checkPlan(s *cdn.State, d *cdn.Distribution) (ignored []string, err error) {
+	plan, err := cdn.Compile(d, cdn.Resources{AccessControls: s.AccessControl})
+	if err != nil {
+		return nil, err
+	}
+	return plan.Ignored, h.checkAliases(s, plan)
+}
+
+// warnIgnored says what a configuration asks for in vain: it is kept and given
+// back, and nothing else.
+func (h *handler) warnIgnored(d *cdn.Distribution, fields []string) {
+	if len(fields) > 0 {
+		h.Logger.Warn("this release does not act on everything that the distribution says", "distribution", d.ID, "ignored", fields)
+	}
+}
+
+func (h *handler) getDistribution(c *call) (*answer, error) {
+	at, s := h.settled(), h.Journal.State()
+	d, err := distribution(s, c.get("Id"))
+	if err != nil {
+		return nil, err
+	}
+	shown, err := h.show(s, d, at)
+	return &answer{etag: d.ETag, body: shown}, err
+}
+
+func (h *handler) getDistributionConfig(c *call) (*answer, error) {
+	d, err := distribution(h.Journal.State(), c.get("Id"))
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config(d)
+	if err != nil {
+		return nil, err
+	}
+	cfg.FillDefaults()
+	return &answer{etag: d.ETag, body: cfg}, nil
+}
+
+func (h *handler) updateDistribution(c *call) (*answer, error) {
+	cfg, err := decode[cloudfront.DistributionConfig](c)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkConfig(cfg); err != nil {
+		return nil, err
+	}
+	at := h.settled()
+	var d cdn.Distribution
+	var ignored []string
+	d.Version, err = h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
+		old, err := distribution(s, c.get("Id"))
+		if err != nil {
+			return nil, err
+		}
+		if err := c.checkIfMatch(old.ETag); err != nil {
+			return nil, err
+		}
+		if cfg.CallerReference != old.CallerReference {
+			return nil, cloudfront.CodeIllegalUpdate.Errorf("The update contains modifications that are not allowed: the caller reference cannot be changed.")
+		}
+		d = *old
+		d.LastModified, d.Config = h.now(), string(cloudfront.Marshal(cloudfront.Version, cfg))
+		if d.ETag, err = h.newETag(); err != nil {
+			return nil, err
+		}
+		if ignored, err = h.checkPlan(s, &d); err != nil {
+			return nil, err
+		}
+		return h.change(cdn.KindDistributionPut, d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.warnIgnored(&d, ignored)
+	shown, err := h.show(h.Journal.State(), &d, at)
+	return &answer{etag: d.ETag, body: shown}, err
+}
+
+func (h *handler) deleteDistribution(c *call) (*answer, error) {
+	at := h.settled()
+	_, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
+		d, err := distribution(s, c.get("Id"))
+		if err != nil {
+			return nil, err
+		}
+		if err := c.checkIfMatch(d.ETag); err != nil {
+			return nil, err
+		}
+		if s.Plans[d.ID].Enabled || at.status(d) != deployed {
+			return nil, cloudfront.CodeDistributionNotDisabled.Errorf("The distribution you are trying to delete has not been disabled.")
+		}
+		return h.change(cdn.KindDistributionDelete, cdn.Ref{ID: d.ID})
+	})
+	return &answer{}, err
+}
+
+func (h *handler) listDistributions(c *call) (*answer, error) {
+	at, s := h.settled(), h.Journal.State()
+	p, err := newPage(c.params, after(s.Distributions, c.get("Marker")))
+	if err != nil {
+		return nil, err
+	}
+	list := &cloudfront.DistributionList{
+		Marker: p.marker, NextMarker: p.next, MaxItems: p.maxItems, IsTruncated: p.truncated(), Quantity: len(p.items),
+	}
+	for _, d := range p.items {
+		shown, err := h.show(s, d, at)
+		if err != nil {
+			return nil, err
+		}
+		summary := shown.Summary()
+		summary.ETag = new(d.ETag)
+		list.Items = append(list.Items, summary)
+	}
+	return &answer{body: list}, nil
+}
+
+// distribution finds a distribution.
+func distribution(s *cdn.State, id string) (*cdn.Distribution, error) {
+	if d := s.Distributions[id]; d != nil {
+		return d, nil
+	}
+	return nil, cloudfront.CodeNoSuchDistribution.Errorf("The specified distribution does not exist.")
+}
+
+// config reads the configuration as it was received.
+func config(d *cdn.Distribution) (*cloudfront.DistributionConfig, error) {
+	cfg := &cloudfront.DistributionConfig{}
+	if err := cloudfront.Unmarshal([]byte(d.Config), cfg); err != nil {
+		// Not wrapped: what the journal holds is not the caller's mistake, whatever
+		// code the error has.
+		return nil, errors.New("the configuration of " + d.ID + " in the journal: " + err.Error())
+	}
+	return cfg, nil
+}
+
+// show returns a distribution as clients see it.
+func (h *handler) show(s *cdn.State, d *cdn.Distribution, at settled) (*cloudfront.Distribution, error) {
+	cfg, err := config(d)
+	if err != nil {
+		return nil, err
+	}
+	shown := &cloudfront.Distribution{
+		Id: d.ID, ARN: d.ARN, Status: at.status(d), LastModifiedTime: d.LastModified, DomainName: d.Domain,
+		DistributionConfig: *cfg,
+	}
+	for range inProgress(s, d.ID, at) {
+		shown.InProgressInvalidationBatches++
+	}
+	shown.FillDefaults()
+	return shown, nil
+}
+
+// The states of things.
+const (
+	deployed   = "Deployed"
+	completed  = "Completed"
+	unfinished = "InProgress"
+)
+
+// settled is what had taken effect when a call began.
+type settled struct{ deployed, completed cdn.Version }
+
+func (h *handler) settled() settled {
+	return settled{h.Journal.Settled(journal.Deployed), h.Journal.Settled(journal.Completed)}
+}
+
+func (at settled) status(d *cdn.Distribution) string {
+	if at.deployed.Before(d.Version) {
+		return unfinished
+	}
+	return deployed
+}

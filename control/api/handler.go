@@ -1,0 +1,234 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/cloudfront"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/sigv4"
+)
+
+// Service is the name that calls are signed for.
+const Service = "cloudfront"
+
+// Journal is what the API reads and changes; *control.Control is one.
+type Journal interface {
+	State() *cdn.State
+	// Propose adds the changes that f makes of the newest state and returns when
+	// they are durable. What f has seen still holds when they are made. f must not
+	// call the Journal.
+	Propose(ctx context.Context, f func(*cdn.State) ([]cdn.Change, error)) (cdn.Version, error)
+	// Settled is the version up to which changes are effective in a scope.
+	Settled(journal.Scope) cdn.Version
+}
+
+// Config is what the API is given.
+type Config struct {
+	Journal Journal
+	// Keys are the access keys that may call.
+	Keys sigv4.Lookup
+	// Account is the twelve digits in ARNs.
+	Account string
+	// Zone is the domain beneath which distributions get their names.
+	Zone string
+	// Hosts says by which names, without a port, the API may be called. Nil allows
+	// those that no stranger's DNS can point here: addresses, names of one label
+	// and beneath "localhost", the zone and names beneath it.
+	Hosts  func(host string) bool
+	Now    func() time.Time
+	Random io.Reader // safe for concurrent use, as crypto/rand.Reader is
+	Logger *slog.Logger
+}
+
+// Handler serves the API. Mount it at "/": whatever is no operation gets
+// CloudFront's own error for that.
+func Handler(cfg Config) http.Handler {
+	h := &handler{Config: cfg}
+	if h.Hosts == nil {
+		h.Hosts = localNames(cfg.Zone)
+	}
+	h.operations = map[string]operation{}
+	for _, of := range []map[string]operation{
+		h.distributionOperations(), h.tagOperations(), h.invalidationOperations(),
+		h.accessControlOperations(), h.cachePolicyOperations(),
+	} {
+		for name, op := range of {
+			h.operations[name] = op
+		}
+	}
+	return h
+}
+
+// Serves reports whether the path of r is the API's: whether its first segment is
+// the date of a version, known or not.
+func Serves(r *http.Request) bool {
+	version, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	_, err := time.Parse(time.DateOnly, version)
+	return err == nil
+}
+
+type handler struct {
+	Config
+	operations map[string]operation
+}
+
+// operation does one of CloudFront's operations.
+type operation func(*call) (*answer, error)
+
+// call is one request that was found authentic.
+type call struct {
+	context.Context
+	op      cloudfront.Operation
+	params  cloudfront.Params
+	body    []byte
+	ifMatch string
+}
+
+// get returns a parameter of the call by the API's name.
+func (c *call) get(name string) string { return c.params.Get(name) }
+
+// answer is what an operation answers, besides the status, which is the
+// operation's own.
+type answer struct {
+	etag     string
+	location string // path beneath the version
+	body     any    // shape; nil for none
+}
+
+// readTimeout is how long a caller may take to send a body.
+const readTimeout = 30 * time.Second
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := h.requestID()
+	w.Header().Set("x-amzn-RequestId", requestID)
+	op, params, found := cloudfront.Route(r.Method, r.URL.EscapedPath(), r.URL.RawQuery)
+	if !found {
+		op.Name, params.Version = "unknown", cloudfront.Version
+	}
+	log := h.Logger.With("operation", op.Name, "request", requestID)
+	a, err := h.do(w, r, op, params, found)
+	if err != nil {
+		e := h.failure(err)
+		if e.Status >= http.StatusInternalServerError {
+			log.Error("the API failed", "error", err)
+		} else {
+			log.Debug("the API refused a call", "code", e.Code, "message", e.Message)
+		}
+		write(w, e.Status, e.Body(params.Version, requestID))
+		return
+	}
+	if r.Method != http.MethodGet {
+		log.Info("the API did what it was asked", "path", r.URL.Path, "location", a.location)
+	}
+	if a.etag != "" {
+		w.Header().Set("ETag", a.etag)
+	}
+	if a.location != "" {
+		w.Header().Set("Location", "https://cloudfront.amazonaws.com/"+params.Version+"/"+a.location)
+	}
+	if a.body == nil {
+		w.WriteHeader(op.Status)
+		return
+	}
+	write(w, op.Status, cloudfront.Marshal(params.Version, a.body))
+}
+
+// do checks a request in the order in which a stranger could do harm, and lets
+// the operation answer it.
+func (h *handler) do(w http.ResponseWriter, r *http.Request, op cloudfront.Operation, params cloudfront.Params, found bool) (*answer, error) {
+	if err := h.checkNames(r); err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, cloudfront.CodeUnknownOperation.Errorf("There is no operation %s %.200s in the CloudFront API.", r.Method, r.URL.EscapedPath())
+	}
+	// Whoever sends a body byte by byte would hold the connection for ever. Not
+	// every writer can do it, and without it the request is served all the same.
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(readTimeout))
+	body, err := cloudfront.ReadBody(r.Body)
+	_ = deadline.SetReadDeadline(time.Time{})
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	sum := sha256.Sum256(body)
+	if _, err := (sigv4.Verifier{Service: Service, Lookup: h.Keys}).Verify(r, hex.EncodeToString(sum[:]), h.Now()); err != nil {
+		return nil, err
+	}
+	if err := op.Check(params); err != nil {
+		return nil, err
+	}
+	serve, supported := h.operations[op.Name]
+	if !supported {
+		return nil, h.unsupported(op)
+	}
+	return serve(&call{Context: r.Context(), op: op, params: params, body: body, ifMatch: r.Header.Get("If-Match")})
+}
+
+// unreadable makes of a body that did not arrive whole the caller's error.
+func unreadable(err error) error {
+	var known *cloudfront.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return cloudfront.CodeMalformedInput.Errorf("The request body could not be read: %v.", err)
+}
+
+func (h *handler) unsupported(op cloudfront.Operation) error {
+	names := make([]string, 0, len(h.operations))
+	for name := range h.operations {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return cloudfront.CodeUnsupportedOperation.Errorf("Warmfront does not support the operation %s. It supports %s.", op.Name, strings.Join(names, ", "))
+}
+
+// failure is the one place where errors become CloudFront's.
+func (h *handler) failure(err error) *cloudfront.Error {
+	var known *cloudfront.Error
+	var coded *cdn.Error
+	var signature *sigv4.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &coded):
+		return cloudfront.Code(coded.Code).Errorf("%s", coded.Message)
+	case errors.As(err, &signature):
+		code, message, status := signature.Query()
+		return &cloudfront.Error{Code: cloudfront.Code(code), Status: status, Message: message}
+	}
+	return cloudfront.CodeInternalFailure.Errorf("The request could not be processed because of an internal error. Try it again.")
+}
+
+func write(w http.ResponseWriter, status int, doc []byte) {
+	w.Header().Set("Content-Type", "text/xml")
+	w.Header().Set("Content-Length", strconv.Itoa(len(doc)))
+	w.WriteHeader(status)
+	_, _ = w.Write(doc)
+}
+
+// decode reads the body of a call into its shape.
+func decode[T any](c *call) (*T, error) {
+	v := new(T)
+	return v, cloudfront.Decode(c.body, c.params.Version, v)
+}
+
+// change makes the one change that an operation proposes.
+func (h *handler) change(kind cdn.Kind, body any) ([]cdn.Change, error) {
+	c, err := cdn.NewChange(kind, body, h.Now())
+	return []cdn.Change{c}, err
+}
+
+// now is the time that is written down: CloudFront tells milliseconds.
+func (h *handler) now() time.Time { return h.Now().UTC().Truncate(time.Millisecond) }
