@@ -425,15 +425,16 @@ func TestConfigIsValidated(t *testing.T) {
 		return Config{Zone: testZone, Listen: "127.0.0.1:0", State: func() *cdn.State { return nil }, Locate: locator(t)}
 	}
 	for name, spoil := range map[string]func(*Config){
-		"no zone":       func(c *Config) { c.Zone = "" },
-		"root":          func(c *Config) { c.Zone = "." },
-		"two dots":      func(c *Config) { c.Zone = "a..b" },
-		"no state":      func(c *Config) { c.State = nil },
-		"no port":       func(c *Config) { c.Listen = "127.0.0.1" },
-		"other host":    func(c *Config) { c.Listen = "192.0.2.77:0" },
-		"half settings": func(c *Config) { c.Health.Interval = 1 },
-		"long text":     func(c *Config) { c.Names = map[string]Record{"t": {Text: []string{strings.Repeat("x", 256)}}} },
-		"bad name":      func(c *Config) { c.Names = map[string]Record{"a..b": {}} },
+		"no zone":         func(c *Config) { c.Zone = "" },
+		"root":            func(c *Config) { c.Zone = "." },
+		"two dots":        func(c *Config) { c.Zone = "a..b" },
+		"no state":        func(c *Config) { c.State = nil },
+		"no port":         func(c *Config) { c.Listen = "127.0.0.1" },
+		"other host":      func(c *Config) { c.Listen = "192.0.2.77:0" },
+		"wildcard, no NS": func(c *Config) { c.Listen = ":0" },
+		"half settings":   func(c *Config) { c.Health.Interval = 1 },
+		"long text":       func(c *Config) { c.Names = map[string]Record{"t": {Text: []string{strings.Repeat("x", 256)}}} },
+		"bad name":        func(c *Config) { c.Names = map[string]Record{"a..b": {}} },
 	} {
 		cfg := good()
 		spoil(&cfg)

@@ -32,13 +32,19 @@ type Decision struct {
 	TTL  uint32     // seconds
 }
 
+// The types that Resolve decides on, for those who do not import the DNS library.
+const (
+	TypeA    = dns.TypeA
+	TypeAAAA = dns.TypeAAAA
+)
+
 // The errors of Resolve.
 var (
 	ErrNoSuchName = errors.New("the name belongs to no distribution")
 	ErrNoEdge     = errors.New("no edge can be answered")
 )
 
-// Resolve decides as Answer does for a viewer at an address: qtype is A or AAAA.
+// Resolve decides as Answer does for a viewer at an address: qtype is TypeA or TypeAAAA.
 // It serves commands that explain, and what runs in the same process.
 func (r *Router) Resolve(name string, qtype uint16, viewer netip.Addr) (Decision, error) {
 	family := pick.IPv4

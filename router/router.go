@@ -54,7 +54,8 @@ func New(cfg Config) (*Router, error) {
 		return nil, err
 	}
 	if err := r.assemble(); err != nil {
-		return nil, errors.Join(err, r.Close())
+		_ = r.Close()
+		return nil, err
 	}
 	return r, nil
 }
@@ -62,6 +63,9 @@ func New(cfg Config) (*Router, error) {
 // assemble makes everything that does not touch the network.
 func (r *Router) assemble() (err error) {
 	cfg := &r.cfg
+	if len(cfg.NS) == 0 && r.addr.Addr().IsUnspecified() {
+		return fmt.Errorf("router: listening on %s, it needs to be told the addresses of the zone's name servers", r.addr)
+	}
 	if len(cfg.NS) == 0 {
 		cfg.NS = [][]netip.Addr{{r.addr.Addr()}}
 	}
