@@ -125,6 +125,13 @@ func (b *Body) Complete() bool {
 	return b.done && b.err == nil
 }
 
+// Failed reports whether it ended before all bytes were there.
+func (b *Body) Failed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err != nil
+}
+
 // footprint is how much memory it takes, or will if it has the declared length.
 func (b *Body) footprint(declared int64) int64 {
 	b.mu.Lock()

@@ -1,0 +1,109 @@
+package edge
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/rfc9111"
+)
+
+// roomForOwnFields is how many header fields an answer gets beside the object's.
+const roomForOwnFields = 10
+
+// hit answers with what was stored; nil if its first bytes are there no more.
+func (x *exchange) hit(ctx context.Context, o *cache.Object) *message.Response {
+	x.done.hit, x.done.result = true, resultHit
+	x.done.ttl = o.TimeToLive(x.start)
+	return x.fromObject(ctx, o, x.start)
+}
+
+// fetched answers with what a flight brought.
+func (x *exchange) fetched(ctx context.Context, f *flight) *message.Response {
+	x.done.hit, x.done.result = false, resultMiss
+	if f.confirmed {
+		x.done.result = resultRefreshHit
+	}
+	now := x.edge.cfg.Now()
+	x.done.status, x.done.stored, x.done.ttl = f.status, f.kept, f.object.TimeToLive(now)
+	return x.fromObject(ctx, f.object, now)
+}
+
+// fromObject cuts an answer from an object to the viewer's conditions and range.
+func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Time) *message.Response {
+	if o.Failure != "" {
+		f := fault{o.Status, o.Failure}
+		if !x.leased {
+			f.status = 504
+		}
+		return x.errorPage(f)
+	}
+	resp := &message.Response{Status: o.Status, Header: o.Header.Clone(roomForOwnFields), Length: o.Length}
+	resp.Header.Del("Content-Length") // resp.Length says it
+	if x.done.hit || x.done.result == resultRefreshHit || o.Header.Has("Age") {
+		resp.Header.Set("Age", strconv.FormatInt(int64(o.Age(now)/time.Second), 10))
+	}
+	if o.Status >= 400 {
+		x.done.result = resultError
+	}
+	part := rfc9111.Range{Length: -1}
+	if o.Status == 200 && (x.req.Method == "GET" || x.req.Method == "HEAD") {
+		part = x.cut(resp, o)
+	}
+	if x.req.Method == "HEAD" || o.Body == nil || resp.Status == 304 || resp.Status == 412 || resp.Status == 416 {
+		return resp
+	}
+	r, ok := o.Body.Reader(ctx, part.Offset, part.Length)
+	if !ok {
+		return nil
+	}
+	if o.Length < 0 && part.Length < 0 && o.Body.Complete() {
+		resp.Length = o.Body.Size()
+	}
+	resp.Live = !o.Body.Complete()
+	resp.Body = r
+	return resp
+}
+
+// cut applies the viewer's conditions and range to a 200 (RFC 9110 sections 13.2
+// and 14.2) and returns the bytes that are to be sent.
+func (x *exchange) cut(resp *message.Response, o *cache.Object) rfc9111.Range {
+	whole := rfc9111.Range{Length: -1}
+	v := x.req.Header
+	switch rfc9111.Evaluate(v, o.Header, o.Received) {
+	case 304:
+		resp.Status, resp.Length = 304, -1
+		for _, name := range [...]string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Range"} {
+			resp.Header.Del(name)
+		}
+		return whole
+	case 412:
+		resp.Status, resp.Length = 412, 0
+		resp.Header.Del("Content-Type")
+		resp.Header.Del("Content-Encoding")
+		return whole
+	}
+	size := o.Length
+	if size < 0 && o.Body != nil && o.Body.Complete() {
+		size = o.Body.Size()
+	}
+	if x.req.Method != "GET" || size < 0 || o.Body == nil || !v.Has("Range") {
+		return whole
+	}
+	part, status := rfc9111.ParseRange(v, o.Header, size)
+	switch status {
+	case 206:
+		resp.Status, resp.Length = 206, part.Length
+		resp.Header.Set("Content-Range", part.ContentRange(size))
+		return part
+	case 416:
+		resp.Status, resp.Length = 416, 0
+		resp.Header.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
+		resp.Header.Del("Content-Type")
+		resp.Header.Del("Content-Encoding")
+		x.done.result = resultError
+	}
+	return whole
+}

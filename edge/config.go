@@ -1,0 +1,141 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// Lease says whether the node may serve from its cache without asking.
+type Lease interface {
+	// Valid is asked with one reading of the clock, made after the request was
+	// read. It is false as soon as either clock says that the lease has ended.
+	Valid(now time.Time) bool
+}
+
+// Certificates gives the certificate for a name that TLS asks for; an error or
+// nil for names that are not served.
+type Certificates interface {
+	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
+}
+
+// Signer signs a request to an origin that has an origin access control, on
+// behalf of the distribution with that ARN.
+type Signer interface {
+	Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error
+}
+
+// Config is what an edge is told. Fields without a default are required.
+type Config struct {
+	// Node is the edge's own registration: its id, POP and number there.
+	Node cdn.Node
+	// POPNumber is the POP's number n in the catalogue.
+	POPNumber int
+	// Zone is the network's DNS zone, "warmfront.test".
+	Zone string
+	// LocalhostZone makes d….localhost mean d….<LocalhostZone>, as if it had come
+	// over https, so that a browser needs no set-up. For sandboxes; empty: off.
+	LocalhostZone string
+
+	// HTTPAddr and HTTPSAddr are where viewers connect; port 0 takes a free one,
+	// empty leaves it out.
+	HTTPAddr, HTTPSAddr string
+	// PublicHTTPSPort is the port viewers reach HTTPSAddr by, where it is not the
+	// one listened on; redirects name it.
+	PublicHTTPSPort int
+	// WrapListener wraps both listeners: the PROXY protocol, the distance model.
+	WrapListener func(net.Listener) net.Listener
+
+	// State is the newest state applied; nil before the first.
+	State func() *cdn.State
+	Lease Lease
+	// Certificates may be nil where HTTPSAddr is empty.
+	Certificates Certificates
+
+	// S3Endpoint is where S3 buckets are, "http://127.0.0.1:9000"; empty: at AWS.
+	S3Endpoint string
+	// Origins maps host names of origins to addresses (--origin).
+	Origins map[string]string
+	// OriginAllow names prefixes of loopback or private addresses that may be
+	// origins (--origin-allow); Sandbox allows them all.
+	OriginAllow []netip.Prefix
+	Sandbox     bool
+	// ServicePorts are the cluster's own, refused as origins on such addresses.
+	ServicePorts []uint16
+	// OriginRoots verify origins' certificates. Nil: the system's.
+	OriginRoots *x509.CertPool
+	// Signer may be nil where no origin has an access control.
+	Signer Signer
+	// DialOrigin connects to a checked address. Nil: net.Dialer.
+	DialOrigin func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// MemoryBytes is how much the cache may hold. 0: 64 MiB.
+	MemoryBytes int64
+	// DrainLimit is how long requests in flight may take once Run is to end.
+	// 0: 8 s, within the ten that a supervisor waits.
+	DrainLimit time.Duration
+
+	// Country returns a viewer's ISO 3166 country code, for
+	// CloudFront-Viewer-Country. Nil: unknown.
+	Country func(netip.Addr) string
+	// Now is the time that freshness goes by; the lease, TLS and signatures go by
+	// the clock. Nil: time.Now.
+	Now func() time.Time
+	// Logger gets one line per request at debug level. Nil: nothing is logged.
+	Logger *slog.Logger
+	// Registry holds the node's metrics. Nil: one is made.
+	Registry *prometheus.Registry
+}
+
+const defaultMemory = 64 << 20
+
+// complete checks the configuration and fills in defaults.
+func (c *Config) complete() error {
+	switch {
+	case c.Node.ID == "" || c.Node.POP == "":
+		return errors.New("edge: the node needs an id and a POP")
+	case c.Zone == "":
+		return errors.New("edge: no zone is given (--zone)")
+	case c.State == nil || c.Lease == nil:
+		return errors.New("edge: State and Lease are required")
+	case c.HTTPAddr == "" && c.HTTPSAddr == "":
+		return errors.New("edge: neither an HTTP nor an HTTPS address is given")
+	case c.HTTPSAddr != "" && c.Certificates == nil:
+		return errors.New("edge: HTTPS needs certificates")
+	case c.MemoryBytes < 0 || c.MemoryBytes > 0 && c.MemoryBytes < 1<<20:
+		return fmt.Errorf("edge: %d bytes of memory for the cache: at least 1 MiB are needed (--memory)", c.MemoryBytes)
+	}
+	c.Zone = strings.ToLower(strings.Trim(c.Zone, "."))
+	c.LocalhostZone = strings.ToLower(strings.Trim(c.LocalhostZone, "."))
+	if c.WrapListener == nil {
+		c.WrapListener = func(ln net.Listener) net.Listener { return ln }
+	}
+	if c.MemoryBytes == 0 {
+		c.MemoryBytes = defaultMemory
+	}
+	if c.DrainLimit == 0 {
+		c.DrainLimit = 8 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+// Package edge serves viewers: it finds the distribution and cache behavior of a
+// request, answers from its cache what may be answered from there, and asks the
+// origin, once for all who wait, for the rest.
+//
+// One request goes through it like this. An adapter (nethttp.go) makes a
+// message.Request of it. [Edge.Handle] checks its size and form (limits.go),
+// finds the plan by host and the behavior by path (route.go), applies the viewer
+// checks (viewerchecks.go) and makes the cache key (cachekey.go). What is stored
+// under it is looked up, and decide.go says whether it is served, confirmed or
+// fetched anew (serve.go). A fetch is a flight (flight.go) that others may join;
+// it asks the origin (fetch.go, originrequest.go), stores what may be stored and
+// lets all who wait read it while it arrives. What TTL an object gets is
+// edge/rfc9111's to say (ttl.go there). The answer is cut to the viewer's
+// conditions and range (answer.go) and gets CloudFront's headers
+// (viewerheaders.go).
+//
+// It promises what the invalidation guarantee asks of a node: every object and
+// every flight carries the version of the journal that was applied when its
+// fetch began; the lease is looked at after a request was read, on every hit;
+// without it the origin confirms each hit in a request that begins after the
+// viewer's. These decisions are the pure functions of decide.go.
+package edge

@@ -1,0 +1,96 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/upstream"
+)
+
+// Edge is one edge node.
+type Edge struct {
+	cfg     Config
+	store   store
+	origin  origin
+	flights flights
+	metrics *metrics
+
+	pop, pseudonym, cacheName string
+
+	// order numbers arrivals of requests and beginnings of fetches.
+	order    atomic.Uint64
+	draining atomic.Bool
+
+	// ctx lives as long as fetches may, which is longer than any viewer waits.
+	ctx     context.Context
+	stop    context.CancelFunc
+	fetches crew
+
+	http, https net.Listener // nil where not configured
+	servers     []*http.Server
+	upstream    *upstream.Upstream
+}
+
+// store is where objects are kept.
+type store interface {
+	Get(key string, selects func(*cache.Object) bool) *cache.Object
+	Put(o *cache.Object)
+	Resize(o *cache.Object)
+	Remove(o *cache.Object)
+	RemoveKey(key string)
+	// MaxObject is how large a body may be.
+	MaxObject() int64
+}
+
+// origin asks origins.
+type origin interface {
+	Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error)
+}
+
+// New makes an edge and listens; Run serves. Who does not call Run calls Close.
+func New(cfg Config) (*Edge, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	e := newCore(cfg)
+	var err error
+	e.upstream, err = upstream.New(upstream.Config{
+		S3Endpoint: cfg.S3Endpoint, Names: cfg.Origins, Roots: cfg.OriginRoots, Dial: cfg.DialOrigin,
+		Guard: upstream.Guard{Sandbox: cfg.Sandbox, Allow: cfg.OriginAllow, ServicePorts: cfg.ServicePorts},
+		Nodes: func() map[string]cdn.Node {
+			if s := cfg.State(); s != nil {
+				return s.Nodes
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
+	}
+	e.origin = e.upstream
+	if err := e.listen(); err != nil {
+		_ = e.Close() // the first error is the one to tell
+		return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
+	}
+	return e, nil
+}
+
+// newCore makes what serves requests, without sockets.
+func newCore(cfg Config) *Edge {
+	memory := cache.NewMemory(cfg.MemoryBytes, &cache.Sieve{})
+	e := &Edge{
+		cfg: cfg, store: memory, flights: flights{m: map[string]*queue{}},
+		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
+		pseudonym: pseudonym(cfg.Node.ID), cacheName: cacheName(cfg.Node.ID),
+	}
+	e.ctx, e.stop = context.WithCancel(context.Background())
+	e.metrics = newMetrics(e, memory)
+	return e
+}

@@ -1,0 +1,281 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/rfc9111"
+)
+
+// launch begins a flight. Its birth is the version applied now, before the origin
+// is asked: if an invalidation arrives while the answer is on its way, the answer
+// is older than it, and is stored dead (C, L).
+func (e *Edge) launch(f *flight) {
+	f.begun = begun{order: e.order.Add(1), birth: e.cfg.State().Version}
+	e.fetches.start(func() { e.fly(f) })
+}
+
+// fly asks the origin and settles what the flight brings; then it fills the body
+// of what is shared while others read it.
+func (e *Edge) fly(f *flight) {
+	resp := e.ask(f)
+	e.flights.landed(f, e.launch)
+	close(f.done)
+	if resp != nil {
+		e.fill(f.object, resp)
+	}
+}
+
+// ask settles what a flight brings, and returns the response whose body is still
+// to come into f.object, if there is one.
+func (e *Edge) ask(f *flight) *message.Response {
+	x := f.x
+	stored := x.confirmable()
+	for {
+		req, err := x.originRequest(false)
+		if err != nil {
+			f.err = err
+			return nil
+		}
+		if stored != nil {
+			rfc9111.Conditional(&req.Header, stored.Header)
+		}
+		sent := e.cfg.Now()
+		resp, err := e.origin.Do(e.ctx, x.origin, req)
+		received := e.cfg.Now()
+		e.metrics.asked(resp, err)
+		if err != nil {
+			f.err = err
+			e.unanswered(f, stored, received)
+			return nil
+		}
+		f.status = resp.Status
+		clean(resp, received)
+		switch {
+		case resp.Status == 304 && stored != nil:
+			resp.Close()
+			if !rfc9111.Confirms(stored.Header, resp.Header) {
+				stored = nil // it speaks of something else: asked for whole
+				continue
+			}
+			e.confirm(f, stored, resp.Header, sent, received)
+			return nil
+		case rfc9111.Failure(resp.Status) && stored != nil && stored.Lifetime.OnError(false, stored.Received, received):
+			resp.Close()
+			e.keepStale(f, stored, resp.Status, received)
+			return nil
+		}
+		return e.take(f, stored, resp, req.Header, sent, received)
+	}
+}
+
+// confirmable returns what is stored for a request and may be confirmed by a
+// conditional one.
+func (x *exchange) confirmable() *cache.Object {
+	o := x.edge.store.Get(x.key, x.selects)
+	if o == nil || o.Failure != "" || !rfc9111.HasValidator(o.Header) || o.Status != 200 {
+		return nil
+	}
+	if o.Body != nil && (o.Body.Failed() || o.Length < 0 && !o.Body.Complete()) {
+		return nil
+	}
+	state := x.edge.cfg.State()
+	inv := state.Invalidations(x.plan.ID)
+	if newest := o.NewestInvalidation(state.Version, inv); o.Birth.Before(newest) && newest != inv.Floor() {
+		return nil // invalidated: fetched whole
+	}
+	return o
+}
+
+// take settles a response of the origin that is neither a confirmation nor a
+// failure that something stored stands in for.
+func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sentHeader message.Header, sent, received time.Time) *message.Response {
+	x := f.x
+	life := rfc9111.Judge(x.policy(resp.Status), rfc9111.Request{Method: x.req.Method, Header: sentHeader},
+		rfc9111.Response{Status: resp.Status, Header: resp.Header, RequestTime: sent, ResponseTime: received})
+	if !life.Store || resp.Length > e.store.MaxObject() {
+		if stored != nil && resp.Status < 500 {
+			e.store.Remove(stored) // the origin has something else now
+		}
+		f.keepPrivate(resp)
+		return nil
+	}
+	o := &cache.Object{
+		Key: x.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: resp.Length,
+		Birth: f.birth, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: x.uris,
+	}
+	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
+	o.Variant = x.variant(o.Vary)
+	f.object, f.kept = o, true
+	if x.req.Method == "HEAD" || resp.Body == nil || resp.Status == 204 {
+		resp.Close()
+		e.store.Put(o)
+		return nil
+	}
+	o.Body = cache.NewBody(resp.Length)
+	e.store.Put(o)
+	return resp
+}
+
+// confirm settles a 304: the object's header is brought up to date, and its birth
+// becomes the version at which the confirmation began (L).
+func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, sent, received time.Time) {
+	x := f.x
+	updated := rfc9111.Update(stored.Header, header)
+	life := rfc9111.Judge(x.policy(stored.Status), rfc9111.Request{Method: x.req.Method},
+		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
+	o := &cache.Object{
+		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: updated,
+		Body: stored.Body, Length: stored.Length, Birth: f.birth, Received: received,
+		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, x.uris),
+	}
+	f.object, f.confirmed, f.kept = o, true, life.Store
+	if life.Store {
+		e.store.Put(o)
+	} else {
+		e.store.Remove(stored)
+	}
+}
+
+// maxURIs bounds how many URIs an object that answers for several collects.
+const maxURIs = 8
+
+func bothURIs(stored, asked []string) []string {
+	for _, u := range asked {
+		if len(stored) < maxURIs && !slices.Contains(stored, u) {
+			stored = append(slices.Clip(stored), u)
+		}
+	}
+	return stored
+}
+
+// unanswered settles a flight whose origin gave no answer: with what is stored,
+// where its age allows that, else with the failure, which is kept as long as an
+// error of the origin would be.
+func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
+	if stored != nil && stored.Lifetime.OnError(true, stored.Received, now) {
+		e.keepStale(f, stored, 0, now)
+		return
+	}
+	var told interface {
+		error
+		Status() int
+		Sentence() string
+	}
+	x := f.x
+	if x.strict() || !errors.As(f.err, &told) {
+		return
+	}
+	if least := x.plan.ErrorMinTTL(told.Status()); least > 0 {
+		f.object = &cache.Object{
+			Key: x.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.birth, Received: now,
+			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: x.uris,
+		}
+		f.kept = true
+		e.store.Put(f.object)
+	}
+}
+
+// keepStale settles a flight with what is stored. CloudFront leaves the origin
+// alone then for the ErrorCachingMinTTL: the object counts as fresh that long.
+// Its birth stays what it was: nobody has confirmed it.
+func (e *Edge) keepStale(f *flight, stored *cache.Object, status int, now time.Time) {
+	f.object, f.stale, f.status = stored, true, status
+	if f.x.strict() {
+		return
+	}
+	if status == 0 {
+		status = 504
+	}
+	life := stored.Lifetime
+	life.Fresh = now.Sub(stored.Received) + f.x.plan.ErrorMinTTL(status)
+	gained := life.Fresh - stored.Lifetime.Fresh
+	for _, window := range []*time.Duration{&life.WhileRevalidate, &life.OnFailure, &life.Unreachable} {
+		if *window != rfc9111.Forever {
+			*window = max(0, *window-gained)
+		}
+	}
+	f.object = &cache.Object{
+		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: stored.Header,
+		Body: stored.Body, Length: stored.Length, Birth: stored.Birth, Received: stored.Received,
+		InitialAge: stored.InitialAge, Lifetime: life, URIs: stored.URIs,
+	}
+	e.store.Put(f.object)
+}
+
+// resizeStep is how much a body of unknown size grows before it is counted again.
+const resizeStep = 1 << 20
+
+// fill brings an object's body in. It goes on when no viewer is left: who asks
+// next finds it. A body that turns out too large to store goes on only as long
+// as somebody reads it.
+func (e *Edge) fill(o *cache.Object, resp *message.Response) {
+	defer resp.Close()
+	err := e.copyBody(o, resp.Body)
+	o.Body.Finish(err)
+	if err != nil {
+		e.store.Remove(o)
+		e.cfg.Logger.Debug("body broke off", "key", o.Key, "err", err)
+		return
+	}
+	e.store.Resize(o)
+}
+
+func (e *Edge) copyBody(o *cache.Object, from io.Reader) error {
+	var size, counted int64
+	overflowed := false
+	for o.Length < 0 || size < o.Length {
+		buf, err := o.Body.Buffer(e.ctx)
+		if err != nil {
+			return err
+		}
+		n, err := from.Read(buf)
+		o.Body.Commit(n)
+		size += int64(n)
+		switch {
+		case errors.Is(err, io.EOF) && size < o.Length:
+			return io.ErrUnexpectedEOF
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case !overflowed && size > e.store.MaxObject():
+			e.store.Remove(o)
+			o.Body.Overflow(e.store.MaxObject())
+			overflowed = true
+		case size-counted >= resizeStep && o.Length < 0:
+			e.store.Resize(o)
+			counted = size
+		}
+	}
+	return nil
+}
+
+// policy is what rfc9111 goes by for an answer with that status.
+func (x *exchange) policy(status int) rfc9111.Policy {
+	c := &x.behavior.Cache
+	return rfc9111.Policy{Strict: x.strict(), Min: c.MinTTL, Default: c.DefaultTTL, Max: c.MaxTTL, ErrorMin: x.plan.ErrorMinTTL(status)}
+}
+
+// clean drops from an origin's answer what belongs to its connection, what the
+// edge says itself, and gives it a Date if it has none (RFC 9110 section 6.6.1).
+func clean(resp *message.Response, received time.Time) {
+	resp.Header.DropHopByHop()
+	resp.Header.Filter(func(f message.Field) bool { return !ownField(f.Name) })
+	if !resp.Header.Has("Date") {
+		resp.Header.Add("Date", rfc9111.FormatDate(received))
+	}
+}
+
+// versionOf is the version the edge has applied, for metrics; zero before the first.
+func versionOf(s *cdn.State) cdn.Version {
+	if s == nil {
+		return cdn.Version{}
+	}
+	return s.Version
+}

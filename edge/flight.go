@@ -1,0 +1,146 @@
+package edge
+
+import (
+	"context"
+	"sync"
+
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// flight is one request to an origin for the benefit of all who wait for it. It
+// ends, for them, as soon as its header has told what it brought: the body then
+// grows in the cache and is read from there. It does not end with the viewer for
+// whom it began.
+type flight struct {
+	x     *exchange // whose request it makes; only what never changes is read
+	begun           // set when it begins
+	done  chan struct{}
+	// queued is set on flights that others may join.
+	queued bool
+
+	// What it brought, set before done is closed. At most one of object and
+	// response is there; err may come with an object that may be served stale.
+	object    *cache.Object
+	confirmed bool  // by a 304
+	stale     bool  // object is what was stored: the origin failed
+	status    int   // of the origin's answer, 0 where there was none
+	kept      bool  // object was stored
+	err       error // why there was no answer
+
+	mu        sync.Mutex
+	response  *message.Response // not to be shared: only who began the flight takes it
+	abandoned bool
+}
+
+func newFlight(x *exchange) *flight { return &flight{x: x, done: make(chan struct{})} }
+
+// wait returns when the flight has brought something, or ctx ends.
+func (f *flight) wait(ctx context.Context) error {
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// keepPrivate holds a response for who began the flight, if they are still there.
+func (f *flight) keepPrivate(r *message.Response) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.abandoned {
+		r.Close()
+		return
+	}
+	f.response = r
+}
+
+// take gives the private response to who began the flight, nil if there is none.
+func (f *flight) take() *message.Response {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := f.response
+	f.response = nil
+	return r
+}
+
+// abandon says that nobody will take a private response.
+func (f *flight) abandon() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.abandoned = true
+	f.response.Close()
+	f.response = nil
+}
+
+// maxUnderWay is how many flights of one key may wait for the origin at once: the
+// one under way, and one for those who may not join it because it began too
+// early. Whoever comes then waits for the next, all of them for the same.
+const maxUnderWay = 2
+
+// flights are those that wait for an origin, by cache key.
+type flights struct {
+	mu sync.Mutex
+	m  map[string]*queue
+}
+
+type queue struct {
+	latest   *flight // the one that began last, nil once none is under way
+	underWay int
+	next     *flight // waits for one to end
+}
+
+// join returns a flight for key that accept takes, and whether x began it (or
+// will have begun it: it may have to wait for its turn). begin stamps a flight
+// and starts it; it is called with the lock held, so that who looks at a flight
+// under way finds its stamp.
+func (g *flights) join(key string, x *exchange, accept func(begun) bool, begin func(*flight)) (f *flight, first bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	q := g.m[key]
+	if q == nil {
+		q = &queue{}
+		g.m[key] = q
+	}
+	switch {
+	case q.latest != nil && accept(q.latest.begun):
+		return q.latest, false
+	case q.next != nil:
+		return q.next, false
+	}
+	f = newFlight(x)
+	f.queued = true
+	if q.underWay < maxUnderWay {
+		q.latest = f
+		q.underWay++
+		begin(f)
+	} else {
+		q.next = f
+	}
+	return f, true
+}
+
+// landed takes a flight off the queue and begins the one that waits. It is called
+// before the flight's done is closed: who comes after finds what it stored.
+func (g *flights) landed(f *flight, begin func(*flight)) {
+	if !f.queued {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := f.x.key
+	q := g.m[key]
+	q.underWay--
+	if q.latest == f {
+		q.latest = nil
+	}
+	if q.next != nil {
+		q.latest, q.next = q.next, nil
+		q.underWay++
+		begin(q.latest)
+	}
+	if q.underWay == 0 {
+		delete(g.m, key)
+	}
+}

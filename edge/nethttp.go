@@ -1,0 +1,168 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// adapter is the first way in: net/http, for HTTP/1.1 and HTTP/2. It turns
+// net/http's types into the edge's own and back, and does nothing else.
+type adapter struct {
+	edge   *Edge
+	scheme string
+}
+
+// streamTimeout is how long a viewer may take for one piece of a body, either way.
+const streamTimeout = 60 * time.Second
+
+// ServeHTTP implements http.Handler.
+func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	control := http.NewResponseController(w)
+	req := a.request(r, control)
+	resp, x := a.edge.handle(r.Context(), req)
+	defer resp.Close()
+	sent, err := send(w, control, resp)
+	a.edge.served(x, resp, sent, time.Since(began), err)
+	if err != nil {
+		// The header has promised more than came: only breaking the connection
+		// (or the stream) tells the viewer.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// request makes the edge's own request of net/http's.
+func (a adapter) request(r *http.Request, control *http.ResponseController) *message.Request {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") && r.RequestURI != "*" { // absolute form
+		path, query = r.URL.EscapedPath(), r.URL.RawQuery
+		if path == "" {
+			path = "/"
+		}
+	}
+	req := &message.Request{
+		Method: r.Method, Scheme: a.scheme, Host: Host(r.Host), Path: path, Query: query,
+		Major: r.ProtoMajor, Minor: r.ProtoMinor, Header: fields(r.Header), Length: r.ContentLength,
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		req.Body = renewingReader{r.Body, control}
+	}
+	req.Viewer, _ = netip.ParseAddrPort(r.RemoteAddr) // zero where it is none: a test's
+	if r.TLS != nil {
+		req.ServerName = r.TLS.ServerName
+	}
+	return req
+}
+
+func fields(h http.Header) message.Header {
+	out := make(message.Header, 0, len(h))
+	for name, values := range h {
+		for _, v := range values {
+			out = append(out, message.Field{Name: name, Value: v})
+		}
+	}
+	return out
+}
+
+// renewingReader gives a viewer streamTimeout for each piece of its body.
+type renewingReader struct {
+	io.Reader
+	control *http.ResponseController
+}
+
+func (r renewingReader) Read(p []byte) (int, error) {
+	_ = r.control.SetReadDeadline(time.Now().Add(streamTimeout)) // not supported by a test's recorder
+	return r.Reader.Read(p)
+}
+
+// renewingWriter gives a viewer streamTimeout for each piece of the answer, and
+// passes pieces of a live body on at once.
+type renewingWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	live    bool
+	sent    int64
+}
+
+func (w *renewingWriter) Write(p []byte) (int, error) {
+	_ = w.control.SetWriteDeadline(time.Now().Add(streamTimeout))
+	n, err := w.ResponseWriter.Write(p)
+	w.sent += int64(n)
+	if err == nil && w.live {
+		err = w.control.Flush()
+	}
+	return n, err
+}
+
+// send writes an answer and returns how many bytes of body went out.
+func send(w http.ResponseWriter, control *http.ResponseController, resp *message.Response) (int64, error) {
+	h := w.Header()
+	for _, f := range resp.Header {
+		h[http.CanonicalHeaderKey(f.Name)] = append(h[http.CanonicalHeaderKey(f.Name)], f.Value)
+	}
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = nil // or net/http guesses one
+	}
+	if resp.Length >= 0 && resp.Status >= 200 && resp.Status != 204 && resp.Status != 304 {
+		h.Set("Content-Length", strconv.FormatInt(resp.Length, 10))
+	}
+	w.WriteHeader(resp.Status)
+	if resp.Body == nil {
+		return 0, nil
+	}
+	out := &renewingWriter{ResponseWriter: w, control: control, live: resp.Live}
+	if resp.Live {
+		if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return 0, err
+		}
+	}
+	// The writer is handed over without its other methods: ReadFrom would take
+	// the pieces past the renewal of the deadline.
+	_, err := io.Copy(struct{ io.Writer }{out}, resp.Body)
+	return out.sent, err
+}
+
+// served counts and logs a request that was answered.
+func (e *Edge) served(x *exchange, resp *message.Response, sent int64, took time.Duration, err error) {
+	if x.done.health {
+		return
+	}
+	e.metrics.served(x.done.result, sent)
+	distribution := ""
+	if x.plan != nil {
+		distribution = x.plan.ID
+	}
+	logger := e.cfg.Logger
+	if !logger.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	logger.Debug("request", "id", x.id, "distribution", distribution, "viewer", x.req.Viewer, "method", x.req.Method,
+		"host", x.req.Host, "uri", redacted(x.req), "status", resp.Status, "result", string(x.done.result),
+		"bytes", sent, "took", took, "cache", x.cacheStatus(), "err", err)
+}
+
+// redacted is the URI without the values of its query, which may be secrets.
+func redacted(r *message.Request) string {
+	if r.Query == "" {
+		return r.Path
+	}
+	q, err := url.ParseQuery(r.Query)
+	if err != nil {
+		return r.Path + "?…"
+	}
+	names := make([]string, 0, len(q))
+	for n := range q {
+		names = append(names, n)
+	}
+	return r.Path + "?" + strings.Join(names, "&")
+}

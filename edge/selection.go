@@ -1,0 +1,100 @@
+package edge
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+func selectsAll(s cdn.Selection) bool { return s.Mode == cdn.SelectAll }
+func selectsAny(s cdn.Selection) bool { return s.Mode != cdn.SelectNone }
+
+// chosen reports whether s selects name, given how one of its names compares.
+func chosen(s cdn.Selection, name string, same func(selected, name string) bool) bool {
+	listed := slices.ContainsFunc(s.Names, func(n string) bool { return same(n, name) })
+	switch s.Mode {
+	case cdn.SelectAll:
+		return true
+	case cdn.SelectNames:
+		return listed
+	case cdn.SelectAllExcept:
+		return !listed
+	}
+	return false
+}
+
+// selectQuery keeps the parameters that s selects, in their order, as they are
+// written. Names compare with case.
+func selectQuery(s cdn.Selection, query string) string {
+	switch {
+	case s.Mode == cdn.SelectNone || query == "":
+		return ""
+	case s.Mode == cdn.SelectAll:
+		return query
+	}
+	var kept []string
+	for p := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(p, "=")
+		if chosen(s, name, func(a, b string) bool { return a == b }) {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, "&")
+}
+
+// selectCookies keeps the cookies that s selects, in their order. Names compare
+// with case, and may hold "*" and "?" (developer guide, "Cache content based on
+// cookies").
+func selectCookies(s cdn.Selection, cookies string) string {
+	if s.Mode == cdn.SelectNone || cookies == "" {
+		return ""
+	}
+	var kept []string
+	for c := range strings.SplitSeq(cookies, ";") {
+		c = strings.Trim(c, " \t")
+		name, _, _ := strings.Cut(c, "=")
+		if c != "" && chosen(s, name, cdn.MatchPath) {
+			kept = append(kept, c)
+		}
+	}
+	return strings.Join(kept, "; ")
+}
+
+// normalEncoding is what a viewer's Accept-Encoding counts as: the encodings the
+// cache policy has on and the viewer takes, brotli first (developer guide,
+// "Compressed objects", normalized Accept-Encoding). Empty: none.
+func normalEncoding(accept string, c cdn.CachePolicy) string {
+	if accept == "" || !c.Gzip && !c.Brotli {
+		return ""
+	}
+	var br, gzip bool
+	for _, item := range message.Items(accept) {
+		name, params, _ := strings.Cut(item, ";")
+		if refused(params) {
+			continue
+		}
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "br":
+			br = c.Brotli
+		case "gzip", "x-gzip":
+			gzip = c.Gzip
+		}
+	}
+	switch {
+	case br && gzip:
+		return "br,gzip"
+	case br:
+		return "br"
+	case gzip:
+		return "gzip"
+	}
+	return ""
+}
+
+// refused reports whether an item's weight is 0 (RFC 9110 section 12.4.2).
+func refused(params string) bool {
+	q, ok := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(params, " ", "")), "q=")
+	return ok && strings.Trim(q, "0.") == "" && q != ""
+}

@@ -1,0 +1,218 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// serve answers a request that passed all checks: from the cache, by a fetch
+// that others share, or by handing it to the origin.
+func (x *exchange) serve(ctx context.Context) *message.Response {
+	if !x.cacheable() {
+		x.done.forward = "bypass"
+		if !x.behavior.Caches(x.req.Method) {
+			x.done.forward = "method"
+		}
+		return x.pass(ctx)
+	}
+	if x.req.Method == "HEAD" {
+		// What a GET stored answers a HEAD; if it does not, the HEAD is an object
+		// of its own.
+		head := x.key
+		x.key = x.cacheKey("GET")
+		if o, act, _ := x.lookup(); act == actServe {
+			return x.hit(ctx, o)
+		}
+		x.key = head
+	}
+	for range maxRounds {
+		o, act, why := x.lookup()
+		switch act {
+		case actServe, actRefresh:
+			if act == actRefresh {
+				x.refresh()
+			}
+			if resp := x.hit(ctx, o); resp != nil {
+				return resp
+			}
+		}
+		x.done.detail = why
+		if x.facts(x.newestInvalidation()).asked.Directives.OnlyIfCached {
+			return x.errorPage(fault{504, "Nothing that is stored answers the request, and it may not be forwarded (only-if-cached)."})
+		}
+		x.done.forward = forwardReason(o, act)
+		if !x.collapses() {
+			break
+		}
+		if resp := x.share(ctx); resp != nil {
+			return resp
+		}
+	}
+	return x.alone(ctx)
+}
+
+// maxRounds is how often a request that shared a fetch in vain tries again before
+// it makes one of its own: in the first round what comes may be stale, of another
+// variant or private; in the second it may be of another variant.
+const maxRounds = 3
+
+func forwardReason(o *cache.Object, act action) string {
+	switch {
+	case o == nil:
+		return "uri-miss"
+	case act == actConfirm || act == actFetch:
+		return "stale"
+	}
+	return "miss"
+}
+
+// cacheable reports whether the cache is asked at all. A behavior that forwards
+// all headers, or whose maximum TTL is 0, caches nothing (developer guide, "Cache
+// content based on request headers"; managed policy CachingDisabled).
+func (x *exchange) cacheable() bool {
+	return x.behavior.Caches(x.req.Method) && x.behavior.Cache.MaxTTL > 0 && !selectsAll(x.behavior.Cache.Headers)
+}
+
+// collapses reports whether simultaneous requests for the same object share a
+// fetch: not where cookies are forwarded (developer guide, "Simultaneous requests
+// for the same object").
+func (x *exchange) collapses() bool { return !selectsAny(x.behavior.Cache.Cookies) }
+
+// lookup returns what is stored for the request, and what to do.
+func (x *exchange) lookup() (*cache.Object, action, string) {
+	o := x.edge.store.Get(x.key, x.selects)
+	if o == nil {
+		return nil, actFetch, ""
+	}
+	if o.Body != nil && o.Body.Failed() {
+		x.edge.store.Remove(o)
+		return nil, actFetch, "incomplete"
+	}
+	inv := x.state.Invalidations(x.plan.ID)
+	newest := o.NewestInvalidation(x.state.Version, inv)
+	if !slices.Equal(x.uris, o.URIs) {
+		newest = newest.Max(x.newestInvalidation())
+	}
+	act, why := decide(o, x.facts(newest))
+	if act == actFetch {
+		x.edge.store.Remove(o) // it will never be served again
+	}
+	return o, act, why
+}
+
+// selects reports whether o is the variant for this request.
+func (x *exchange) selects(o *cache.Object) bool {
+	return len(o.Vary) == 0 || x.variant(o.Vary) == o.Variant
+}
+
+// refresh has an object confirmed while it is served stale.
+func (x *exchange) refresh() {
+	x.done.detail = "stale-while-revalidate"
+	f, first := x.edge.flights.join(x.key, x, func(begun) bool { return true }, x.edge.launch)
+	if first {
+		f.abandon()
+	}
+}
+
+// share waits for a flight and answers with what it brings; nil if that is of no
+// use to this request.
+func (x *exchange) share(ctx context.Context) *message.Response {
+	known := x.facts(x.newestInvalidation())
+	accept := func(b begun) bool { return mayJoin(b, known) && (b.order > x.arrived || !x.nextOnly) }
+	f, first := x.edge.flights.join(x.key, x, accept, x.edge.launch)
+	if err := f.wait(ctx); err != nil {
+		if first {
+			f.abandon()
+		}
+		return x.gone()
+	}
+	x.done.collapsed = !first
+	resp := x.brought(ctx, f, first, known)
+	if resp == nil {
+		// Now only a fetch that begins after the request arrived will do: its
+		// answer is the request's own, whatever its lifetime.
+		x.nextOnly = true
+		x.done.collapsed = false
+	}
+	return resp
+}
+
+// brought answers with what a flight brought, nil if the request cannot use it.
+func (x *exchange) brought(ctx context.Context, f *flight, first bool, known facts) *message.Response {
+	switch {
+	case f.stale && mayServeStale(f.object, known):
+		x.done.detail = "stale-if-error"
+		x.done.status = f.status
+		return x.hit(ctx, f.object)
+	case f.err != nil && (f.object == nil || f.stale):
+		return x.failed(f.err)
+	case f.stale:
+		return nil
+	case f.object != nil:
+		if !first && !(x.selects(f.object) && mayUse(f.begun, f.object, known)) {
+			return nil
+		}
+		return x.fetched(ctx, f)
+	case first:
+		return x.private(ctx, f)
+	}
+	return nil
+}
+
+// alone fetches for this request and nobody else.
+func (x *exchange) alone(ctx context.Context) *message.Response {
+	x.done.collapsed = false
+	f := newFlight(x)
+	x.edge.launch(f)
+	if err := f.wait(ctx); err != nil {
+		f.abandon()
+		return x.gone()
+	}
+	known := x.facts(x.newestInvalidation())
+	if resp := x.brought(ctx, f, true, known); resp != nil {
+		return resp
+	}
+	// The origin answered with an error, what is stored may not be served in its
+	// place, and the error was not kept: it is asked for as it is.
+	return x.pass(ctx)
+}
+
+// private answers with a response that is for this request alone. A range of it
+// is asked for anew: it may be far into something too large to store.
+func (x *exchange) private(ctx context.Context, f *flight) *message.Response {
+	x.done.status = f.status
+	resp := f.take()
+	if x.req.Header.Has("Range") && resp.Status == 200 {
+		resp.Close()
+		return x.pass(ctx)
+	}
+	return x.stream(resp)
+}
+
+// gone is the answer for a viewer that has left.
+func (x *exchange) gone() *message.Response {
+	return x.errorPage(fault{499, "The viewer closed the connection."})
+}
+
+// failed says that the origin gave no answer. Without a lease it is a 504 always:
+// what may be stored here would have needed the origin's word.
+func (x *exchange) failed(err error) *message.Response {
+	f := fault{502, "The origin could not be asked."}
+	var told interface {
+		error
+		Status() int
+		Sentence() string
+	}
+	if errors.As(err, &told) {
+		f = fault{told.Status(), told.Sentence()}
+	}
+	if !x.leased {
+		f.status = 504
+	}
+	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.plan.ID, "origin", x.origin.ID, "err", err)
+	return x.errorPage(f)
+}
