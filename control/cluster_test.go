@@ -169,6 +169,19 @@ func (c *cluster) settles(s journal.Scope, v cdn.Version) time.Duration {
 	return time.Since(start)
 }
 
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+// until waits, in virtual time, for something to become true.
+func until(t *testing.T, most time.Duration, what string, is func() bool) {
+	t.Helper()
+	for start := time.Now(); !is(); pass(10 * time.Millisecond) {
+		if time.Since(start) > most {
+			t.Fatalf("no %s after %v", what, most)
+		}
+	}
+}
+
 func TestAChangeReachesEveryNodeAndSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)

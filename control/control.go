@@ -155,6 +155,9 @@ func New(cfg Config) (_ *Control, err error) {
 	c.store = bolt
 	var addresses []net.IPNet
 	for _, ip := range cfg.APIAddresses {
+		if v4 := ip.To4(); v4 != nil {
+			ip = v4
+		}
 		addresses = append(addresses, net.IPNet{IP: ip, Mask: net.CIDRMask(8*len(ip), 8*len(ip))})
 	}
 	c.authority, err = ca.Open(ca.Config{Dir: filepath.Join(cfg.DataDir, "ca"), Zone: cfg.Zone, Addresses: addresses}, time.Now())

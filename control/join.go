@@ -51,7 +51,7 @@ func (c *Control) admit(r *http.Request, body []byte) (*wire.JoinAnswer, error) 
 	}
 	certificate, err := c.authority.Identify([]byte(req.CSR), req.Node.ID, time.Now())
 	if err != nil {
-		return nil, &wire.Error{Code: wire.CodeInvalid, Message: err.Error()}
+		return nil, err
 	}
 	incarnation, rolledBack, err := c.incarnate(req.Node.ID, req.Incarnation)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -63,9 +64,7 @@ func (n *memnet) dialer(host string) func(context.Context, string, string) (net.
 		if l == nil {
 			return nil, errors.New("connection refused")
 		}
-		up, down := newMemPipe(), newMemPipe()
-		near := &memConn{n: n, host: host, in: down, out: up, local: from, remote: l.address}
-		far := &memConn{n: n, host: host, in: up, out: down, local: l.address, remote: from}
+		near, far := n.pair(host, from, l.address)
 		select {
 		case l.conns <- far:
 			return near, nil
@@ -75,6 +74,13 @@ func (n *memnet) dialer(host string) func(context.Context, string, string) (net.
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// pair returns the two ends of a connection of a host.
+func (n *memnet) pair(host string, from, to memAddr) (near, far *memConn) {
+	up, down := newMemPipe(), newMemPipe()
+	return &memConn{n: n, host: host, in: down, out: up, local: from, remote: to},
+		&memConn{n: n, host: host, in: up, out: down, local: to, remote: from}
 }
 
 type memAddr string
@@ -117,6 +123,7 @@ type memPipe struct {
 	changed  sync.Cond
 	buf      bytes.Buffer
 	ended    bool // by the writer
+	shut     bool // by the reader
 	deadline time.Time
 }
 
@@ -133,19 +140,21 @@ func (p *memPipe) read(b []byte) (int, error) {
 		switch {
 		case !p.deadline.IsZero() && !time.Now().Before(p.deadline):
 			return 0, os.ErrDeadlineExceeded
+		case p.shut:
+			return 0, net.ErrClosed
 		case p.buf.Len() > 0:
 			return p.buf.Read(b)
 		case p.ended:
-			return 0, net.ErrClosed
+			return 0, io.EOF
 		}
 		p.changed.Wait()
 	}
 }
 
-func (p *memPipe) end() {
+func (p *memPipe) end(byReader bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ended = true
+	p.ended, p.shut = true, p.shut || byReader
 	p.changed.Broadcast()
 }
 
@@ -175,9 +184,9 @@ func (c *memConn) Write(b []byte) (int, error) {
 // Close ends this side at once; the other learns of it unless the host is cut
 // off.
 func (c *memConn) Close() error {
-	c.in.end()
+	c.in.end(true)
 	if !c.n.isCut(c.host) {
-		c.out.end()
+		c.out.end(false)
 	}
 	return nil
 }

@@ -115,6 +115,8 @@ func wireError(err error) *wire.Error {
 		return &wire.Error{Code: wire.CodeSuperseded, Message: err.Error()}
 	case errors.Is(err, journal.ErrAhead):
 		return &wire.Error{Code: wire.CodeAhead, Message: err.Error()}
+	case errors.Is(err, ca.ErrRequest):
+		return &wire.Error{Code: wire.CodeInvalid, Message: err.Error()}
 	case errors.Is(err, ca.ErrName):
 		return &wire.Error{Code: wire.CodeName, Message: err.Error()}
 	}

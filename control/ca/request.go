@@ -20,20 +20,27 @@ func NewRequest(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
 }
 
+// ErrRequest is returned for certificate requests that are not what NewRequest
+// makes.
+var ErrRequest = errors.New("the certificate request cannot be used")
+
 // parseRequest checks that whoever sent the request has the key.
 func parseRequest(doc []byte) (*x509.CertificateRequest, error) {
 	block, _ := pem.Decode(doc)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" {
-		return nil, errors.New("the certificate request is not in PEM")
+		return nil, fmt.Errorf("%w: it is not in PEM", ErrRequest)
 	}
 	r, err := x509.ParseCertificateRequest(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("the certificate request: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	if key, ok := r.PublicKey.(*ecdsa.PublicKey); !ok || key.Curve != elliptic.P256() {
-		return nil, errors.New("the certificate request is not for an ECDSA P-256 key")
+		return nil, fmt.Errorf("%w: it is not for an ECDSA P-256 key", ErrRequest)
 	}
-	return r, r.CheckSignature()
+	if err := r.CheckSignature(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	return r, nil
 }
 
 // EncodeKey returns a key in PEM.
