@@ -283,11 +283,28 @@ func parseConditions(version string, raw map[string]map[string]oneOrMore) ([]con
 			if slices.ContainsFunc(values, func(v string) bool { return hasVariable(version, v) }) {
 				return nil, malformed("Policy variables are not supported: %.64s", key)
 			}
-			if !strings.HasPrefix(c.key, "aws:") && !strings.HasPrefix(c.key, "s3:") {
-				return nil, malformed("Policy has an invalid condition key")
+			if !knownKey(c.key) {
+				return nil, malformed("Policy has an invalid condition key: %.64s", key)
 			}
 			out = append(out, c)
 		}
 	}
 	return out, nil
+}
+
+// knownKey tells whether a condition on the key means something here. Of the
+// global keys (aws:) those that no request here can have, such as a VPC, are
+// truly absent; an s3: key must be one that the store gives a value.
+func knownKey(key string) bool {
+	name, tag, tagged := strings.Cut(key, "/")
+	if tagged {
+		return tag != "" && (name == "s3:existingobjecttag" || name == "aws:principaltag" || name == "aws:requesttag" || name == "aws:resourcetag")
+	}
+	switch key {
+	case "s3:prefix", "s3:delimiter", "s3:max-keys", "s3:authtype", "s3:signatureversion", "s3:signatureage",
+		"s3:x-amz-acl", "s3:x-amz-content-sha256", "s3:x-amz-copy-source", "s3:x-amz-metadata-directive",
+		"s3:x-amz-server-side-encryption", "s3:x-amz-storage-class", "s3:dataaccesspointarn", "s3:dataaccesspointaccount":
+		return true
+	}
+	return strings.HasPrefix(key, "aws:")
 }

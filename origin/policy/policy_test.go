@@ -158,6 +158,7 @@ func TestParseRefuses(t *testing.T) {
 		{`StringEquals`, `DateEquals`, "Invalid value"},
 		{`StringEquals`, `ArnEquals`, "Invalid value"},
 		{`"aws:x"`, `"x"`, "condition key"},
+		{`"aws:x"`, `"s3:LocationConstraint"`, "condition key"},
 		{`"a"}`, `[]}`, "Invalid value"},
 		{`"a"}`, `null}`, "Invalid"},
 		{`"a"}`, `"` + strings.Repeat("a", MaxBytes) + `"}`, "size"},

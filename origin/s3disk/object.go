@@ -3,7 +3,7 @@ package s3disk
 import (
 	"encoding/json"
 	"errors"
-		"io"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"

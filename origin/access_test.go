@@ -1,0 +1,300 @@
+package origin
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmfront/warmfront/sigv4"
+)
+
+const (
+	publicRead   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::demo/*"}]}`
+	distribution = "arn:aws:cloudfront::123456789012:distribution/E1"
+	oacRead      = `{"Version":"2008-10-17","Statement":{"Sid":"AllowCloudFrontServicePrincipal","Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},
+		"Action":"s3:GetObject","Resource":"arn:aws:s3:::demo/*","Condition":{"StringEquals":{"AWS:SourceArn":"` + distribution + `"}}}}`
+)
+
+func TestOriginAccessControl(t *testing.T) {
+	g := withDemo(t)
+	g.want(200, owner, "PUT", "/demo/k", "private")
+	asked := func(who sigv4.Credentials, method, target string, headers ...string) answer {
+		return g.do(who, method, target, "", headers...)
+	}
+	if a := asked(edge, "GET", "/demo/k", "X-Amz-Source-Arn: "+distribution); a.status != 403 || a.code() != "AccessDenied" {
+		t.Errorf("without a policy: %d %s", a.status, a.body)
+	}
+	g.want(204, owner, "PUT", "/demo?policy", oacRead)
+	if a := asked(edge, "GET", "/demo/k", "X-Amz-Source-Arn: "+distribution, "If-None-Match: \"x\"", "Via: 1.1 x"); a.status != 200 || a.body != "private" {
+		t.Errorf("allowed: %d %s", a.status, a.body)
+	}
+	refused := []struct {
+		name           string
+		who            sigv4.Credentials
+		method, target string
+		headers        []string
+	}{
+		{"another distribution", edge, "GET", "/demo/k", []string{"X-Amz-Source-Arn: " + distribution + "2"}},
+		{"no distribution", edge, "GET", "/demo/k", nil},
+		{"a write", edge, "PUT", "/demo/k", []string{"X-Amz-Source-Arn: " + distribution}},
+		{"a list", edge, "GET", "/demo", []string{"X-Amz-Source-Arn: " + distribution}},
+		{"buckets", edge, "GET", "/", []string{"X-Amz-Source-Arn: " + distribution}},
+		{"a missing key, which only a lister may know of", edge, "GET", "/demo/none", []string{"X-Amz-Source-Arn: " + distribution}},
+		{"anonymous with the header", nobody, "GET", "/demo/k", []string{"X-Amz-Source-Arn: " + distribution}},
+		{"the policy itself", edge, "GET", "/demo?policy", []string{"X-Amz-Source-Arn: " + distribution}},
+	}
+	for _, tt := range refused {
+		if a := asked(tt.who, tt.method, tt.target, tt.headers...); a.status != 403 || a.code() != "AccessDenied" {
+			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
+		}
+	}
+	// A header put in after signing is not believed.
+	r, err := http.NewRequest("GET", g.url+"/demo/k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sigv4.Sign(r, edge, sigv4.Scope{Region: "us-east-1", Service: "s3"}, sigv4.EmptySHA256, time.Now())
+	r.Header.Set(SourceARNHeader, distribution)
+	if a := g.send(r); a.status != 403 {
+		t.Errorf("unsigned header: %d %s", a.status, a.body)
+	}
+}
+
+func TestAnonymousAndBlockPublicAccess(t *testing.T) {
+	g := withDemo(t)
+	g.want(200, owner, "PUT", "/demo/k", "v")
+	g.want(403, nobody, "GET", "/demo/k", "")
+	if a := g.want(403, nobody, "GET", "/demo/k", ""); a.code() != "AccessDenied" {
+		t.Error(a.body)
+	}
+	if a := g.do(owner, "PUT", "/demo?policy", publicRead); a.code() != "AccessDenied" {
+		t.Errorf("public policy on a new bucket: %d %s", a.status, a.body)
+	}
+	g.want(204, owner, "DELETE", "/demo?publicAccessBlock", "")
+	g.want(204, owner, "PUT", "/demo?policy", publicRead)
+	if a := g.want(200, nobody, "GET", "/demo/k", ""); a.body != "v" {
+		t.Errorf("%q", a.body)
+	}
+	if a := g.want(200, owner, "GET", "/demo?policyStatus", ""); !strings.Contains(a.body, "<IsPublic>true<") {
+		t.Error(a.body)
+	}
+	for _, tt := range []struct{ method, target string }{{"PUT", "/demo/k"}, {"DELETE", "/demo/k"}, {"GET", "/demo"}, {"GET", "/demo/none"}, {"GET", "/"}, {"PUT", "/other"}, {"DELETE", "/demo"}, {"POST", "/demo/k?uploads"}} {
+		if a := g.do(nobody, tt.method, tt.target, ""); a.status != 403 {
+			t.Errorf("anonymous %s %s: %d %s", tt.method, tt.target, a.status, a.body)
+		}
+	}
+	if a := g.do(nobody, "GET", "/demo/k?response-content-type=a", ""); a.code() != "InvalidRequest" {
+		t.Errorf("anonymous override: %d %s", a.status, a.body)
+	}
+	g.want(200, owner, "PUT", "/demo?publicAccessBlock", "<PublicAccessBlockConfiguration><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>")
+	g.want(403, nobody, "GET", "/demo/k", "")
+	list := strings.Replace(publicRead, `"s3:GetObject"`, `["s3:GetObject","s3:ListBucket","s3:DeleteObject"]`, 1)
+	list = strings.Replace(list, `"arn:aws:s3:::demo/*"`, `["arn:aws:s3:::demo","arn:aws:s3:::demo/*"]`, 1)
+	g.want(204, owner, "DELETE", "/demo?publicAccessBlock", "")
+	g.want(204, owner, "PUT", "/demo?policy", list)
+	g.want(404, nobody, "GET", "/demo/none", "")
+	g.want(200, nobody, "GET", "/demo", "")
+	// A batch is decided key by key.
+	g.want(204, owner, "PUT", "/demo?policy", strings.Replace(list, "demo/*", "demo/open/*", 1))
+	g.want(200, owner, "PUT", "/demo/open/k", "v")
+	a := g.want(200, nobody, "POST", "/demo?delete", "<Delete><Object><Key>k</Key></Object><Object><Key>open/k</Key></Object></Delete>")
+	if !strings.Contains(a.body, "<Deleted><Key>open/k</Key></Deleted>") || !strings.Contains(a.body, "<Error><Key>k</Key><Code>AccessDenied</Code>") {
+		t.Error(a.body)
+	}
+}
+
+func TestOwnerUnderDeny(t *testing.T) {
+	g := withDemo(t)
+	g.want(200, owner, "PUT", "/demo/k", "v")
+	g.want(204, owner, "PUT", "/demo?policy", `{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::demo","arn:aws:s3:::demo/*"]}}`)
+	g.want(403, owner, "GET", "/demo/k", "")
+	g.want(403, owner, "PUT", "/demo/k2", "", "X-Amz-Copy-Source: demo/k")
+	g.want(200, owner, "GET", "/demo?policy", "")
+	g.want(204, owner, "DELETE", "/demo?policy", "")
+	g.want(200, owner, "GET", "/demo/k", "")
+	// Tags decide too.
+	g.want(204, owner, "PUT", "/demo?policy", `{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::demo/*","Condition":{"StringEquals":{"s3:ExistingObjectTag/secret":"yes"}}}}`)
+	g.want(200, owner, "PUT", "/demo/k?tagging", "<Tagging><TagSet><Tag><Key>secret</Key><Value>yes</Value></Tag></TagSet></Tagging>")
+	g.want(403, owner, "GET", "/demo/k", "")
+	g.want(204, owner, "DELETE", "/demo/k?tagging", "")
+	g.want(200, owner, "GET", "/demo/k", "")
+}
+
+func TestSignatureErrorsAreS3s(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	g := start(t, t.TempDir(), func(c *Config) { c.Now = func() time.Time { return now } })
+	sign := func(c sigv4.Credentials, at time.Time, change func(*http.Request)) answer {
+		r, err := http.NewRequest("GET", g.url+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sigv4.Sign(r, c, sigv4.Scope{Region: "eu-west-1", Service: "s3"}, sigv4.EmptySHA256, at)
+		if change != nil {
+			change(r)
+		}
+		return g.send(r)
+	}
+	tests := []struct {
+		name   string
+		cred   sigv4.Credentials
+		at     time.Time
+		change func(*http.Request)
+		status int
+		code   string
+		holds  string
+	}{
+		{"good", owner, now, nil, 200, "", "ListAllMyBucketsResult"},
+		{"wrong secret", sigv4.Credentials{AccessKeyID: owner.AccessKeyID, SecretAccessKey: "x"}, now, nil, 403, "SignatureDoesNotMatch", "<StringToSign>AWS4-HMAC-SHA256"},
+		{"unknown key", sigv4.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "x"}, now, nil, 403, "InvalidAccessKeyId", "<AWSAccessKeyId>AKIA<"},
+		{"old", owner, now.Add(-16 * time.Minute), nil, 403, "RequestTimeTooSkewed", ""},
+		{"no signature", owner, now, func(r *http.Request) { r.Header.Del("Authorization") }, 403, "AccessDenied", "<RequestId>"},
+		{"broken header", owner, now, func(r *http.Request) { r.Header.Set("Authorization", "AWS4-HMAC-SHA256 x") }, 400, "AuthorizationHeaderMalformed", ""},
+		{"a wrong signature is not anonymous", owner, now, func(r *http.Request) { r.Header.Set("Authorization", "Basic x") }, 400, "InvalidRequest", ""},
+	}
+	for _, tt := range tests {
+		a := sign(tt.cred, tt.at, tt.change)
+		if a.status != tt.status || a.code() != tt.code || !strings.Contains(a.body, tt.holds) {
+			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
+		}
+	}
+}
+
+func TestPresigned(t *testing.T) {
+	g := withDemo(t)
+	g.want(200, owner, "PUT", "/demo/a%20b", "v")
+	for _, method := range []string{"GET", "HEAD", "PUT"} {
+		r, err := http.NewRequest(method, g.url+"/demo/a%20b", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := http.NewRequest(method, sigv4.Presign(r, owner, sigv4.Scope{Region: "us-east-1", Service: "s3"}, time.Minute, time.Now()).String(), strings.NewReader(map[string]string{"PUT": "new"}[method]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := g.send(signed); a.status != 200 {
+			t.Errorf("%s: %d %s", method, a.status, a.body)
+		}
+		misused, err := http.NewRequest("DELETE", signed.URL.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := g.send(misused); a.status != 403 {
+			t.Errorf("URL for %s used to delete: %d", method, a.status)
+		}
+	}
+	if a := g.want(200, owner, "GET", "/demo/a%20b", ""); a.body != "new" {
+		t.Errorf("%q", a.body)
+	}
+}
+
+func TestSubresources(t *testing.T) {
+	g := withDemo(t)
+	g.want(200, owner, "PUT", "/demo/k", "v")
+	tests := []struct {
+		method, target, body string
+		status               int
+		holds                string
+	}{
+		{"GET", "/demo?location", "", 200, "<LocationConstraint"},
+		{"HEAD", "/demo", "", 200, ""},
+		{"GET", "/demo?policy", "", 404, "NoSuchBucketPolicy"},
+		{"PUT", "/demo?policy", "{}", 400, "MalformedPolicy"},
+		{"PUT", "/demo?policy", strings.Replace(oacRead, "demo/*", "other/*", 1), 400, "invalid resource"},
+		{"PUT", "/demo?policy", oacRead, 204, ""},
+		{"GET", "/demo?policy", "", 200, "AllowCloudFrontServicePrincipal"},
+		{"GET", "/demo?policyStatus", "", 200, "<IsPublic>false<"},
+		{"DELETE", "/demo?policy", "", 204, ""},
+		{"GET", "/demo?publicAccessBlock", "", 200, "<BlockPublicPolicy>true<"},
+		{"GET", "/demo?ownershipControls", "", 200, "BucketOwnerEnforced"},
+		{"PUT", "/demo?ownershipControls", "<OwnershipControls><Rule><ObjectOwnership>Nobody</ObjectOwnership></Rule></OwnershipControls>", 400, "MalformedXML"},
+		{"GET", "/demo?tagging", "", 404, "NoSuchTagSet"},
+		{"PUT", "/demo?tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>", 204, ""},
+		{"GET", "/demo?tagging", "", 200, "<Tag><Key>a</Key><Value>b</Value></Tag>"},
+		{"DELETE", "/demo?tagging", "", 204, ""},
+		{"GET", "/demo?versioning", "", 200, "VersioningConfiguration"},
+		{"PUT", "/demo?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", 501, "NotImplemented"},
+		{"GET", "/demo?acl", "", 200, "FULL_CONTROL"},
+		{"PUT", "/demo?acl", "", 501, "NotImplemented"},
+		{"GET", "/demo?cors", "", 404, "NoSuchCORSConfiguration"},
+		{"PUT", "/demo?cors", "<x/>", 501, "NotImplemented"},
+		{"GET", "/demo?website", "", 404, "NoSuchWebsiteConfiguration"},
+		{"GET", "/demo?encryption", "", 404, "encryption configuration was not found"},
+		{"GET", "/demo?accelerate", "", 200, "AccelerateConfiguration"},
+		{"GET", "/demo?logging", "", 200, "BucketLoggingStatus"},
+		{"GET", "/demo?requestPayment", "", 200, "BucketOwner"},
+		{"GET", "/demo?policy&acl", "", 400, "Conflicting query string parameters"},
+		{"POST", "/demo", "", 501, "NotImplemented"},
+		{"PATCH", "/demo/k", "", 405, "MethodNotAllowed"},
+		{"DELETE", "/demo?location", "", 501, "NotImplemented"},
+		{"GET", "/demo/k?tagging", "", 200, "TagSet"},
+		{"PUT", "/demo/k?tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>", 200, ""},
+		{"GET", "/demo/k?tagging", "", 200, "<Key>a</Key>"},
+		{"GET", "/demo/none?tagging", "", 404, "NoSuchKey"},
+		{"GET", "/demo/k?torrent", "", 501, "NotImplemented"},
+		{"GET", "/demo/k?versionId=3", "", 400, "Invalid version id"},
+		{"GET", "/demo/k?versionId=null", "", 200, "v"},
+		{"POST", "/demo/k?restore", "", 501, "NotImplemented"},
+		{"PUT", "/demo/k?partNumber=1&uploadId=x", "v", 404, "NoSuchUpload"},
+		{"PUT", "/Demo", "", 400, "InvalidBucketName"},
+		{"PUT", "/x", "", 400, "InvalidBucketName"},
+		{"PUT", "/demo", "", 200, ""},
+		{"DELETE", "/demo", "", 409, "BucketNotEmpty"},
+		{"POST", "/demo?delete", "<Delete>", 400, "MalformedXML"},
+		{"GET", "/none?policy", "", 404, "NoSuchBucket"},
+		{"OPTIONS", "/demo/k", "", 403, "AccessForbidden"},
+	}
+	for _, tt := range tests {
+		a := g.do(owner, tt.method, tt.target, tt.body)
+		if a.status != tt.status || !strings.Contains(a.body, tt.holds) {
+			t.Errorf("%s %s: %d %s", tt.method, tt.target, a.status, a.body)
+		}
+		if a.status >= 400 && tt.method != "HEAD" && (a.code() == "" || strings.Contains(a.body, "<Message></Message>")) {
+			t.Errorf("%s %s: no code or sentence: %s", tt.method, tt.target, a.body)
+		}
+	}
+	g.want(200, owner, "PUT", "/west", "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>")
+	if a := g.want(200, owner, "GET", "/west?location", ""); !strings.Contains(a.body, ">eu-west-1<") || a.header.Get("X-Amz-Bucket-Region") != "eu-west-1" {
+		t.Error(a.body)
+	}
+	if a := g.do(owner, "PUT", "/west", ""); a.code() != "BucketAlreadyOwnedByYou" {
+		t.Error(a.body)
+	}
+	for header, code := range map[string]string{
+		"X-Amz-Acl: public-read": "AccessControlListNotSupported", "X-Amz-Grant-Read: id=x": "AccessControlListNotSupported", "X-Amz-Server-Side-Encryption: aws:kms": "NotImplemented",
+		"X-Amz-Object-Lock-Mode: GOVERNANCE": "InvalidRequest", "X-Amz-Meta-A: " + strings.Repeat("x", 2048): "MetadataTooLarge", "X-Amz-Tagging: a=1&a=2": "InvalidTag",
+	} {
+		for _, tt := range []struct{ method, target string }{{"PUT", "/demo/h"}, {"POST", "/demo/h?uploads"}} {
+			if a := g.do(owner, tt.method, tt.target, "", header); a.code() != code {
+				t.Errorf("%s %s with %.40s: %d %s", tt.method, tt.target, header, a.status, a.body)
+			}
+		}
+	}
+}
+
+func TestVirtualHosts(t *testing.T) {
+	g := start(t, t.TempDir(), func(c *Config) { c.Domains = []string{"s3.warmfront.test"} })
+	g.want(200, owner, "PUT", "/", "", "Host: demo.s3.us-east-1.amazonaws.com")
+	g.want(200, owner, "PUT", "/k//x", "v", "Host: demo.s3.amazonaws.com")
+	for _, host := range []string{"demo.localhost:9000", "demo.s3.localhost", "demo.s3.warmfront.test", "demo.s3.eu-west-1.amazonaws.com", "DEMO.S3.amazonaws.com."} {
+		if a := g.want(200, owner, "GET", "/k//x", "", "Host: "+host); a.body != "v" {
+			t.Errorf("%s: %q", host, a.body)
+		}
+	}
+	for _, host := range []string{"localhost:9000", "s3.amazonaws.com", "s3.us-east-1.amazonaws.com", "s3.warmfront.test", "127.0.0.1:1", "[::1]:1", "origin"} {
+		g.want(200, owner, "GET", "/demo/k//x", "", "Host: "+host)
+	}
+}
+
+func TestHostBucket(t *testing.T) {
+	for host, want := range map[string]string{
+		"demo.s3.amazonaws.com": "demo", "my.bucket.s3.us-west-2.amazonaws.com:80": "my.bucket", "demo.s3-us-west-2.amazonaws.com": "demo",
+		"demo.s3.dualstack.us-west-2.amazonaws.com": "demo", "demo.s3-website-us-east-1.amazonaws.com": "demo", "demo.s3-website.eu-central-1.amazonaws.com": "demo",
+		"demo.s3-accelerate.amazonaws.com": "demo", "a.s3.b.s3.us-east-1.amazonaws.com": "a.s3.b", "s3-us-west-2.amazonaws.com": "", "ec2.amazonaws.com": "",
+		"s3.amazonaws.com": "", "": "", "192.0.2.1": "", "[2001:db8::1]:9000": "", "localhost": "", "s3.localhost": "", "x.localhost": "x",
+	} {
+		if got := hostBucket(host, nil); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
