@@ -43,6 +43,10 @@ func decide(o *cache.Object, f facts) (action, string) {
 	switch {
 	case o == nil:
 		return actFetch, ""
+	case o.Order > f.arrived:
+		// Asked for after the request arrived, while it waited for another fetch
+		// in vain: as good as its own.
+		return actServe, ""
 	case o.Birth.Before(f.newest) && f.newest != f.floor:
 		// Invalidated: CloudFront fetches such an object whole, and so do we. A
 		// 304 would keep header fields that the invalidation was to renew.
@@ -85,10 +89,7 @@ func mayJoin(b begun, f facts) bool {
 
 // mayUse reports whether what a fetch brought, or confirmed, answers a request
 // that waited for it.
-func mayUse(b begun, o *cache.Object, f facts) bool {
-	if b.order > f.arrived {
-		return true
-	}
+func mayUse(o *cache.Object, f facts) bool {
 	act, _ := decide(o, f)
 	return act == actServe || act == actRefresh
 }

@@ -107,7 +107,7 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	}
 	o := &cache.Object{
 		Key: x.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: resp.Length,
-		Birth: f.birth, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: x.uris,
+		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: x.uris,
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
 	o.Variant = x.variant(o.Vary)
@@ -131,7 +131,7 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: updated,
-		Body: stored.Body, Length: stored.Length, Birth: f.birth, Received: received,
+		Body: stored.Body, Length: stored.Length, Birth: f.birth, Order: f.order, Received: received,
 		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, x.uris),
 	}
 	f.object, f.confirmed, f.kept = o, true, life.Store
@@ -173,7 +173,7 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 	}
 	if least := x.plan.ErrorMinTTL(told.Status()); least > 0 {
 		f.object = &cache.Object{
-			Key: x.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.birth, Received: now,
+			Key: x.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.birth, Order: f.order, Received: now,
 			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: x.uris,
 		}
 		f.kept = true

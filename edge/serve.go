@@ -153,7 +153,7 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 	case f.stale:
 		return nil
 	case f.object != nil:
-		if !first && !(x.selects(f.object) && mayUse(f.begun, f.object, known)) {
+		if !first && !(x.selects(f.object) && mayUse(f.object, known)) {
 			return nil
 		}
 		return x.fetched(ctx, f)

@@ -36,6 +36,9 @@ type Object struct {
 	// the last confirmation, began. It is never taken later: a fetch that
 	// straddles an invalidation is older than it.
 	Birth cdn.Version
+	// Order is the place of that beginning among the arrivals of requests and the
+	// beginnings of fetches at this node.
+	Order uint64
 	// Received is when the response, or its last confirmation, was received, and
 	// InitialAge how old it was then.
 	Received   time.Time

@@ -1,0 +1,301 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// gate is an origin's answer that waits to be let through.
+type gate struct{ open chan struct{} }
+
+func newGate() gate { return gate{make(chan struct{})} }
+
+func (g gate) wait(ctx context.Context) error {
+	select {
+	case <-g.open:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// viewers sends count requests at once and returns their replies when all have
+// been answered; it returns when all of them wait or are answered.
+type viewers struct {
+	wg      sync.WaitGroup
+	mu      sync.Mutex
+	replies []reply
+}
+
+func (n *network) viewers(count int, request func(i int) *message.Request) *viewers {
+	v := &viewers{}
+	for i := range count {
+		v.wg.Go(func() {
+			r := n.do(request(i))
+			v.mu.Lock()
+			v.replies = append(v.replies, r)
+			v.mu.Unlock()
+		})
+	}
+	synctest.Wait()
+	return v
+}
+
+func (v *viewers) all() []reply {
+	v.wg.Wait()
+	return v.replies
+}
+
+func TestAThousandMissesAreOneFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		n := newNetwork(t, site{}, func(ctx context.Context, i int, _ *message.Request) (*message.Response, error) {
+			return ok(fmt.Sprint("answer ", i)), g.wait(ctx)
+		})
+		v := n.viewers(1000, func(int) *message.Request { return n.request("GET", "/cold") })
+		close(g.open)
+		collapsed := 0
+		for _, r := range v.all() {
+			if r.Status != 200 || r.body != "answer 1" || r.xcache() != "Miss" {
+				t.Fatalf("%d %q %s", r.Status, r.body, r.xcache())
+			}
+			if strings.Contains(r.Header.Get("Cache-Status"), "collapsed") {
+				collapsed++
+			}
+		}
+		if n.at.count() != 1 || collapsed != 999 {
+			t.Errorf("asked %d times, %d collapsed", n.at.count(), collapsed)
+		}
+	})
+}
+
+func TestADrippingBodyReachesAllAsItComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		n := newNetwork(t, site{}, func(context.Context, int, *message.Request) (*message.Response, error) {
+			return &message.Response{Status: 200, Body: in, Length: -1, Live: true}, nil
+		})
+		const count = 100
+		var mu sync.Mutex
+		got := make([]string, count)
+		var wg sync.WaitGroup
+		for i := range count {
+			wg.Go(func() {
+				resp := n.edge.Handle(t.Context(), n.request("GET", "/drip"))
+				defer resp.Close()
+				buf := make([]byte, 100)
+				for {
+					m, err := resp.Body.Read(buf)
+					mu.Lock()
+					got[i] += string(buf[:m])
+					mu.Unlock()
+					if err != nil {
+						return
+					}
+				}
+			})
+		}
+		want := ""
+		for _, piece := range []string{"one ", "two ", "three"} {
+			_, _ = io.WriteString(out, piece)
+			want += piece
+			synctest.Wait()
+			for i := range got {
+				if got[i] != want {
+					t.Fatalf("viewer %d has %q, want %q", i, got[i], want)
+				}
+			}
+		}
+		_ = out.Close()
+		wg.Wait()
+		if r := n.get("/drip"); r.body != want || r.xcache() != "Hit" || r.Length != int64(len(want)) || n.at.count() != 1 {
+			t.Errorf("%q %s, length %d", r.body, r.xcache(), r.Length)
+		}
+	})
+}
+
+func TestTheFirstViewerMayVanish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		n := newNetwork(t, site{}, func(ctx context.Context, i int, _ *message.Request) (*message.Response, error) {
+			return ok(fmt.Sprint("answer ", i)), g.wait(ctx)
+		})
+		ctx, vanish := context.WithCancelCause(t.Context())
+		first := make(chan reply, 1)
+		go func() { first <- n.doCtx(ctx, n.request("GET", "/x")) }()
+		synctest.Wait()
+		v := n.viewers(5, func(int) *message.Request { return n.request("GET", "/x") })
+		vanish(errVanished)
+		if r := <-first; r.Status != 499 {
+			t.Errorf("the vanished viewer: %d", r.Status)
+		}
+		close(g.open)
+		for _, r := range v.all() {
+			if r.body != "answer 1" {
+				t.Errorf("%d %q", r.Status, r.body)
+			}
+		}
+	})
+}
+
+func TestASlowFirstViewerHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := strings.Repeat("0123456789", 100_000)
+		n := newNetwork(t, site{}, func(context.Context, int, *message.Request) (*message.Response, error) { return ok(body), nil })
+		slow := n.edge.Handle(t.Context(), n.request("GET", "/x")) // reads nothing
+		if r := n.get("/x"); r.body != body || n.at.count() != 1 {
+			t.Errorf("%d bytes", len(r.body))
+		}
+		rest, err := io.ReadAll(slow.Body)
+		if string(rest) != body || err != nil {
+			t.Errorf("the slow one: %d bytes, %v", len(rest), err)
+		}
+		slow.Close()
+	})
+}
+
+func TestABodyThatBreaksOffBreaksForAllAndIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("connection reset")
+		in, out := io.Pipe()
+		n := newNetwork(t, site{}, func(_ context.Context, i int, _ *message.Request) (*message.Response, error) {
+			if i == 1 {
+				return &message.Response{Status: 200, Body: in, Length: -1, Live: true}, nil
+			}
+			return ok("whole"), nil
+		})
+		v := n.viewers(3, func(int) *message.Request { return n.request("GET", "/x") })
+		_, _ = io.WriteString(out, "half")
+		_ = out.CloseWithError(broken)
+		for _, r := range v.all() {
+			if r.body != "half" || !errors.Is(r.err, broken) {
+				t.Errorf("%q, %v", r.body, r.err)
+			}
+		}
+		synctest.Wait()
+		if r := n.get("/x"); r.body != "whole" || r.err != nil {
+			t.Errorf("%q %v", r.body, r.err)
+		}
+	})
+}
+
+func TestAShortBodyIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, site{}, func(context.Context, int, *message.Request) (*message.Response, error) {
+			resp := ok("short")
+			resp.Length = 10
+			return resp, nil
+		})
+		if r := n.get("/x"); !errors.Is(r.err, io.ErrUnexpectedEOF) {
+			t.Errorf("%q %v", r.body, r.err)
+		}
+		synctest.Wait()
+		if n.stored("/x") != nil {
+			t.Error("it is kept")
+		}
+	})
+}
+
+func TestWhatIsPrivateIsNotShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		n := newNetwork(t, site{behaviors: []behavior{{def: 60, max: 60}}}, func(ctx context.Context, i int, _ *message.Request) (*message.Response, error) {
+			return ok(fmt.Sprint("answer ", i), "Cache-Control", "private"), g.wait(ctx)
+		})
+		v := n.viewers(20, func(int) *message.Request { return n.request("GET", "/x") })
+		close(g.open)
+		seen := map[string]bool{}
+		for _, r := range v.all() {
+			if r.Status != 200 || seen[r.body] {
+				t.Errorf("%q was given to two viewers", r.body)
+			}
+			seen[r.body] = true
+		}
+	})
+}
+
+func TestWithoutALifetimeOnlyTheNextFetchIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		n := newNetwork(t, site{behaviors: []behavior{{def: 60, max: 60}}}, func(ctx context.Context, i int, _ *message.Request) (*message.Response, error) {
+			return ok(fmt.Sprint("answer ", i), "Cache-Control", "max-age=0", "ETag", fmt.Sprint(`"`, i, `"`)), g.wait(ctx)
+		})
+		v := n.viewers(100, func(int) *message.Request { return n.request("GET", "/x") })
+		close(g.open)
+		bodies := map[string]int{}
+		for _, r := range v.all() {
+			bodies[r.body]++
+		}
+		if bodies["answer 1"] != 1 || n.at.count() != 2 {
+			t.Errorf("%v, asked %d times", bodies, n.at.count())
+		}
+	})
+}
+
+func TestNothingIsCollapsedWhereCookiesAreForwardedOrNothingIsCached(t *testing.T) {
+	cookies := behavior{def: 60, max: 60, forwarded: "<QueryString>false</QueryString><Cookies><Forward>all</Forward></Cookies>"}
+	for _, b := range []behavior{cookies, {policy: disabled}} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate()
+			n := newNetwork(t, site{behaviors: []behavior{b}}, func(ctx context.Context, i int, _ *message.Request) (*message.Response, error) {
+				return ok(fmt.Sprint("answer ", i)), g.wait(ctx)
+			})
+			v := n.viewers(10, func(int) *message.Request { return n.request("GET", "/x", "Cookie", "sid=1") })
+			if n.at.count() != 10 {
+				t.Errorf("asked %d times for 10 viewers", n.at.count())
+			}
+			close(g.open)
+			v.all()
+		})
+	}
+}
+
+func TestVariantsFetchedTogetherGoToTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		n := newNetwork(t, site{behaviors: []behavior{{def: 60, max: 60}}}, func(ctx context.Context, _ int, r *message.Request) (*message.Response, error) {
+			return ok(r.Header.Get("X-Lang"), "Vary", "X-Lang"), g.wait(ctx)
+		})
+		v := n.viewers(30, func(i int) *message.Request { return n.request("GET", "/x", "X-Lang", fmt.Sprint("lang", i%3)) })
+		close(g.open)
+		langs := map[string]int{}
+		for _, r := range v.all() {
+			langs[r.body]++
+		}
+		if langs["lang0"] != 10 || langs["lang1"] != 10 || langs["lang2"] != 10 {
+			t.Errorf("%v", langs)
+		}
+	})
+}
+
+func TestTooLargeWithUnknownSizeStreamsAndIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, site{}, nil)
+		size := int(n.edge.store.MaxObject()) * 3
+		n.at.answer = func(context.Context, int, *message.Request) (*message.Response, error) {
+			return &message.Response{Status: 200, Body: io.NopCloser(io.LimitReader(zeros{}, int64(size))), Length: -1, Live: true}, nil
+		}
+		resp := n.edge.Handle(t.Context(), n.request("GET", "/x"))
+		got, err := io.Copy(io.Discard, resp.Body)
+		resp.Close()
+		if got != int64(size) || err != nil {
+			t.Errorf("%d of %d bytes, %v", got, size, err)
+		}
+		synctest.Wait()
+		if n.stored("/x") != nil {
+			t.Error("it is kept")
+		}
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
