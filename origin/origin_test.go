@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -619,6 +620,30 @@ func TestConfig(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+type countedListener struct {
+	net.Listener
+	accepted *atomic.Int32
+}
+
+func (l countedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.accepted.Add(1)
+	}
+	return c, err
+}
+
+func TestWrapListener(t *testing.T) {
+	var accepted atomic.Int32
+	g := start(t, t.TempDir(), func(c *Config) {
+		c.WrapListener = func(l net.Listener) net.Listener { return countedListener{l, &accepted} }
+	})
+	g.want(200, owner, "GET", "/", "")
+	if n := accepted.Load(); n != 1 {
+		t.Errorf("%d connections came through the wrapper", n)
 	}
 }
 
