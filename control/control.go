@@ -277,6 +277,9 @@ func (c *Control) Secrets() (map[string][]byte, error) { return c.store.All(stor
 // in the zone, "localhost" and loopback addresses.
 func (c *Control) APICertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.api.get() }
 
+// drainTimeout is for calls under way when Run ends; each takes milliseconds.
+const drainTimeout = 2 * time.Second
+
 // Run serves nodes until ctx ends, then ends their streams and returns.
 func (c *Control) Run(ctx context.Context) error {
 	served := make(chan error, 1)
@@ -288,9 +291,12 @@ func (c *Control) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		c.closed.Do(func() { close(c.closing) })
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
-		err = c.server.Shutdown(grace)
+		if c.server.Shutdown(grace) != nil {
+			// A connection on which nothing was asked yet counts as busy.
+			err = c.server.Close()
+		}
 	case err = <-served:
 		if errors.Is(err, http.ErrServerClosed) {
 			err = nil

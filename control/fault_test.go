@@ -275,3 +275,20 @@ func TestAForgottenNodeThatRunsJoinsAgain(t *testing.T) {
 		c.ctl.stop(t)
 	})
 }
+
+func TestAHintWakesANodeThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.startControl()
+		node := c.startNode(edgeNode("FRA", 1))
+		c.ctl.stop(t)
+		pass(time.Minute) // by now it tries every second or two
+		c.startControl()
+		v := c.set("a", "1")
+		pass(time.Millisecond)
+		node.d.Hint(v)
+		until(t, 100*time.Millisecond, "change", func() bool { return node.d.State().Version == v })
+		node.stop(t)
+		c.ctl.stop(t)
+	})
+}

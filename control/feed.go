@@ -19,7 +19,7 @@ type entry struct {
 	version cdn.Version
 	line    []byte
 	next    *entry
-	// ready is closed once next is set.
+	// ready is closed once next is set; next may be read only after that.
 	ready chan struct{}
 }
 
@@ -69,7 +69,7 @@ func (s *stream) follow(ctx context.Context, v cdn.Version) error {
 	for {
 		select {
 		case <-place.ready:
-			for place.next != nil && isClosed(place.ready) {
+			for isClosed(place.ready) {
 				place = place.next
 				head = place.version
 				if err := s.write(place.line); err != nil {

@@ -201,7 +201,7 @@ func FuzzNoLeasedNodeIsBehindWhatSettled(f *testing.F) {
 }
 
 func TestNoLeasedNodeIsBehindWhatSettled(t *testing.T) {
-	seeds := uint64(400)
+	seeds := uint64(200)
 	if testing.Short() {
 		seeds = 50
 	}

@@ -39,7 +39,10 @@ func (c *Client) newSession(answer wire.JoinAnswer, key []byte, live bool) (*ses
 		return nil, err
 	}
 	s := &session{answer: answer, key: key, identity: identity, live: live}
-	s.slow, s.lease = c.newTransport(identity), c.newTransport(identity)
+	// Control keeps an idle connection for twice as long, so that none is used that
+	// it is about to close.
+	idle := max(answer.Terms.Length, time.Second)
+	s.slow, s.lease = c.newTransport(identity, idle), c.newTransport(identity, idle)
 	return s, nil
 }
 
@@ -52,7 +55,7 @@ func (s *session) renewAt() time.Time { return ca.RenewAt(s.identity.Certificate
 
 // newTransport makes a transport whose every connection goes to the control that
 // is called at the moment and is believed by its certificate alone.
-func (c *Client) newTransport(identity ca.Identity) *http.Transport {
+func (c *Client) newTransport(identity ca.Identity, idle time.Duration) *http.Transport {
 	cfg := identity.Dial(ca.IsControl)
 	return &http.Transport{
 		DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -70,7 +73,7 @@ func (c *Client) newTransport(identity ca.Identity) *http.Transport {
 		},
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 1,
-		IdleConnTimeout:     time.Minute,
+		IdleConnTimeout:     idle,
 	}
 }
 
