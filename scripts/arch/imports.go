@@ -41,7 +41,7 @@ var dependencies = map[string][]string{
 	"github.com/maxmind/mmdbwriter":       {"scripts/geodb"},
 	"github.com/miekg/dns":                {"router"},
 	"github.com/oschwald/":                {"geo", "scripts/geodb"},
-	"github.com/pires/go-proxyproto":      {"edge", "network"},
+	"github.com/pires/go-proxyproto":      {"edge/proxyproto"},
 	"github.com/prometheus/client_golang": {"*"},
 	"github.com/rclone/gofakes3":          {"origin"},
 	"github.com/rogpeppe/go-internal":     {},

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 scripts/compose/compose.sh up -d
 scripts/compose/wait.sh
 # As in `warmfront up`: bucket demo with a small site and a distribution for it, if there is none; prints its name.
-name=$(scripts/compose/compose.sh exec -T control /warmfront demo --s3-endpoint http://10.77.0.20:9000)
+name=$(scripts/compose/compose.sh exec -T control /warmfront demo --endpoint http://10.77.0.10:8800 --s3-endpoint http://10.77.0.20:9000)
 
 cat <<TXT
 

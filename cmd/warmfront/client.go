@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+
+	"github.com/warmfront/warmfront/control/operator"
+	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/sigv4"
+)
+
+// client talks to a running network's control.
+type client struct {
+	endpoint string
+	key      network.AccessKey
+	running  network.Running // zero unless it runs from the state folder
+}
+
+func (g *global) client() (*client, error) {
+	c := &client{endpoint: strings.TrimSuffix(g.endpoint, "/")}
+	running, err := network.Folder(g.data).Running()
+	if err == nil {
+		c.running = running
+	}
+	if c.endpoint == "" {
+		switch {
+		case err == nil:
+			c.endpoint = running.Control
+		case os.Getenv("AWS_ENDPOINT_URL_CLOUDFRONT") != "":
+			c.endpoint = strings.TrimSuffix(os.Getenv("AWS_ENDPOINT_URL_CLOUDFRONT"), "/")
+		default:
+			c.endpoint = "http://127.0.0.1:8800"
+		}
+	}
+	c.key, err = g.accessKey()
+	return c, err
+}
+
+func (g *global) accessKey() (network.AccessKey, error) {
+	if g.keyFile != "" {
+		return network.ReadAccessKey(g.keyFile)
+	}
+	key, err := network.ReadAccessKey(network.Folder(g.data).Join(network.AccessKeyFile))
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	key = network.AccessKey{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
+	if key.ID == "" || key.Secret == "" {
+		return key, fmt.Errorf("no access key: there is none in %s, and AWS_ACCESS_KEY_ID is not set; start a network with `warmfront up`, or give --data or --access-key-file", g.data)
+	}
+	return key, nil
+}
+
+func (c *client) credentials() sigv4.Credentials {
+	return sigv4.Credentials{AccessKeyID: c.key.ID, SecretAccessKey: c.key.Secret}
+}
+
+// cloudFront is the AWS SDK's client, pointed here.
+func (c *client) cloudFront() *cloudfront.Client {
+	return cloudfront.New(cloudfront.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(c.endpoint),
+		Retryer:      aws.NopRetryer{}, // control is here or it is not
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: c.key.ID, SecretAccessKey: c.key.Secret}, nil
+		}),
+	})
+}
+
+// operator calls control's own interface; in and out are JSON, in may be nil.
+func (c *client) operator(ctx context.Context, method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.endpoint+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	sigv4.Sign(r, c.credentials(), sigv4.Scope{Region: "us-east-1", Service: operator.Service}, hex.EncodeToString(sum[:]), time.Now())
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // read to its end or given up
+	b, err := io.ReadAll(io.LimitReader(answer.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode >= 300 {
+		var refused struct{ Code, Message string }
+		if json.Unmarshal(b, &refused) != nil || refused.Message == "" {
+			return fmt.Errorf("control answers %s", answer.Status)
+		}
+		return errors.New(refused.Message)
+	}
+	return json.Unmarshal(b, out)
+}

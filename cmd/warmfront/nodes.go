@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/control/operator"
+)
+
+func newNodes(g *global) *cobra.Command {
+	c := &cobra.Command{
+		Use: "nodes", Short: "Show the nodes: where they are, what they have applied, their leases", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := g.client()
+			if err != nil {
+				return err
+			}
+			var nodes operator.Nodes
+			if err := c.operator(cmd.Context(), http.MethodGet, "/warmfront/v1/nodes", nil, &nodes); err != nil {
+				return err
+			}
+			return g.print(cmd, nodes, func(w *tabwriter.Writer) {
+				row(w, "NODE", "ROLE", "ADDRESS", "APPLIED", "LEASE", "GOSSIP", "FAULT")
+				for _, n := range nodes.Nodes {
+					lease := "none"
+					if n.LeaseLeft > 0 {
+						lease = n.LeaseLeft.Round(100 * time.Millisecond).String()
+					}
+					row(w, n.ID, n.Role, n.Addr, n.Applied, lease, n.Gossip, n.Fault)
+				}
+				row(w, fmt.Sprintf("%d nodes", len(nodes.Nodes)), "", "head", nodes.Head)
+			})
+		},
+	}
+	c.AddCommand(&cobra.Command{
+		Use: "forget NODE", Short: "Remove a node that will not come back, so that nothing waits for it", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := g.client()
+			if err != nil {
+				return err
+			}
+			var none struct{}
+			if err := c.operator(cmd.Context(), http.MethodDelete, "/warmfront/v1/nodes/"+args[0], nil, &none); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), args[0], "is forgotten")
+			return err
+		},
+	})
+	return c
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/demo"
+)
+
+// program is what a role's command runs.
+type program interface {
+	Run(ctx context.Context) error
+	Close() error
+}
+
+// serve runs a role until the process is told to stop.
+func serve(cmd *cobra.Command, log *slog.Logger, db *geo.DB, role string, p program) error {
+	stop := reloadOnHangup(cmd.Context(), db, log)
+	defer stop()
+	log.Info("serving", "role", role, "version", version)
+	err := p.Run(cmd.Context())
+	log.Info("stopped", "role", role)
+	return errors.Join(err, p.Close())
+}
+
+func newControl(g *global) *cobra.Command {
+	var f nodeFlags
+	var caOut, account string
+	c := &cobra.Command{
+		Use: "control", Short: "Run control: the journal, CloudFront's API", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := g.logger()
+			if err != nil {
+				return err
+			}
+			node, err := f.config(g, log)
+			if err != nil {
+				return err
+			}
+			if err := node.Folder.Make(); err != nil {
+				return err
+			}
+			cfg := network.ControlConfig{NodeConfig: node, CAOut: caOut, Account: account}
+			if cfg.Key, err = g.ownKey(node.Folder); err != nil {
+				return err
+			}
+			p, err := network.NewControl(cfg)
+			if err != nil {
+				return err
+			}
+			return serve(cmd, log, node.Geo, "control", p)
+		},
+	}
+	f.add(c.Flags())
+	c.Flags().StringVar(&caOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
+	c.Flags().StringVar(&account, "account", network.DefaultAccount, "account number in ARNs")
+	return c
+}
+
+// ownKey is the key that control admits: the file's, or one made in its folder.
+func (g *global) ownKey(folder network.Folder) (network.AccessKey, error) {
+	if g.keyFile != "" {
+		return network.ReadAccessKey(g.keyFile)
+	}
+	return folder.AccessKey()
+}
+
+func newRouter(g *global) *cobra.Command {
+	var f nodeFlags
+	var k int
+	var listen string
+	var ns []string
+	c := &cobra.Command{
+		Use: "router", Short: "Run a router: authoritative geo DNS", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := g.logger()
+			if err != nil {
+				return err
+			}
+			node, err := f.config(g, log)
+			if err != nil {
+				return err
+			}
+			cfg := network.RouterConfig{NodeConfig: node, Number: k, Listen: listen}
+			for _, s := range ns {
+				a, err := netip.ParseAddr(s)
+				if err != nil {
+					return fmt.Errorf("--ns %q is not an IP address", s)
+				}
+				cfg.NS = append(cfg.NS, a)
+			}
+			p, err := network.NewRouter(cfg)
+			if err != nil {
+				return err
+			}
+			return serve(cmd, log, node.Geo, "router", p)
+		},
+	}
+	f.add(c.Flags())
+	c.Flags().IntVar(&k, "k", 1, "the router's number")
+	c.Flags().StringVar(&listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
+	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
+	return c
+}
+
+func newEdge(g *global) *cobra.Command {
+	var f nodeFlags
+	var o originFlags
+	cfg := network.EdgeConfig{}
+	var memory string
+	c := &cobra.Command{
+		Use: "edge", Short: "Run an edge: the cache that viewers are sent to", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := g.logger()
+			if err != nil {
+				return err
+			}
+			if cfg.NodeConfig, err = f.config(g, log); err != nil {
+				return err
+			}
+			if cfg.Origins, cfg.OriginAllow, err = o.parse(); err != nil {
+				return err
+			}
+			if cfg.MemoryBytes, err = parseBytes(memory); err != nil {
+				return fmt.Errorf("--memory: %w", err)
+			}
+			p, err := network.NewEdge(cfg)
+			if err != nil {
+				return err
+			}
+			return serve(cmd, log, cfg.Geo, "edge", p)
+		},
+	}
+	f.add(c.Flags())
+	o.add(c.Flags())
+	c.Flags().StringVar(&cfg.POP, "pop", "", "edge location, by its IATA code")
+	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")
+	c.Flags().StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "where buckets are, http://HOST:PORT (default: at AWS)")
+	c.Flags().StringVar(&memory, "memory", "256MiB", "memory for cached objects")
+	return c
+}
+
+func newOrigin(g *global) *cobra.Command {
+	var f nodeFlags
+	cfg := network.OriginConfig{}
+	c := &cobra.Command{
+		Use: "origin", Short: "Run the S3-compatible origin", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := g.logger()
+			if err != nil {
+				return err
+			}
+			if cfg.NodeConfig, err = f.config(g, log); err != nil {
+				return err
+			}
+			p, err := network.NewOrigin(cfg)
+			if err != nil {
+				return err
+			}
+			return serve(cmd, log, cfg.Geo, "origin", p)
+		},
+	}
+	f.add(c.Flags())
+	c.Flags().StringVar(&cfg.Region, "region", "us-east-1", "AWS region of its buckets, and so where they are")
+	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number that owns its buckets")
+	return c
+}
+
+func newProxy(g *global) *cobra.Command {
+	var f nodeFlags
+	var routers []string
+	c := &cobra.Command{
+		Use: "proxy", Short: "Run the viewer proxy and the front door (sandbox only)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !f.sandbox {
+				return errors.New("the viewer proxy runs in a sandbox only (--sandbox): it lets its users be anywhere")
+			}
+			log, err := g.logger()
+			if err != nil {
+				return err
+			}
+			node, err := f.config(g, log)
+			if err != nil {
+				return err
+			}
+			own := network.DefaultPorts()
+			node.Ports.Proxy, node.Ports.CityProxy = own.Proxy, own.CityProxy
+			p, err := network.NewProxy(network.ProxyConfig{
+				Addr: node.Addr, Ports: node.Ports, Zone: node.Zone, Home: f.place.home, Routers: routers, Secret: node.Secret, Geo: node.Geo,
+				FrontHTTP: own.HTTP, FrontHTTPS: own.HTTPS, Metrics: net.JoinHostPort(f.addr, strconv.Itoa(int(own.Metrics))), Log: log,
+			})
+			if err != nil {
+				return err
+			}
+			return serve(cmd, log, node.Geo, "proxy", p)
+		},
+	}
+	f.add(c.Flags())
+	c.Flags().StringSliceVar(&routers, "routers", nil, "DNS addresses of the routers, host:port; repeatable")
+	return c
+}
+
+func newHealthcheck(*global) *cobra.Command {
+	var addr string
+	c := &cobra.Command{
+		Use: "healthcheck", Short: "Ask a node on this host whether it is ready, for container engines", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
+			defer cancel()
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(addr, strconv.Itoa(int(network.DefaultPorts().Metrics)))+"/healthz", nil)
+			if err != nil {
+				return err
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				return err
+			}
+			defer answer.Body.Close() //nolint:errcheck // only the status counts
+			if answer.StatusCode != http.StatusOK {
+				return fmt.Errorf("not ready: %s", answer.Status)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&addr, "addr", "127.0.0.1", "the node's own address")
+	return c
+}
+
+func newDemo(g *global) *cobra.Command {
+	var s3 string
+	c := &cobra.Command{
+		Use: "demo", Short: "Make the demo bucket and its distribution, unless they are there, and print its domain name", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := g.client()
+			if err != nil {
+				return err
+			}
+			if s3 == "" {
+				s3 = c.running.S3
+			}
+			if s3 == "" {
+				return errors.New("--s3-endpoint is needed where no network runs from the state folder")
+			}
+			p := demo.Publisher{S3: s3, CloudFront: c.endpoint, Key: c.credentials(), Now: time.Now, Client: http.DefaultClient}
+			published, err := p.Publish(cmd.Context())
+			if err == nil {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), published.Domain)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&s3, "s3-endpoint", "", "where buckets are (default: the running network's)")
+	return c
+}

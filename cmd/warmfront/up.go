@@ -1,0 +1,372 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network"
+)
+
+type upFlags struct {
+	pops, home, zone string
+	nodesPerPOP      int
+	portBase         int
+	noDemo           bool
+	detach, wait     bool
+	exec             string
+	memory           string
+	place            placeFlags
+	origin           originFlags
+}
+
+func newUp(g *global) *cobra.Command {
+	var f upFlags
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Run the whole network in this process",
+		Long: "Run the whole network in this process: control, two routers, an S3-compatible origin and edges in twelve cities.\n" +
+			"A first start makes a bucket \"demo\" with a small site and a distribution for it. State is kept in --data.\n" +
+			"Ctrl-C finishes what viewers asked and stops.",
+		Example: "  warmfront up\n  warmfront up --pops IAD,FRA,NRT --wan off\n  warmfront up --pops all\n  warmfront up --exec 'go test ./...'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.detach && f.exec != "" {
+				return errors.New("--exec waits for its command and then stops the network: leave out --detach")
+			}
+			if f.detach {
+				return detach(cmd, g, f)
+			}
+			return up(cmd, g, f)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.pops, "pops", network.DefaultPOPs, "edge locations to run, by code or city, or all")
+	flags.IntVar(&f.nodesPerPOP, "nodes-per-pop", 1, "edge nodes in each location")
+	flags.IntVar(&f.portBase, "port-base", 0, "added to every port, so that several networks run side by side")
+	flags.StringVar(&f.zone, "zone", network.DefaultZone, "domain the network is authoritative for")
+	flags.BoolVar(&f.noDemo, "no-demo", false, "make no demo bucket and distribution")
+	flags.BoolVar(&f.detach, "detach", false, "run in the background (stop it with `warmfront down`)")
+	flags.BoolVar(&f.wait, "wait", false, "with --detach: return when everything answers")
+	flags.StringVar(&f.exec, "exec", "", "run a shell command inside the network once it is ready, then stop and exit with its status")
+	flags.StringVar(&f.memory, "memory", "64MiB", "memory for cached objects, each edge")
+	f.place.add(flags)
+	f.origin.add(flags)
+	return c
+}
+
+func (f upFlags) config(g *global, log *slog.Logger) (network.UpConfig, error) {
+	var cfg network.UpConfig
+	db, model, err := f.place.open(log)
+	if err != nil {
+		return cfg, err
+	}
+	pops, err := db.Catalogue().Select(f.pops)
+	if err != nil {
+		return cfg, fmt.Errorf("--pops: %w", err)
+	}
+	if f.nodesPerPOP < 1 || f.nodesPerPOP > 99 {
+		return cfg, fmt.Errorf("--nodes-per-pop %d: use 1 to 99", f.nodesPerPOP)
+	}
+	ports, err := network.DefaultPorts().Shift(f.portBase)
+	if err != nil {
+		return cfg, err
+	}
+	memory, err := parseBytes(f.memory)
+	if err != nil {
+		return cfg, fmt.Errorf("--memory: %w", err)
+	}
+	origins, allow, err := f.origin.parse()
+	return network.UpConfig{
+		Folder: network.Folder(g.data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, Ports: ports,
+		Geo: db, WAN: model, MemoryBytes: memory, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, Version: version, Log: log,
+	}, err
+}
+
+func up(cmd *cobra.Command, g *global, f upFlags) error {
+	// Many small programs in one: let the collector run often rather than let the
+	// heap double.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	if !cmd.Flags().Changed("log-level") {
+		g.logLevel = "warn"
+	}
+	log, err := g.logger()
+	if err != nil {
+		return err
+	}
+	cfg, err := f.config(g, log)
+	if err != nil {
+		return err
+	}
+	stderr := cmd.ErrOrStderr()
+	start := time.Now()
+	cfg.Progress = startProgress(stderr)
+	u, err := network.NewUp(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	stopReload := reloadOnHangup(ctx, cfg.Geo, log)
+	defer stopReload()
+	status := 0
+	err = u.Run(ctx, func(r network.Running) {
+		if f.exec != "" {
+			go func() {
+				defer cancel()
+				status = execInside(ctx, cfg.Folder, r, f.exec)
+			}()
+			return
+		}
+		welcome(cmd.OutOrStdout(), cfg, r, time.Since(start))
+	})
+	if err == nil && status != 0 {
+		return exitError(status)
+	}
+	if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func startProgress(w io.Writer) func(done, of int, what string) {
+	p := newProgress(w, "starting")
+	if p.w == io.Discard {
+		return nil
+	}
+	return func(done, of int, what string) {
+		const width = 24
+		full := width * done / max(of, 1)
+		end := ""
+		if done+1 >= of {
+			end = "\r\033[K"
+		}
+		_, _ = fmt.Fprintf(p.w, "\r\033[Kstarting [%s%s] %d of %d %s%s", strings.Repeat("#", full), strings.Repeat("-", width-full), done, of, what, end)
+	}
+}
+
+// reloadOnHangup reads the geo databases again on SIGHUP; what cannot be read
+// leaves the last good ones in force.
+func reloadOnHangup(ctx context.Context, db *geo.DB, log *slog.Logger) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangup:
+				if err := db.Reload(); err != nil {
+					log.Error("geo databases are not reloaded, the last good ones stay in force", "err", err)
+					continue
+				}
+				log.Info("geo databases are reloaded")
+			}
+		}
+	}()
+	return func() { signal.Stop(hangup) }
+}
+
+// execInside runs a shell command with the network's environment and returns its
+// status. It is ended with the network.
+func execInside(ctx context.Context, folder network.Folder, r network.Running, command string) int {
+	vars, err := environment(folder, r)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "warmfront: "+err.Error())
+		return 1
+	}
+	c := exec.CommandContext(ctx, "sh", "-c", command)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = 5 * time.Second
+	c.Stdin, c.Stdout, c.Stderr, c.Env = os.Stdin, os.Stdout, os.Stderr, os.Environ()
+	for _, v := range vars {
+		c.Env = append(c.Env, v.name+"="+v.value)
+	}
+	err = c.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode()
+	}
+	fmt.Fprintln(os.Stderr, "warmfront: --exec: "+err.Error())
+	return 1
+}
+
+// welcome prints what to paste.
+func welcome(w io.Writer, cfg network.UpConfig, r network.Running, took time.Duration) {
+	codes := make([]string, 0, len(cfg.POPs))
+	for _, p := range cfg.POPs {
+		codes = append(codes, p.Code)
+	}
+	if len(codes) > 16 {
+		codes = append(codes[:16], "…")
+	}
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+	say("Warmfront is up: %d edges in %d cities, ready in %.1f s.", len(cfg.POPs)*cfg.NodesPerPOP, len(cfg.POPs), took.Seconds())
+	say("  cities       %s", strings.Join(codes, " "))
+	say("  API          %s        (CloudFront's; signed)", r.Control)
+	say("  S3 origin    %s", r.S3)
+	say("  DNS          %s", r.DNS)
+	say("  viewer proxy %s", r.Proxy)
+	say("  state        %s", cfg.Folder)
+	if r.Domain != "" {
+		paste(say, cfg, r)
+	}
+	say("\nAWS tools:  eval \"$(%s env%s)\"   then   aws s3 ls   and   aws cloudfront list-distributions", command(), dataFlag(cfg.Folder))
+	say("Ctrl-C stops. IP geolocation by DB-IP, https://db-ip.com")
+}
+
+func paste(say func(string, ...any), cfg network.UpConfig, r network.Running) {
+	label, _, _ := strings.Cut(r.Domain, ".")
+	host, port, _ := strings.Cut(r.DNS, ":")
+	some := cfg.POPs[min(len(cfg.POPs)-1, 9)]
+	for _, p := range cfg.POPs { // the farthest from most people that is there
+		if p.Code == "NRT" || p.Code == "SYD" && some.Code != "NRT" {
+			some = p
+		}
+	}
+	viewer, edge := geo.ViewerAddr(some.N), network.EdgeAddr(some.N, 1)
+	say("\nThe demo site is http://%s.localhost:%d/ in any browser, and %s everywhere. Try:\n", label, r.Ports.HTTP, r.Domain)
+	say("  dig @%s -p %s -b %s %s +short      # from %s: its own edge, %s", host, port, viewer, r.Domain, some.City, edge)
+	say("  curl -sI --cacert %s --resolve %s:%d:%s https://%s:%d/style.css", r.CA, r.Domain, r.Ports.HTTPS, edge, r.Domain, r.Ports.HTTPS)
+	say("  curl -sI --cacert %s -x http://%s@%s https://%s/style.css", r.CA, some.Code, r.Proxy, r.Domain)
+	say("  %s get https://%s/ --from %s%s", command(), r.Domain, some.Code, dataFlag(cfg.Folder))
+	say("  %s invalidate %s '/*' --wait%s", command(), r.Distribution, dataFlag(cfg.Folder))
+	say("  %s fault stop %s%s", command(), some.Code, dataFlag(cfg.Folder))
+}
+
+// command is how this program was called, so that what is printed can be pasted.
+func command() string { return os.Args[0] }
+
+func dataFlag(f network.Folder) string {
+	if f == ".warmfront" {
+		return ""
+	}
+	return " --data " + string(f)
+}
+
+// detach starts the same command in a session of its own and, with --wait, waits
+// until it is ready.
+func detach(cmd *cobra.Command, g *global, f upFlags) error {
+	folder := network.Folder(g.data)
+	if r, err := folder.Running(); err == nil {
+		return fmt.Errorf("a network runs from %s already (pid %d)", g.data, r.PID)
+	}
+	if err := folder.Make(); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var args []string
+	for _, a := range os.Args[1:] {
+		if a != "--detach" && a != "--wait" && a != "--detach=true" && a != "--wait=true" {
+			args = append(args, a)
+		}
+	}
+	logPath := folder.Join("up.log")
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	c := exec.Command(self, args...)
+	c.Stdout, c.Stderr = log, log
+	c.Env = append(os.Environ(), "WARMFRONT_DETACH=false", "WARMFRONT_WAIT=false")
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	if !f.wait {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "starting in the background (pid %d), log in %s\n", c.Process.Pid, logPath)
+		return err
+	}
+	for {
+		select {
+		case <-cmd.Context().Done():
+			return cmd.Context().Err()
+		case <-ended:
+			text, _ := os.ReadFile(logPath)
+			return fmt.Errorf("it ended before it was ready:\n%s", strings.TrimSpace(string(text)))
+		case <-time.After(20 * time.Millisecond):
+		}
+		if r, err := folder.Running(); err == nil && r.PID == c.Process.Pid {
+			return copyFile(cmd.OutOrStdout(), logPath)
+		}
+	}
+}
+
+func copyFile(w io.Writer, path string) error {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
+}
+
+func newDown(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "down", Short: "Stop the network that runs from the state folder", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := network.Folder(g.data).Running()
+			if err != nil {
+				return err
+			}
+			p, err := os.FindProcess(r.PID)
+			if err != nil {
+				return err
+			}
+			if err := p.Signal(syscall.SIGTERM); err != nil {
+				return err
+			}
+			deadline := time.After(15 * time.Second)
+			for p.Signal(syscall.Signal(0)) == nil {
+				select {
+				case <-cmd.Context().Done():
+					return cmd.Context().Err()
+				case <-deadline:
+					return fmt.Errorf("pid %d has not stopped within 15 s", r.PID)
+				case <-time.After(20 * time.Millisecond):
+				}
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "stopped")
+			return err
+		},
+	}
+}
+
+// parsePrefixes reads networks, or single addresses.
+func parsePrefixes(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if a, aerr := netip.ParseAddr(s); aerr == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--origin-allow %q is neither a network nor an address", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

@@ -1,0 +1,190 @@
+// Package operator is the part of control's HTTP interface that CloudFront has no
+// word for: who is in the network and how far each node is, faults in a sandbox,
+// and the file that sets a browser to a city.
+//
+// Requests are signed as those to CloudFront's API are (SigV4), for the service
+// "warmfront"; answers are JSON, errors {"code", "message"} with an HTTP status.
+// The package owns no state: it asks the small interfaces of Config.
+package operator
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/sigv4"
+)
+
+// Service is the service name in signatures of requests to this interface.
+const Service = "warmfront"
+
+// Node is what `warmfront nodes` shows of one node.
+type Node struct {
+	cdn.Node
+	// Applied is the version the node acknowledged last.
+	Applied cdn.Version `json:"applied"`
+	// LeaseLeft is how much longer control must take the node to be serving; 0
+	// where it holds no lease.
+	LeaseLeft time.Duration `json:"lease_left_ns"`
+	// Gossip is the state its peers give it: alive, suspect, dead, left or "".
+	Gossip string `json:"gossip,omitempty"`
+	// Fault is the fault in force on it, in a sandbox.
+	Fault string `json:"fault,omitempty"`
+}
+
+// Nodes is the answer to GET /warmfront/v1/nodes.
+type Nodes struct {
+	Head  cdn.Version `json:"head"`
+	Nodes []Node      `json:"nodes"`
+}
+
+// Network is the answer to GET /warmfront/v1/network.
+type Network struct {
+	Zone    string `json:"zone"`
+	Version string `json:"version"`
+	Sandbox bool   `json:"sandbox"`
+	// CA is the certificate, in PEM, of the authority that edges' certificates
+	// come from.
+	CA string `json:"ca"`
+}
+
+// Fault is the body of POST /warmfront/v1/faults.
+type Fault struct {
+	// Kind is stop, pause, partition, slow or heal.
+	Kind string `json:"kind"`
+	// Target is a node's id, a POP's code, a continent, or "all".
+	Target string `json:"target"`
+	// Delay is what slow adds to each round trip.
+	Delay time.Duration `json:"delay_ns,omitempty"`
+}
+
+// Faulted is the answer to it: the nodes it reached.
+type Faulted struct {
+	Nodes []string `json:"nodes"`
+}
+
+// Config is what the interface asks.
+type Config struct {
+	Keys    sigv4.Lookup
+	Now     func() time.Time
+	Network func() Network
+	Nodes   func() Nodes
+	// Forget removes a node from the registered ones.
+	Forget func(ctx context.Context, id string) error
+	// Fault is nil outside a sandbox.
+	Fault func(ctx context.Context, f Fault) (Faulted, error)
+	// PAC returns the proxy auto-configuration for a city; nil where no viewer
+	// proxy runs.
+	PAC func(city string) (string, error)
+}
+
+const maxBody = 64 << 10
+
+// Handler serves the interface under /warmfront/ and /proxy/.
+func Handler(cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	h := handler{cfg}
+	mux.Handle("GET /warmfront/v1/network", h.signed(func(*http.Request, []byte) (any, error) { return cfg.Network(), nil }))
+	mux.Handle("GET /warmfront/v1/nodes", h.signed(func(*http.Request, []byte) (any, error) { return cfg.Nodes(), nil }))
+	mux.Handle("DELETE /warmfront/v1/nodes/{id}", h.signed(func(r *http.Request, _ []byte) (any, error) {
+		return struct{}{}, cfg.Forget(r.Context(), r.PathValue("id"))
+	}))
+	mux.Handle("POST /warmfront/v1/faults", h.signed(h.fault))
+	mux.HandleFunc("GET /proxy/{file}", h.pac)
+	return mux
+}
+
+type handler struct{ cfg Config }
+
+// signed wraps a handler that returns a value or an error with a code.
+func (h handler) signed(serve func(r *http.Request, body []byte) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		sum := sha256.Sum256(body)
+		if _, err := (sigv4.Verifier{Service: Service, Lookup: h.cfg.Keys}).Verify(r, hex.EncodeToString(sum[:]), h.cfg.Now()); err != nil {
+			refuse(w, err)
+			return
+		}
+		answer, err := serve(r, body)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		write(w, http.StatusOK, answer)
+	})
+}
+
+func (h handler) fault(r *http.Request, body []byte) (any, error) {
+	if h.cfg.Fault == nil {
+		return nil, cdn.Errorf("NotASandbox", "Faults are made in a sandbox only: run `warmfront up`.")
+	}
+	var f Fault
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return nil, cdn.Errorf("InvalidArgument", "The fault is not understood: %v.", err)
+	}
+	return h.cfg.Fault(r.Context(), f)
+}
+
+// pac needs no signature: a browser fetches it, and it says nothing secret.
+func (h handler) pac(w http.ResponseWriter, r *http.Request) {
+	city, ok := strings.CutSuffix(r.PathValue("file"), ".pac")
+	if h.cfg.PAC == nil || !ok {
+		refuse(w, cdn.Errorf("NoSuchResource", "There is no viewer proxy here, or the name does not end in .pac."))
+		return
+	}
+	text, err := h.cfg.PAC(city)
+	if err != nil {
+		refuse(w, cdn.Errorf("NoSuchResource", "%v", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ns-proxy-autoconfig")
+	_, _ = io.WriteString(w, text)
+}
+
+// refuse maps an error to a status: the one place where codes of this interface
+// become HTTP.
+func refuse(w http.ResponseWriter, err error) {
+	status, body := http.StatusInternalServerError, map[string]string{"code": "InternalError", "message": err.Error()}
+	var signature *sigv4.Error
+	var coded *cdn.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &signature):
+		body["code"], body["message"], status = signature.Query()
+	case errors.As(err, &tooLarge):
+		body["code"], body["message"], status = "TooLarge", fmt.Sprintf("The body has more than %d bytes.", tooLarge.Limit), http.StatusRequestEntityTooLarge
+	case errors.As(err, &coded):
+		body["code"], body["message"] = coded.Code, coded.Message
+		switch status = http.StatusBadRequest; coded.Code {
+		case "NoSuchResource":
+			status = http.StatusNotFound
+		case "NotASandbox":
+			status = http.StatusForbidden
+		}
+	}
+	write(w, status, body)
+}
+
+func write(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v)
+}

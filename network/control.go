@@ -1,0 +1,307 @@
+package network
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/control/api"
+	"github.com/warmfront/warmfront/control/operator"
+	"github.com/warmfront/warmfront/gossip"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/sigv4"
+	"github.com/warmfront/warmfront/wan"
+)
+
+// ControlConfig is what a Control is started with.
+type ControlConfig struct {
+	NodeConfig
+	Key AccessKey // admits callers of the API and of the object store
+	// Account is the account number in ARNs.
+	Account string
+	// CAOut is a path that the viewers' CA certificate is written to; "" for none.
+	CAOut string
+	// Fault and ProxyPort are `up`'s; nil and 0 elsewhere.
+	Fault     func(context.Context, operator.Fault) (operator.Faulted, error)
+	FaultOf   func(node string) string
+	ProxyPort uint16 // first of the viewer proxy's ports for cities
+}
+
+// DefaultAccount is the account number in ARNs; AWS uses it in examples.
+const DefaultAccount = "123456789012"
+
+// The names of what control hands to nodes when they join.
+const (
+	settingAccess     = "access-key"        // AccessKey of the API's callers, to the origin
+	settingOriginSign = "origin-access-key" // AccessKey edges sign with, to edges and the origin
+)
+
+// Control is the program of the control plane: the journal, CloudFront's API, the
+// operator's interface, gossip.
+type Control struct {
+	cfg      ControlConfig
+	core     *control.Control
+	gossip   *gossip.Gossip
+	health   *health
+	listener net.Listener
+	server   http.Server
+}
+
+// NewControl listens; Run serves.
+func NewControl(cfg ControlConfig) (_ *Control, err error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	if cfg.Account == "" {
+		cfg.Account = DefaultAccount
+	}
+	c := &Control{cfg: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	terms := journal.HostTerms()
+	if cfg.Sandbox {
+		terms = journal.LabTerms()
+	}
+	w := cfg.world()
+	c.core, err = control.New(control.Config{
+		DataDir: cfg.Folder.Join("control"), Zone: cfg.Zone, Secret: cfg.Secret, PeerAddr: cfg.listenAddr(cfg.Ports.Peer),
+		Terms: terms, NodeSettings: c.settings, Log: cfg.Log,
+		Listen: func(network, address string) (net.Listener, error) {
+			l, err := net.Listen(network, address)
+			if err != nil {
+				return nil, err
+			}
+			return wan.Listen(l, w.nodes(w.home()), wan.Options{}), nil
+		},
+	})
+	if err != nil {
+		return nil, explainTaken(err)
+	}
+	if err := c.makeOriginAccessKey(); err != nil {
+		return nil, err
+	}
+	if cfg.CAOut != "" {
+		if err := writePublic(cfg.CAOut, c.core.ViewerCA()); err != nil {
+			return nil, fmt.Errorf("--ca-out: %w", err)
+		}
+	}
+	node := cfg.describe("control-1", cdn.RoleControl)
+	if c.gossip, err = newGossip(cfg.NodeConfig, node, c.core.State, nil, nil); err != nil {
+		return nil, err
+	}
+	c.core.OnHead(c.gossip.AnnounceHead)
+	if c.health, err = newHealth(cfg.NodeConfig, prometheus.NewRegistry(), func() bool { return true }); err != nil {
+		return nil, err
+	}
+	return c, c.listen()
+}
+
+func (c *Control) listen() (err error) {
+	if c.listener, err = net.Listen("tcp", c.cfg.listenAddr(c.cfg.Ports.Control)); err != nil {
+		return explainTaken(err)
+	}
+	if !c.cfg.Sandbox { // keys and configurations do not cross a network in the clear
+		c.listener = tls.NewListener(c.listener, &tls.Config{GetCertificate: c.core.APICertificate, MinVersion: tls.VersionTLS12})
+	}
+	c.server = http.Server{
+		Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// handler serves what has a path of its own, and CloudFront's API for the rest.
+func (c *Control) handler() http.Handler {
+	keys := c.cfg.Key.lookup()
+	mux := http.NewServeMux()
+	own := operator.Handler(operator.Config{
+		Keys: keys, Now: time.Now, Network: c.describe, Nodes: c.nodes, Forget: c.core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
+	})
+	mux.Handle("/warmfront/", own)
+	mux.Handle("/proxy/", own)
+	mux.HandleFunc("GET /{$}", c.welcome)
+	mux.Handle("/", api.Handler(api.Config{
+		Journal: c.core, Keys: keys, Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
+	}))
+	return mux
+}
+
+func (k AccessKey) lookup() sigv4.Lookup {
+	return func(id string) (sigv4.Key, bool) { return sigv4.Key{Secret: k.Secret}, id == k.ID }
+}
+
+// welcome stands where the console will be.
+func (c *Control) welcome(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "Warmfront %s: the control plane of %s.\n\nThere is no console yet. CloudFront's API is served here: point AWS tools at this address\n"+
+		"(eval \"$(warmfront env)\"), or use the warmfront command.\n\nIP geolocation by DB-IP, https://db-ip.com\n", c.cfg.Version, c.cfg.Zone)
+}
+
+func (c *Control) describe() operator.Network {
+	return operator.Network{Zone: c.cfg.Zone, Version: c.cfg.Version, Sandbox: c.cfg.Sandbox, CA: string(c.core.ViewerCA())}
+}
+
+func (c *Control) nodes() operator.Nodes {
+	seen := map[string]gossip.State{}
+	for _, m := range c.gossip.Members() {
+		seen[m.Node.ID] = m.State
+	}
+	all := operator.Nodes{Head: c.core.Head(), Nodes: []operator.Node{}}
+	for _, s := range c.core.NodeStatus() {
+		n := operator.Node{Node: s.Node, Applied: s.Acked, LeaseLeft: s.LeaseLeft, Gossip: string(seen[s.Node.ID])}
+		if c.cfg.FaultOf != nil {
+			n.Fault = c.cfg.FaultOf(s.Node.ID)
+		}
+		all.Nodes = append(all.Nodes, n)
+	}
+	return all
+}
+
+// pac makes the proxy auto-configuration for a city: names of the zone go through
+// the viewer proxy's port for it, everything else as ever.
+func (c *Control) pac() func(string) (string, error) {
+	if c.cfg.ProxyPort == 0 {
+		return nil
+	}
+	return func(city string) (string, error) {
+		pop, err := c.cfg.Geo.Catalogue().ByName(city)
+		if err != nil {
+			return "", err
+		}
+		proxy := hostPort("127.0.0.1", c.cfg.ProxyPort+uint16(pop.N))
+		names := []string{"*." + c.cfg.Zone}
+		for _, p := range c.core.State().Plans {
+			names = append(names, p.Aliases...)
+		}
+		slices.Sort(names)
+		list, err := json.Marshal(names)
+		return fmt.Sprintf("function FindProxyForURL(url, host) {\n  var names = %s;\n  for (var i = 0; i < names.length; i++)\n"+
+			"    if (shExpMatch(host, names[i])) return \"PROXY %s\";\n  return \"DIRECT\";\n}\n", list, proxy), err
+	}
+}
+
+// makeOriginAccessKey makes the key that edges sign with, once.
+func (c *Control) makeOriginAccessKey() error {
+	have, err := c.core.Secret(settingOriginSign)
+	if err != nil || have != nil {
+		return err
+	}
+	key, err := json.Marshal(AccessKey{ID: "OAC" + randomBase32(17), Secret: randomBase32(40)})
+	if err != nil {
+		return err
+	}
+	return c.core.PutSecret(settingOriginSign, key)
+}
+
+// settings are what a node is handed, over the channel that proved it knows the
+// cluster secret: edges and the origin share a key, the origin knows callers'.
+func (c *Control) settings(n cdn.Node) map[string]string {
+	sign, err := c.core.Secret(settingOriginSign)
+	if err != nil {
+		c.cfg.Log.Error("the origin access key cannot be read", "err", err)
+		return nil
+	}
+	switch n.Role {
+	case cdn.RoleEdge:
+		return map[string]string{settingOriginSign: string(sign)}
+	case cdn.RoleOrigin:
+		access, err := json.Marshal(c.cfg.Key)
+		if err != nil {
+			return nil
+		}
+		return map[string]string{settingOriginSign: string(sign), settingAccess: string(access)}
+	}
+	return nil
+}
+
+// Core is the journal's server side, for whoever runs in the same process.
+func (c *Control) Core() *control.Control { return c.core }
+
+// Endpoint is the URL of the API.
+func (c *Control) Endpoint() string {
+	scheme := "https://"
+	if c.cfg.Sandbox {
+		scheme = "http://"
+	}
+	return scheme + c.listener.Addr().String()
+}
+
+// Run serves until ctx ends, then finishes what was asked.
+func (c *Control) Run(ctx context.Context) error {
+	s := newSupervisor()
+	s.start(ctx, "journal", c.core)
+	s.start(ctx, "gossip", c.gossip)
+	s.start(ctx, "metrics", c.health)
+	s.start(ctx, "api", httpProgram{&c.server, c.listener})
+	s.wait(ctx)
+	return s.stopAll([]string{"api"})
+}
+
+// Close ends everything at once.
+func (c *Control) Close() error {
+	var all closing
+	if c.listener != nil {
+		all.add(&c.server, c.listener)
+	}
+	if c.health != nil {
+		all.add(c.health)
+	}
+	if c.gossip != nil {
+		all.add(c.gossip)
+	}
+	if c.core != nil {
+		all.add(c.core)
+	}
+	return all.err
+}
+
+// httpProgram serves on a listener and lets requests in flight finish.
+type httpProgram struct {
+	server   *http.Server
+	listener net.Listener
+}
+
+func (p httpProgram) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- p.server.Serve(p.listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := p.server.Shutdown(grace)
+	if err == nil {
+		<-served
+	}
+	return err
+}
+
+func (p httpProgram) Close() error { return p.server.Close() }
+
+// parseKey reads a key that control handed over.
+func parseKey(setting string) (AccessKey, error) {
+	var k AccessKey
+	if strings.TrimSpace(setting) == "" {
+		return k, errors.New("control has not handed over the key yet")
+	}
+	err := json.Unmarshal([]byte(setting), &k)
+	return k, err
+}

@@ -1,0 +1,203 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/sigv4"
+)
+
+// Bucket is the name of the demo site's bucket.
+const Bucket = "demo"
+
+// Publisher makes the demo site the way anyone would: over the object store's and
+// CloudFront's own APIs.
+type Publisher struct {
+	S3, CloudFront string // endpoints, "http://host:port"
+	Key            sigv4.Credentials
+	Now            func() time.Time
+	Client         *http.Client
+}
+
+// Published is what was made, or found.
+type Published struct {
+	Distribution, Domain string
+}
+
+// Publish makes the bucket with the site in it, private but for the distribution,
+// and a distribution for it with an origin access control. What is there already
+// is left as it is.
+func (p *Publisher) Publish(ctx context.Context) (Published, error) {
+	if err := p.fillBucket(ctx); err != nil {
+		return Published{}, fmt.Errorf("demo bucket: %w", err)
+	}
+	d, err := p.distribution(ctx)
+	if err != nil {
+		return Published{}, fmt.Errorf("demo distribution: %w", err)
+	}
+	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AllowCloudFront","Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},`+
+		`"Action":"s3:GetObject","Resource":"arn:aws:s3:::%s/*","Condition":{"StringEquals":{"AWS:SourceArn":%q}}}]}`, Bucket, d.ARN)
+	if _, err := p.s3(ctx, http.MethodPut, "/"+Bucket+"?policy", "application/json", []byte(policy)); err != nil {
+		return Published{}, fmt.Errorf("demo bucket's policy: %w", err)
+	}
+	return Published{d.ID, d.Domain}, nil
+}
+
+func (p *Publisher) fillBucket(ctx context.Context) error {
+	if _, err := p.s3(ctx, http.MethodHead, "/"+Bucket, "", nil); err == nil {
+		return nil // theirs now: what they deleted or changed stays so
+	}
+	if _, err := p.s3(ctx, http.MethodPut, "/"+Bucket, "", nil); err != nil {
+		return err
+	}
+	site, err := Site()
+	if err != nil {
+		return err
+	}
+	for _, o := range site {
+		if _, err := p.s3(ctx, http.MethodPut, "/"+Bucket+"/"+o.Key, o.ContentType, o.Body); err != nil {
+			return fmt.Errorf("%s: %w", o.Key, err)
+		}
+	}
+	return nil
+}
+
+type distribution struct {
+	ID        string `xml:"Id"`
+	ARN       string
+	Domain    string   `xml:"DomainName"`
+	OriginIDs []string `xml:"Origins>Items>Origin>Id"`
+}
+
+const callerReference = "warmfront-demo"
+
+func (p *Publisher) distribution(ctx context.Context) (distribution, error) {
+	if d, err := p.find(ctx); err != nil || d.ID != "" {
+		return d, err
+	}
+	access, err := p.accessControl(ctx)
+	if err != nil {
+		return distribution{}, err
+	}
+	var d distribution
+	answer, err := p.api(ctx, http.MethodPost, "/2020-05-31/distribution", []byte(fmt.Sprintf(config, callerReference, Bucket, access)))
+	if err == nil {
+		err = xml.Unmarshal(answer, &d)
+	}
+	return d, err
+}
+
+// find returns the distribution of the demo site that is there already. It is
+// known by its origin's id: what else it says may have been changed since.
+func (p *Publisher) find(ctx context.Context) (distribution, error) {
+	answer, err := p.api(ctx, http.MethodGet, "/2020-05-31/distribution?MaxItems=100", nil)
+	if err != nil {
+		return distribution{}, err
+	}
+	var list struct {
+		Items []distribution `xml:"Items>DistributionSummary"`
+	}
+	if err := xml.Unmarshal(answer, &list); err != nil {
+		return distribution{}, err
+	}
+	for _, d := range list.Items {
+		if slices.Contains(d.OriginIDs, "s3-"+Bucket) {
+			return d, nil
+		}
+	}
+	return distribution{}, nil
+}
+
+// accessControl returns the id of the origin access control named "demo". There
+// is one without a distribution where someone deleted that.
+func (p *Publisher) accessControl(ctx context.Context) (string, error) {
+	there, err := p.api(ctx, http.MethodGet, "/2020-05-31/origin-access-control?MaxItems=100", nil)
+	if err != nil {
+		return "", err
+	}
+	var list struct {
+		Items []struct {
+			ID   string `xml:"Id"`
+			Name string
+		} `xml:"Items>OriginAccessControlSummary"`
+	}
+	if err := xml.Unmarshal(there, &list); err != nil {
+		return "", err
+	}
+	for _, ac := range list.Items {
+		if ac.Name == Bucket {
+			return ac.ID, nil
+		}
+	}
+	answer, err := p.api(ctx, http.MethodPost, "/2020-05-31/origin-access-control", []byte(accessControl))
+	if err != nil {
+		return "", err
+	}
+	var made struct {
+		ID string `xml:"Id"`
+	}
+	err = xml.Unmarshal(answer, &made)
+	return made.ID, err
+}
+
+const (
+	namespace = `xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"`
+	comment   = "The demo site that a new network starts with"
+
+	accessControl = `<OriginAccessControlConfig ` + namespace + `><Name>demo</Name><Description>The demo site's bucket</Description>` +
+		`<SigningProtocol>sigv4</SigningProtocol><SigningBehavior>always</SigningBehavior>` +
+		`<OriginAccessControlOriginType>s3</OriginAccessControlOriginType></OriginAccessControlConfig>`
+
+	// config redirects to HTTPS and caches for 24 hours (Managed-CachingOptimized),
+	// which is what a person who asks for nothing gets.
+	config = `<DistributionConfig ` + namespace + `><CallerReference>%[1]s</CallerReference><Aliases><Quantity>0</Quantity></Aliases>` +
+		`<DefaultRootObject>index.html</DefaultRootObject><Origins><Quantity>1</Quantity><Items><Origin><Id>s3-%[2]s</Id>` +
+		`<DomainName>%[2]s.s3.us-east-1.amazonaws.com</DomainName><OriginPath></OriginPath><CustomHeaders><Quantity>0</Quantity></CustomHeaders>` +
+		`<S3OriginConfig><OriginAccessIdentity></OriginAccessIdentity></S3OriginConfig>` +
+		`<OriginAccessControlId>%[3]s</OriginAccessControlId></Origin></Items></Origins><OriginGroups><Quantity>0</Quantity></OriginGroups>` +
+		`<DefaultCacheBehavior><TargetOriginId>s3-%[2]s</TargetOriginId><ViewerProtocolPolicy>redirect-to-https</ViewerProtocolPolicy>` +
+		`<AllowedMethods><Quantity>2</Quantity><Items><Method>HEAD</Method><Method>GET</Method></Items>` +
+		`<CachedMethods><Quantity>2</Quantity><Items><Method>HEAD</Method><Method>GET</Method></Items></CachedMethods></AllowedMethods>` +
+		`<Compress>true</Compress><CachePolicyId>658327ea-f89d-4fab-a63d-7e88639e58f6</CachePolicyId></DefaultCacheBehavior>` +
+		`<CacheBehaviors><Quantity>0</Quantity></CacheBehaviors><CustomErrorResponses><Quantity>0</Quantity></CustomErrorResponses>` +
+		`<Comment>` + comment + `</Comment><PriceClass>PriceClass_All</PriceClass><Enabled>true</Enabled></DistributionConfig>`
+)
+
+func (p *Publisher) s3(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
+	return p.send(ctx, p.S3, "s3", method, path, contentType, body)
+}
+
+func (p *Publisher) api(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	return p.send(ctx, p.CloudFront, "cloudfront", method, path, "application/xml", body)
+}
+
+func (p *Publisher) send(ctx context.Context, endpoint, service, method, path, contentType string, body []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(endpoint, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	sum := sha256.Sum256(body)
+	sigv4.Sign(r, p.Key, sigv4.Scope{Region: "us-east-1", Service: service}, hex.EncodeToString(sum[:]), p.Now())
+	answer, err := p.Client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close() //nolint:errcheck // read to its end or given up
+	b, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	if err == nil && answer.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(b))
+	}
+	return b, err
+}

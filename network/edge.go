@@ -1,0 +1,156 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/proxyproto"
+	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/sigv4"
+	"github.com/warmfront/warmfront/wan"
+)
+
+// EdgeConfig is what an Edge is started with.
+type EdgeConfig struct {
+	NodeConfig
+	POP    string // --pop: its city, by IATA code
+	Number int    // --k: its number within the POP, from 1
+	// S3Endpoint is the URL that bucket names are reached at: --s3-endpoint.
+	S3Endpoint string
+	// Origins maps host names of origins to addresses, "NAME=ADDRESS": --origin.
+	Origins map[string]string
+	// OriginAllow are further networks that origins may be in: --origin-allow.
+	OriginAllow []netip.Prefix
+	// MemoryBytes bounds the cache: --memory.
+	MemoryBytes int64
+	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
+	PublicHTTPSPort uint16
+}
+
+// drainLimit leaves time, of the ten seconds that a stop may take, for the nodes
+// that are stopped after the edges.
+const drainLimit = 6 * time.Second
+
+// Edge is the program of one edge node.
+type Edge struct {
+	*member
+	edge   *edge.Edge
+	health *health
+}
+
+// NewEdge listens; Run serves.
+func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	pop, ok := cfg.Geo.Catalogue().ByCode(cfg.POP)
+	if !ok {
+		return nil, fmt.Errorf("--pop %q is not the code of an edge location", cfg.POP)
+	}
+	if cfg.Number < 1 {
+		return nil, fmt.Errorf("--k %d: nodes of an edge location are numbered from 1", cfg.Number)
+	}
+	e := &Edge{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	node := cfg.describe(fmt.Sprintf("%s-%d", pop.Code, cfg.Number), cdn.RoleEdge)
+	node.POP, node.K, node.HTTPPort, node.HTTPSPort = pop.Code, cfg.Number, cfg.Ports.HTTP, cfg.Ports.HTTPS
+	if e.member, err = newMember(cfg.NodeConfig, node, nil, nil); err != nil {
+		return nil, err
+	}
+	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
+		return nil, explainTaken(err)
+	}
+	e.health, err = newHealth(cfg.NodeConfig, e.registry, e.ready)
+	return e, err
+}
+
+func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
+	public := cfg.PublicHTTPSPort
+	if public == 0 {
+		public = cfg.Ports.HTTPS
+	}
+	localhost := ""
+	if cfg.Sandbox {
+		localhost = cfg.Zone
+	}
+	return edge.Config{
+		Node: e.node, POPNumber: pop.N, Zone: cfg.Zone,
+		HTTPAddr: cfg.listenAddr(cfg.Ports.HTTP), HTTPSAddr: cfg.listenAddr(cfg.Ports.HTTPS), PublicHTTPSPort: int(public),
+		State: e.client.State, Lease: lease{e.client}, Certificates: e.client.Certificates(), Signer: originSigner{e},
+		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
+		MemoryBytes: cfg.MemoryBytes, WrapListener: e.wrapViewers(cfg, pop),
+		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
+		DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
+		Country: func(a netip.Addr) string {
+			place, _ := cfg.Geo.Locate(a)
+			return place.Country
+		},
+	}
+}
+
+// wrapViewers puts faults, the viewer proxy's word for who the viewer is, and
+// distance between viewers and a sandbox's edge; elsewhere nothing.
+func (e *Edge) wrapViewers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.Listener {
+	if !cfg.Sandbox {
+		return nil
+	}
+	return func(l net.Listener) net.Listener {
+		key, err := proxyproto.DeriveKey(cfg.Secret)
+		if err != nil { // too short a secret, which joining refuses
+			return l
+		}
+		l = newSniffed(proxyproto.Listener(cfg.gate.listener(l), key))
+		return wan.Listen(l, cfg.world().viewers(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
+	}
+}
+
+// originSigner signs requests to buckets with the key that control handed over,
+// which is not known before the node has joined.
+type originSigner struct{ e *Edge }
+
+func (s originSigner) Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error {
+	k, err := parseKey(s.e.client.Settings()[settingOriginSign])
+	if err != nil {
+		return err
+	}
+	signer := edge.S3Signer{Credentials: sigv4.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}}
+	return signer.Sign(r, o, arn, now)
+}
+
+// Run serves until ctx ends, then finishes what viewers asked, gives up the lease
+// and leaves.
+func (e *Edge) Run(ctx context.Context) error {
+	s := newSupervisor()
+	s.start(ctx, "journal", e.client)
+	s.start(ctx, "gossip", e.gossip)
+	s.start(ctx, "metrics", e.health)
+	s.start(ctx, "http", e.edge)
+	s.wait(ctx)
+	return s.stopAll([]string{"http"})
+}
+
+// Close ends everything at once.
+func (e *Edge) Close() error {
+	var c closing
+	if e.health != nil {
+		c.add(e.health)
+	}
+	if e.edge != nil {
+		c.add(e.edge)
+	}
+	if e.member != nil {
+		c.add(e.gossip, e.client)
+	}
+	return c.err
+}

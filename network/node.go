@@ -1,0 +1,190 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/client"
+	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/gossip"
+	"github.com/warmfront/warmfront/wan"
+)
+
+// NodeConfig is what every role is started with.
+type NodeConfig struct {
+	Folder Folder     // --data
+	Addr   netip.Addr // --addr: the node's own address
+	Addr6  netip.Addr // --addr6: the same for AAAA; the zero Addr for none
+	Ports  Ports
+	Zone   string // --zone
+	// Control are control's peer addresses, Join gossip addresses to find the
+	// others by; host:port.
+	Control, Join []string
+	Secret        []byte // --cluster-secret-file
+	Geo           *geo.DB
+	WAN           wan.Model // --wan; the zero Scale is off
+	// Sandbox is a network on one machine or in containers: origins may be on
+	// private addresses, metrics listen on the node's own address, faults work.
+	Sandbox bool
+	Version string
+	Log     *slog.Logger
+
+	// gate is where faults act on the node; nil outside `up`.
+	gate *gate
+}
+
+func (cfg *NodeConfig) complete() error {
+	if !cfg.Addr.IsValid() {
+		return errors.New("a node needs its own address (--addr)")
+	}
+	if cfg.Zone == "" || cfg.Log == nil || cfg.Geo == nil {
+		return errors.New("a node needs a zone, a geo database and a logger")
+	}
+	if cfg.gate == nil {
+		cfg.gate = newGate()
+	}
+	return cfg.Folder.Make()
+}
+
+func (cfg *NodeConfig) world() *world { return &world{cfg.Geo, cfg.WAN} }
+
+func (cfg *NodeConfig) listenAddr(port uint16) string { return hostPort(cfg.Addr.String(), port) }
+
+// metricsHost is the node's own address in a sandbox and loopback elsewhere:
+// metrics say more than strangers should know.
+func (cfg *NodeConfig) metricsHost() string {
+	if cfg.Sandbox {
+		return cfg.Addr.String()
+	}
+	return "127.0.0.1"
+}
+
+func (cfg *NodeConfig) describe(id string, role cdn.Role) cdn.Node {
+	return cdn.Node{
+		ID: id, Role: role, Addr: cfg.Addr, Addr6: cfg.Addr6,
+		GossipPort: cfg.Ports.Gossip, PeerPort: cfg.Ports.Peer, MetricsPort: cfg.Ports.Metrics,
+	}
+}
+
+// member is what every node but control is besides its role: a follower of the
+// journal and a member of gossip.
+type member struct {
+	cfg      NodeConfig
+	node     cdn.Node
+	client   *client.Client
+	gossip   *gossip.Gossip
+	registry *prometheus.Registry
+}
+
+// newMember makes the parts. onMember may be nil.
+func newMember(cfg NodeConfig, node cdn.Node, onApply func(*cdn.State), onMember func(gossip.Member)) (*member, error) {
+	m := &member{cfg: cfg, node: node, registry: prometheus.NewRegistry()}
+	var err error
+	m.client, err = client.New(client.Config{
+		Node: node, Control: cfg.Control, Secret: cfg.Secret, DataDir: cfg.Folder.Join("journal"),
+		OnApply: onApply, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.gossip, err = newGossip(cfg, node, m.client.State, m.client.Hint, onMember)
+	if err != nil {
+		return nil, errors.Join(err, m.client.Close())
+	}
+	return m, nil
+}
+
+func newGossip(cfg NodeConfig, node cdn.Node, state func() *cdn.State, hint func(cdn.Version), onMember func(gossip.Member)) (*gossip.Gossip, error) {
+	timing := gossip.Host()
+	if cfg.Sandbox {
+		timing = gossip.Lab()
+	}
+	g, err := gossip.New(gossip.Config{
+		Node: node, Key: gossip.DeriveKey(cfg.Secret), Bind: netip.AddrPortFrom(cfg.Addr, cfg.Ports.Gossip),
+		Seeds: cfg.Join, Timing: timing, OnMember: onMember, OnHead: hint, Logger: cfg.Log,
+		Registered: func() []netip.AddrPort { return gossipAddrs(state()) },
+		Cut:        func(netip.AddrPort) bool { return cfg.gate.isCut() },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("gossip: %w", explainTaken(err))
+	}
+	return g, nil
+}
+
+func gossipAddrs(s *cdn.State) []netip.AddrPort {
+	addrs := make([]netip.AddrPort, 0, len(s.Nodes))
+	for _, n := range s.Nodes {
+		if n.GossipPort != 0 {
+			addrs = append(addrs, netip.AddrPortFrom(n.Dial(), n.GossipPort))
+		}
+	}
+	return addrs
+}
+
+// lease asks the client anew each time.
+type lease struct{ c *client.Client }
+
+func (l lease) Valid(now time.Time) bool { return l.c.Lease().Valid(now) }
+
+// Ready waits until the node has been level with control.
+func (m *member) Ready(ctx context.Context) error { return m.client.Ready(ctx) }
+
+// ready reports whether the node has been level with control since it started.
+func (m *member) ready() bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return m.client.Ready(ctx) == nil
+}
+
+// health serves /metrics and /healthz on the metrics port.
+type health struct {
+	listener net.Listener
+	server   http.Server
+}
+
+func newHealth(cfg NodeConfig, registry *prometheus.Registry, ready func() bool) (*health, error) {
+	l, err := net.Listen("tcp", hostPort(cfg.metricsHost(), cfg.Ports.Metrics))
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", explainTaken(err))
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if !ready() {
+			http.Error(w, "not ready: control has not been reached since the start", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	return &health{listener: l, server: http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+	}}, nil
+}
+
+// Run serves until ctx ends.
+func (h *health) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = h.server.Close() })
+	defer stop()
+	if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close stops at once.
+func (h *health) Close() error {
+	var c closing
+	c.add(&h.server, h.listener)
+	return c.err
+}

@@ -1,0 +1,106 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/origin"
+	"github.com/warmfront/warmfront/sigv4"
+	"github.com/warmfront/warmfront/wan"
+)
+
+// OriginConfig is what an Origin is started with.
+type OriginConfig struct {
+	NodeConfig
+	Account string
+	Region  string // --region: of buckets, and so where they are
+	Listen  string // another address than Addr for S3; "" is Addr
+}
+
+// Origin is the program of the bundled object store.
+type Origin struct {
+	*member
+	server *origin.Server
+	health *health
+}
+
+// NewOrigin listens; Run serves.
+func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	if cfg.Account == "" {
+		cfg.Account = DefaultAccount
+	}
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	if cfg.Listen == "" {
+		cfg.Listen = cfg.listenAddr(cfg.Ports.S3)
+	}
+	o := &Origin{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.Close())
+		}
+	}()
+	if o.member, err = newMember(cfg.NodeConfig, cfg.describe("origin-1", cdn.RoleOrigin), nil, nil); err != nil {
+		return nil, err
+	}
+	w := cfg.world()
+	o.server, err = origin.New(origin.Config{
+		Addr: cfg.Listen, Dir: cfg.Folder.Join("buckets"), Keys: o, Account: cfg.Account, Region: cfg.Region,
+		Logger: cfg.Log, Now: time.Now,
+		WrapListener: func(l net.Listener) net.Listener { return wan.Listen(l, w.nodes(w.region(cfg.Region)), wan.Options{}) },
+	})
+	if err != nil {
+		return nil, explainTaken(err)
+	}
+	o.health, err = newHealth(cfg.NodeConfig, o.registry, o.ready)
+	return o, err
+}
+
+// Lookup finds a key among those that control handed over: the callers' and the
+// one that edges sign with.
+func (o *Origin) Lookup(id string) (origin.Key, bool) {
+	settings := o.client.Settings()
+	for name, access := range map[string]bool{settingAccess: false, settingOriginSign: true} {
+		if k, err := parseKey(settings[name]); err == nil && k.ID == id {
+			return origin.Key{Key: sigv4.Key{Secret: k.Secret}, OriginAccess: access}, true
+		}
+	}
+	return origin.Key{}, false
+}
+
+// Endpoint is the store's URL.
+func (o *Origin) Endpoint() string { return fmt.Sprintf("http://%s", o.server.Addr()) }
+
+// Run serves until ctx ends, then lets requests in flight finish.
+func (o *Origin) Run(ctx context.Context) error {
+	s := newSupervisor()
+	s.start(ctx, "journal", o.client)
+	s.start(ctx, "gossip", o.gossip)
+	s.start(ctx, "metrics", o.health)
+	s.start(ctx, "s3", o.server)
+	s.wait(ctx)
+	return s.stopAll([]string{"s3"})
+}
+
+// Close ends everything at once.
+func (o *Origin) Close() error {
+	var c closing
+	if o.health != nil {
+		c.add(o.health)
+	}
+	if o.server != nil {
+		c.add(o.server)
+	}
+	if o.member != nil {
+		c.add(o.gossip, o.client)
+	}
+	return c.err
+}

@@ -1,0 +1,160 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/gossip"
+	"github.com/warmfront/warmfront/router"
+	routerhealth "github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/pick"
+)
+
+// RouterConfig is what a Router is started with.
+type RouterConfig struct {
+	NodeConfig
+	// Number is the router's number, from 1: --k.
+	Number int
+	// NS are the addresses of all routers, ns1 first; empty is this one alone.
+	NS []netip.Addr
+	// Listen is another address than Addr for DNS: --listen. Empty is Addr.
+	Listen string
+}
+
+// Router is the program of one router: it follows the journal, is a member of
+// gossip and answers DNS.
+type Router struct {
+	*member
+	router *router.Router
+	health *health
+}
+
+// NewRouter listens; Run serves.
+func NewRouter(cfg RouterConfig) (_ *Router, err error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	r := &Router{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	node := cfg.describe(fmt.Sprintf("router-%d", cfg.Number), cdn.RoleRouter)
+	refresh := func(*cdn.State) {
+		if r.router != nil {
+			r.router.Refresh()
+		}
+	}
+	if r.member, err = newMember(cfg.NodeConfig, node, refresh, r.hint); err != nil {
+		return nil, err
+	}
+	if cfg.Listen == "" {
+		cfg.Listen = cfg.listenAddr(cfg.Ports.DNS)
+	}
+	ns := make([][]netip.Addr, 0, len(cfg.NS))
+	for _, a := range cfg.NS {
+		ns = append(ns, []netip.Addr{a})
+	}
+	home := cfg.Geo.Home()
+	r.router, err = router.New(router.Config{
+		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
+		POPs: routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
+		Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
+	})
+	if err != nil {
+		return nil, explainTaken(err)
+	}
+	r.health, err = newHealth(cfg.NodeConfig, r.registry, r.ready)
+	return r, err
+}
+
+// known is the state, or nil before the router has ever heard of one: a name it
+// does not know yet is not one that does not exist.
+func (r *Router) known() *cdn.State {
+	if s := r.client.State(); !s.Version.IsZero() {
+		return s
+	}
+	return nil
+}
+
+func (r *Router) hint(m gossip.Member) {
+	if m.Node.Role != cdn.RoleEdge || r.router == nil {
+		return
+	}
+	switch m.State {
+	case gossip.Alive:
+		r.router.Hint(m.Node.ID, routerhealth.HintAlive)
+	case gossip.Left:
+		r.router.Hint(m.Node.ID, routerhealth.HintLeft)
+	case gossip.Suspect, gossip.Dead:
+		r.router.Hint(m.Node.ID, routerhealth.HintDead)
+	}
+}
+
+// allHealthy reports whether the router finds every registered edge healthy.
+func (r *Router) allHealthy() bool {
+	edges := r.router.Edges()
+	for _, e := range edges {
+		if !e.Healthy {
+			return false
+		}
+	}
+	return len(edges) > 0
+}
+
+// Run serves until ctx ends, then answers what was asked and leaves.
+func (r *Router) Run(ctx context.Context) error {
+	s := newSupervisor()
+	s.start(ctx, "journal", r.client)
+	s.start(ctx, "gossip", r.gossip)
+	s.start(ctx, "metrics", r.health)
+	s.start(ctx, "dns", r.router)
+	s.wait(ctx)
+	return s.stopAll([]string{"dns"})
+}
+
+// Close ends everything at once.
+func (r *Router) Close() error {
+	var c closing
+	if r.health != nil {
+		c.add(r.health)
+	}
+	if r.router != nil {
+		c.add(r.router)
+	}
+	if r.member != nil {
+		c.add(r.gossip, r.client)
+	}
+	return c.err
+}
+
+func routerPlace(p geo.Place) router.Place {
+	return router.Place{Lat: p.Lat, Lon: p.Lon, City: p.City, Country: p.Country, Prefix: p.Prefix}
+}
+
+func locate(db *geo.DB) func(netip.Addr) (router.Place, bool) {
+	return func(a netip.Addr) (router.Place, bool) {
+		p, ok := db.Locate(a)
+		return routerPlace(p), ok
+	}
+}
+
+// routerPOPs are the catalogue's metropolitan POPs in the router's words. Those of
+// a partition apart have no class and are never answered.
+func routerPOPs(c *geo.Catalogue) []pick.POP {
+	var pops []pick.POP
+	for _, p := range c.POPs() {
+		class, err := cdn.ParsePriceClass(p.PriceClass)
+		if err != nil || p.Kind == geo.KindChina {
+			class = 0
+		}
+		pops = append(pops, pick.POP{Code: p.Code, N: p.N, Lat: p.Lat, Lon: p.Lon, Class: class})
+	}
+	return pops
+}

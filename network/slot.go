@@ -1,0 +1,132 @@
+package network
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/operator"
+	"github.com/warmfront/warmfront/geo"
+)
+
+// slot is one node's place in `up`: what it is made from, whatever runs there
+// now, and the faults in force on it.
+type slot struct {
+	id, pop, continent string
+	role               cdn.Role
+	gate               *gate
+	make               func() (program, error)
+
+	mu      sync.Mutex
+	program program
+	running *started // nil while the node is stopped
+}
+
+// start makes the node anew and runs it.
+func (u *Up) start(ctx context.Context, s *slot) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		return nil
+	}
+	p, err := s.make()
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.id, err)
+	}
+	s.program, s.running = p, u.sup.start(ctx, fmt.Sprintf("%s %s", s.role, s.id), p)
+	return nil
+}
+
+// stop ends the node as SIGTERM would.
+func (s *slot) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		s.running.stop()
+		s.running, s.program = nil, nil
+	}
+}
+
+func (s *slot) current() program {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.program
+}
+
+// ready waits until the node has been level with control.
+func (s *slot) ready(ctx context.Context) error {
+	follower, ok := s.current().(interface{ Ready(context.Context) error })
+	if !ok {
+		return nil
+	}
+	if err := follower.Ready(ctx); err != nil {
+		return fmt.Errorf("%s: %w", s.id, err)
+	}
+	return nil
+}
+
+// fault does what `warmfront fault` asks for, on every node that the target
+// names.
+func (u *Up) fault(ctx context.Context, f operator.Fault) (operator.Faulted, error) {
+	act, ok := map[string]func(*slot) error{
+		"stop":      func(s *slot) error { s.stop(); return nil },
+		"pause":     func(s *slot) error { s.gate.pause(); return nil },
+		"partition": func(s *slot) error { s.gate.partition(); return nil },
+		"slow":      func(s *slot) error { s.gate.slow.Store(int64(f.Delay)); return nil },
+		"heal":      func(s *slot) error { s.gate.heal(); return u.start(ctx, s) },
+	}[f.Kind]
+	if !ok {
+		return operator.Faulted{}, cdn.Errorf("InvalidArgument", "The fault %q is not one of stop, pause, partition, slow, heal.", f.Kind)
+	}
+	if f.Delay < 0 {
+		return operator.Faulted{}, cdn.Errorf("InvalidArgument", "The delay must not be negative.")
+	}
+	var hit []*slot
+	for _, s := range u.slots {
+		if s.named(f.Target) {
+			hit = append(hit, s)
+		}
+	}
+	if len(hit) == 0 {
+		return operator.Faulted{}, cdn.Errorf("NoSuchResource", "No node, edge location or continent here is called %q; see `warmfront nodes`.", f.Target)
+	}
+	slices.SortFunc(hit, func(a, b *slot) int { return strings.Compare(a.id, b.id) })
+	done := operator.Faulted{Nodes: []string{}}
+	errs := make(chan error, len(hit))
+	for _, s := range hit {
+		done.Nodes = append(done.Nodes, s.id)
+		go func() { errs <- act(s) }()
+	}
+	var err error
+	for range hit {
+		if e := <-errs; err == nil {
+			err = e
+		}
+	}
+	return done, err
+}
+
+// named reports whether a target means the node: its id, its POP, its continent,
+// or "all", which means every edge.
+func (s *slot) named(target string) bool {
+	if strings.EqualFold(target, s.id) || s.pop != "" && (strings.EqualFold(target, s.pop) || strings.EqualFold(target, "all")) {
+		return true
+	}
+	continent, ok := geo.ParseContinent(target)
+	return ok && s.pop != "" && continent == s.continent
+}
+
+// faultOf names the fault in force on a node, "" for none.
+func (u *Up) faultOf(id string) string {
+	s := u.slots[id]
+	if s == nil {
+		return ""
+	}
+	if s.current() == nil {
+		return "stopped"
+	}
+	return s.gate.state()
+}

@@ -1,0 +1,280 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/demo"
+	"github.com/warmfront/warmfront/sigv4"
+	"github.com/warmfront/warmfront/wan"
+)
+
+// UpConfig is what the whole network in one process is started with.
+type UpConfig struct {
+	Folder      Folder
+	POPs        []geo.POP // where edges run
+	NodesPerPOP int
+	Home        string // where viewers at 127.0.x.x are
+	Zone        string
+	Ports       Ports
+	Geo         *geo.DB
+	WAN         wan.Model
+	MemoryBytes int64 // of one edge's cache
+	Origins     map[string]string
+	OriginAllow []netip.Prefix
+	NoDemo      bool // no demo bucket and distribution
+	Version     string
+	Log         *slog.Logger
+	// Progress is told what is being waited for; nil for nobody.
+	Progress func(done, of int, what string)
+}
+
+// DefaultPOPs are the twelve cities on six continents that `up` runs by default.
+const DefaultPOPs = "IAD,SFO,GRU,LHR,FRA,JNB,DXB,BOM,SIN,NRT,SYD,QRO"
+
+// The services' own addresses. Those that people type are on 127.0.0.1; the rest
+// of each service is beside it.
+func controlAddr() netip.Addr     { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
+func originAddr() netip.Addr      { return netip.AddrFrom4([4]byte{127, 0, 0, 20}) }
+func routerAddr(k int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, byte(52 + k)}) }
+
+// EdgeAddr is the address of edge node k of the POP with number n.
+func EdgeAddr(n, k int) netip.Addr { return netip.AddrFrom4([4]byte{127, byte(n), 0, byte(k)}) }
+
+const routers = 2
+
+// Up is the whole network in one process.
+type Up struct {
+	cfg     UpConfig
+	secret  []byte
+	key     AccessKey
+	control *Control
+	proxy   *Proxy
+	sup     *supervisor
+
+	slots map[string]*slot // by node id; fixed once prepared
+}
+
+// NewUp starts control, whose port shows whether another network runs here, and
+// prepares the rest.
+func NewUp(cfg UpConfig) (_ *Up, err error) {
+	u := &Up{cfg: cfg, sup: newSupervisor(), slots: map[string]*slot{}}
+	if err := cfg.Folder.Make(); err != nil {
+		return nil, err
+	}
+	if r, err := cfg.Folder.Running(); err == nil {
+		return nil, fmt.Errorf("a network runs from %s already (pid %d): stop it with `warmfront down`, or give another --data", cfg.Folder, r.PID)
+	}
+	if u.secret, err = cfg.Folder.ClusterSecret(); err != nil {
+		return nil, err
+	}
+	if u.key, err = cfg.Folder.AccessKey(); err != nil {
+		return nil, err
+	}
+	u.control, err = NewControl(ControlConfig{
+		NodeConfig: u.node("control-1", controlAddr(), newGate()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
+		Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
+	})
+	if err == nil {
+		u.prepare()
+	}
+	return u, err
+}
+
+func (u *Up) node(id string, addr netip.Addr, g *gate) NodeConfig {
+	seeds := []string{hostPort(controlAddr().String(), u.cfg.Ports.Gossip)}
+	for k := range routers {
+		seeds = append(seeds, hostPort(routerAddr(k+1).String(), u.cfg.Ports.Gossip))
+	}
+	folder := Folder(u.cfg.Folder.Join("nodes", id))
+	if id == "control-1" {
+		folder = u.cfg.Folder
+	}
+	return NodeConfig{
+		Folder: folder, Addr: addr, Ports: u.cfg.Ports, Zone: u.cfg.Zone, Secret: u.secret,
+		Control: []string{hostPort(controlAddr().String(), u.cfg.Ports.Peer)}, Join: seeds,
+		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log, gate: g,
+	}
+}
+
+// prepare describes every node but control.
+func (u *Up) prepare() {
+	add := func(role cdn.Role, id, pop, continent string, addr netip.Addr, make func(NodeConfig) (program, error)) {
+		g := newGate()
+		u.slots[id] = &slot{id: id, role: role, pop: pop, continent: continent, gate: g,
+			make: func() (program, error) { return make(u.node(id, addr, g)) }}
+	}
+	add(cdn.RoleOrigin, "origin-1", "", "", originAddr(), func(n NodeConfig) (program, error) {
+		return NewOrigin(OriginConfig{NodeConfig: n, Listen: hostPort(controlAddr().String(), n.Ports.S3)})
+	})
+	ns := []netip.Addr{controlAddr()}
+	for k := 2; k <= routers; k++ {
+		ns = append(ns, routerAddr(k))
+	}
+	for k := 1; k <= routers; k++ {
+		add(cdn.RoleRouter, fmt.Sprintf("router-%d", k), "", "", routerAddr(k), func(n NodeConfig) (program, error) {
+			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS)})
+		})
+	}
+	for _, pop := range u.cfg.POPs {
+		for k := 1; k <= u.cfg.NodesPerPOP; k++ {
+			id := fmt.Sprintf("%s-%d", pop.Code, k)
+			add(cdn.RoleEdge, id, pop.Code, pop.Continent, EdgeAddr(pop.N, k), func(n NodeConfig) (program, error) {
+				return NewEdge(EdgeConfig{
+					NodeConfig: n, POP: pop.Code, Number: k, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
+					Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes,
+				})
+			})
+		}
+	}
+}
+
+// Run starts every node, makes the demo site, calls ready when everything
+// answers, and serves until ctx ends. Then viewers' requests are finished first
+// and control goes last.
+func (u *Up) Run(ctx context.Context, ready func(Running)) error {
+	u.sup.start(ctx, "control", u.control)
+	err := u.bringUp(ctx, ready)
+	if err == nil {
+		u.sup.wait(ctx)
+	}
+	if rm := os.Remove(u.cfg.Folder.Join(runningFile)); err == nil && !errors.Is(rm, os.ErrNotExist) {
+		err = rm
+	}
+	return errors.Join(err, u.sup.stopAll([]string{"proxy", "edge"}, []string{"router", "origin"}))
+}
+
+func (u *Up) bringUp(ctx context.Context, ready func(Running)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() { // a node that fails ends the waiting
+		u.sup.wait(ctx)
+		cancel(nil)
+	}()
+	if err := u.forgetOthers(ctx); err != nil {
+		return err
+	}
+	if err := u.startAll(ctx); err != nil {
+		return err
+	}
+	running, err := u.describe()
+	if err != nil {
+		return err
+	}
+	if !u.cfg.NoDemo {
+		p := demo.Publisher{
+			S3: running.S3, CloudFront: running.Control, Now: time.Now, Client: http.DefaultClient,
+			Key: sigv4.Credentials{AccessKeyID: u.key.ID, SecretAccessKey: u.key.Secret},
+		}
+		published, err := p.Publish(ctx)
+		if err != nil {
+			return err
+		}
+		running.Distribution, running.Domain = published.Distribution, published.Domain
+	}
+	if err := u.settle(ctx); err != nil {
+		return err
+	}
+	if err := u.cfg.Folder.WriteJSON(runningFile, running); err != nil {
+		return err
+	}
+	ready(running)
+	return nil
+}
+
+// forgetOthers removes nodes of an earlier run that this one does not have, so
+// that nothing waits for them.
+func (u *Up) forgetOthers(ctx context.Context) error {
+	for id := range u.control.Core().State().Nodes {
+		if u.slots[id] == nil {
+			if err := u.control.Core().Forget(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// startAll starts every node at once and waits until each has been level with
+// control.
+func (u *Up) startAll(ctx context.Context) error {
+	errs := make(chan error, len(u.slots)+1)
+	for _, s := range u.slots {
+		go func() {
+			err := u.start(ctx, s)
+			if err == nil {
+				err = s.ready(ctx)
+			}
+			errs <- err
+		}()
+	}
+	for done := range len(u.slots) {
+		if u.cfg.Progress != nil {
+			u.cfg.Progress(done, len(u.slots), "nodes")
+		}
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	var err error
+	u.proxy, err = NewProxy(ProxyConfig{
+		Addr: controlAddr(), Ports: u.cfg.Ports, Zone: u.cfg.Zone, Home: u.cfg.Home, Secret: u.secret, Geo: u.cfg.Geo,
+		Routers: u.dnsServers(), State: u.control.Core().State, FrontHTTP: u.cfg.Ports.HTTP, FrontHTTPS: u.cfg.Ports.HTTPS, Log: u.cfg.Log,
+	})
+	if err == nil {
+		u.sup.start(ctx, "proxy", u.proxy)
+	}
+	return err
+}
+
+func (u *Up) dnsServers() []string {
+	servers := []string{hostPort(controlAddr().String(), u.cfg.Ports.DNS)}
+	for k := 2; k <= routers; k++ {
+		servers = append(servers, hostPort(routerAddr(k).String(), u.cfg.Ports.DNS))
+	}
+	return servers
+}
+
+// settle waits until every node has applied what was changed so far and the
+// routers find every edge healthy.
+func (u *Up) settle(ctx context.Context) error {
+	core := u.control.Core()
+	if err := core.WaitSettled(ctx, journal.Deployed, core.Head()); err != nil {
+		return fmt.Errorf("waiting until every node has applied %v: %w", core.Head(), err)
+	}
+	for _, s := range u.slots {
+		r, ok := s.current().(*Router)
+		if !ok {
+			continue
+		}
+		for !r.allHealthy() {
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("waiting until %s finds every edge healthy: %w", s.id, ctx.Err())
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+func (u *Up) describe() (Running, error) {
+	ca, err := filepath.Abs(u.cfg.Folder.Join("ca.pem"))
+	return Running{
+		PID: os.Getpid(), Zone: u.cfg.Zone, Control: u.control.Endpoint(), S3: "http://" + hostPort(controlAddr().String(), u.cfg.Ports.S3),
+		DNS: u.dnsServers()[0], Proxy: u.proxy.Addr().String(), CA: ca, Ports: u.cfg.Ports, Home: u.cfg.Home,
+	}, err
+}
+
+// Close ends everything at once; it is for an Up that was never run.
+func (u *Up) Close() error { return u.control.Close() }

@@ -1,0 +1,240 @@
+package viewer
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/geo"
+)
+
+// ProxyConfig is what a Proxy needs.
+type ProxyConfig struct {
+	// Listen is the address for viewers that name their place as the proxy's
+	// user: "http://SYD@127.0.0.1:3128".
+	Listen string
+	// Cities are further addresses, each for viewers in one place, for clients
+	// that cannot name a user (browsers).
+	Cities map[string]string // place -> address
+	Home   string            // the place of who names none
+	// Place turns a POP code, a city or an address into a viewer's address there
+	// (geo.DB.ParseFrom).
+	Place   func(from string) (netip.Addr, geo.Place, error)
+	Network *Network
+	Logger  *slog.Logger
+}
+
+// Proxy is an HTTP proxy that makes its user a viewer in a city.
+type Proxy struct {
+	cfg       ProxyConfig
+	listeners []net.Listener
+	server    http.Server
+	places    map[net.Listener]string
+}
+
+type placeKey struct{}
+
+// NewProxy listens on all addresses.
+func NewProxy(cfg ProxyConfig) (*Proxy, error) {
+	p := &Proxy{cfg: cfg, places: map[net.Listener]string{}}
+	listen := func(place, addr string) error {
+		l, err := net.Listen("tcp", addr)
+		if err == nil {
+			p.listeners = append(p.listeners, l)
+			p.places[l] = place
+		}
+		return err
+	}
+	err := listen("", cfg.Listen)
+	for place, addr := range cfg.Cities {
+		if err == nil {
+			err = listen(place, addr)
+		}
+	}
+	if err != nil {
+		_ = p.Close()
+		return nil, fmt.Errorf("viewer proxy: %w", err)
+	}
+	p.server = http.Server{
+		Handler:           p,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+		BaseContext: func(l net.Listener) context.Context {
+			return context.WithValue(context.Background(), placeKey{}, p.places[l])
+		},
+	}
+	return p, nil
+}
+
+// Addr is the address of the listener that takes the place as user.
+func (p *Proxy) Addr() net.Addr { return p.listeners[0].Addr() }
+
+// Run serves until ctx ends.
+func (p *Proxy) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = p.Close() })
+	defer stop()
+	var wg sync.WaitGroup
+	errs := make(chan error, len(p.listeners))
+	for _, l := range p.listeners {
+		wg.Go(func() { errs <- p.server.Serve(l) })
+	}
+	wg.Wait()
+	if err := <-errs; !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// Close stops listening and ends all connections.
+func (p *Proxy) Close() error {
+	err := p.server.Close()
+	for _, l := range p.listeners {
+		_ = l.Close()
+	}
+	return err
+}
+
+// ServeHTTP makes a tunnel for CONNECT and forwards plain requests. The answer to
+// CONNECT says, in Warmfront- headers, which edge the viewer was given and why.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	from := p.from(r)
+	viewer, place, err := p.cfg.Place(from)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if r.Method == http.MethodConnect {
+		p.tunnel(w, r, viewer, place)
+		return
+	}
+	if !r.URL.IsAbs() || r.URL.Scheme != "http" {
+		http.Error(w, "this is the viewer proxy: use it as an HTTP proxy, e.g. curl -x http://SYD@"+p.Addr().String()+" http://…", http.StatusBadRequest)
+		return
+	}
+	p.forward(w, r, viewer)
+}
+
+// from reads the place: the listener's, else the header Warmfront-From, else the
+// proxy user.
+func (p *Proxy) from(r *http.Request) string {
+	if place, _ := r.Context().Value(placeKey{}).(string); place != "" {
+		return place
+	}
+	if place := r.Header.Get("Warmfront-From"); place != "" {
+		return place
+	}
+	scheme, cred, _ := strings.Cut(r.Header.Get("Proxy-Authorization"), " ")
+	if strings.EqualFold(scheme, "Basic") {
+		if b, err := base64.StdEncoding.DecodeString(cred); err == nil {
+			user, _, _ := strings.Cut(string(b), ":")
+			if place, err := url.PathUnescape(user); err == nil && place != "" {
+				return place
+			}
+		}
+	}
+	return p.cfg.Home
+}
+
+func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, viewer netip.Addr, place geo.Place) {
+	d, err := p.dial(r.Context(), viewer, r.Host, 443)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	defer d.Close() //nolint:errcheck // both ends are done with it
+	client, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer client.Close() //nolint:errcheck // as above
+	_ = client.SetDeadline(time.Time{})
+	if _, err := fmt.Fprintf(client, "HTTP/1.1 200 Connection established\r\nWarmfront-Viewer: %s\r\nWarmfront-Place: %.2f,%.2f %s\r\n"+
+		"Warmfront-Edge: %s\r\nWarmfront-Scope: %d\r\nServer-Timing: resolve;dur=%.1f\r\n\r\n",
+		viewer, place.Lat, place.Lon, placeName(place), d.Edge.Addr(), d.Answer.Scope, float64(d.Answer.Took.Microseconds())/1000); err != nil {
+		return
+	}
+	splice(client, buffered.Reader, d.Conn)
+}
+
+// placeName is the place's name as a header may carry it.
+func placeName(p geo.Place) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, p.String())
+}
+
+// splice copies both ways until both are at their end; the end of one direction
+// is handed on as a half-close, so that what still flows the other way arrives.
+func splice(client net.Conn, fromClient io.Reader, edge net.Conn) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, _ = io.Copy(edge, fromClient)
+		closeWrite(edge)
+	})
+	_, _ = io.Copy(client, edge)
+	closeWrite(client)
+	_ = client.SetReadDeadline(time.Now().Add(5 * time.Second))
+	wg.Wait()
+}
+
+func closeWrite(c net.Conn) {
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		_ = h.CloseWrite()
+	}
+}
+
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, viewer netip.Addr) {
+	proxy := httputil.ReverseProxy{
+		Rewrite: func(pr *httputil.ProxyRequest) {
+			pr.Out.Host = r.Host
+			pr.Out.Header.Del("Proxy-Authorization")
+			pr.Out.Header.Del("Warmfront-From")
+		},
+		Transport: &http.Transport{
+			DisableKeepAlives: true, // a connection belongs to one viewer
+			DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+				return p.dial(ctx, viewer, addr, 80)
+			},
+			DisableCompression: true,
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) { refuse(w, err) },
+		ErrorLog:     p.server.ErrorLog,
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+func (p *Proxy) dial(ctx context.Context, viewer netip.Addr, hostport string, port uint16) (*Dialed, error) {
+	host, port, err := splitHostPort(hostport, port)
+	if err != nil {
+		return nil, ErrPort
+	}
+	return p.cfg.Network.Dial(ctx, viewer, host, port)
+}
+
+// refuse answers 403 for what the proxy never connects to and 502 for an edge
+// that does not answer.
+func refuse(w http.ResponseWriter, err error) {
+	var not *NotServedError
+	if errors.Is(err, ErrPort) || errors.As(err, &not) {
+		http.Error(w, "viewer proxy: "+err.Error(), http.StatusForbidden)
+		return
+	}
+	http.Error(w, "viewer proxy: "+err.Error(), http.StatusBadGateway)
+}
