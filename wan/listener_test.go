@@ -42,7 +42,7 @@ func fixed(d time.Duration) func(net.Addr) time.Duration {
 
 // The timeline of the package comment: handshake r, request 1.5 r, answer 2 r.
 func TestRequestTakesTwoRoundTrips(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newPipeListener()
 		l := Listen(inner, fixed(100*ms), Options{})
 		start := time.Now()
@@ -76,7 +76,7 @@ func TestRequestTakesTwoRoundTrips(t *testing.T) {
 }
 
 func TestHandshakesDoNotWaitForEachOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newPipeListener()
 		rtt := 300 * ms
 		l := Listen(inner, func(net.Addr) time.Duration { return rtt }, Options{})
@@ -107,7 +107,7 @@ func TestHandshakesDoNotWaitForEachOther(t *testing.T) {
 }
 
 func TestListenerCloseEndsAcceptAndPendingHandshakes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newPipeListener()
 		l := Listen(inner, fixed(time.Second), Options{})
 		client := inner.dial()
@@ -125,7 +125,7 @@ func TestListenerCloseEndsAcceptAndPendingHandshakes(t *testing.T) {
 }
 
 func TestDelayMayChangeUnderAConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newPipeListener()
 		var rtt time.Duration
 		l := Listen(inner, func(net.Addr) time.Duration { return rtt }, Options{Wrap: true})
@@ -160,7 +160,7 @@ func TestDelayMayChangeUnderAConnection(t *testing.T) {
 }
 
 func TestZeroDelayHandsOutTheConnectionItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newPipeListener()
 		if l := Listen(inner, nil, Options{}); l != net.Listener(inner) {
 			t.Error("a nil delay does not return the listener itself")
@@ -180,7 +180,7 @@ func TestZeroDelayHandsOutTheConnectionItself(t *testing.T) {
 }
 
 func TestDrainWaitsForWhatIsUnderWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newPipeListener()
 		l := Listen(inner, fixed(200*ms), Options{})
 		client := inner.dial()
@@ -211,7 +211,7 @@ func TestDrainWaitsForWhatIsUnderWay(t *testing.T) {
 
 // A client that reads nothing cannot keep a closed connection's socket.
 func TestCloseGivesUpOnAClientThatDoesNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newPipeListener()
 		l := Listen(inner, fixed(100*ms), Options{})
 		client := inner.dial()

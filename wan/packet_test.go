@@ -51,7 +51,7 @@ func byName(a net.Addr) time.Duration {
 }
 
 func TestPacketsArriveHalfARoundTripLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newLooped()
 		c := NewPacketConn(inner, byName)
 		start := time.Now()
@@ -89,7 +89,7 @@ func TestPacketsArriveHalfARoundTripLater(t *testing.T) {
 }
 
 func TestPacketDeadlineDrainAndClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newLooped()
 		if NewPacketConn(inner, nil) != net.PacketConn(inner) {
 			t.Error("a nil delay does not return the connection itself")
@@ -134,7 +134,7 @@ func TestPacketDeadlineDrainAndClose(t *testing.T) {
 }
 
 func TestPacketErrorsArePassedOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		inner := newLooped()
 		c := NewPacketConn(inner, byName)
 		boom := errors.New("boom")
