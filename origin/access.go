@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ const serviceCloudFront = "cloudfront.amazonaws.com"
 // request without one is anonymous. A wrong signature is never anonymous.
 func (c *call) authenticate() error {
 	signed, err := c.s.verify.Verify(c.r, "", c.now)
-	if e, ok := err.(*sigv4.Error); ok && e.Reason == sigv4.MissingAuthentication {
+	if e := (*sigv4.Error)(nil); errors.As(err, &e) && e.Reason == sigv4.MissingAuthentication {
 		return nil
 	}
 	if err != nil {

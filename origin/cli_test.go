@@ -144,16 +144,18 @@ func TestAWSAPICommands(t *testing.T) {
 	c.ok("s3api delete-bucket-policy --bucket demo")
 	c.want(403, nobody, "GET", "/demo/a/hello", "")
 
-	var upload struct{ UploadId string } //nolint:revive // as S3 spells it
+	var upload struct {
+		ID string `json:"UploadId"`
+	}
 	if err := json.Unmarshal([]byte(c.ok("s3api create-multipart-upload --bucket demo --key parts")), &upload); err != nil {
 		t.Fatal(err)
 	}
 	var part struct{ ETag string }
-	if err := json.Unmarshal([]byte(c.ok("s3api upload-part --bucket demo --key parts --part-number 3 --body hello.txt --upload-id "+upload.UploadId)), &part); err != nil {
+	if err := json.Unmarshal([]byte(c.ok("s3api upload-part --bucket demo --key parts --part-number 3 --body hello.txt --upload-id "+upload.ID)), &part); err != nil {
 		t.Fatal(err)
 	}
-	c.ok("s3api list-parts --bucket demo --key parts --upload-id "+upload.UploadId, `"PartNumber": 3`)
-	c.ok(fmt.Sprintf("s3api complete-multipart-upload --bucket demo --key parts --upload-id %s --multipart-upload Parts=[{PartNumber=3,ETag=%s}]", upload.UploadId, part.ETag), `-1\""`)
+	c.ok("s3api list-parts --bucket demo --key parts --upload-id "+upload.ID, `"PartNumber": 3`)
+	c.ok(fmt.Sprintf("s3api complete-multipart-upload --bucket demo --key parts --upload-id %s --multipart-upload Parts=[{PartNumber=3,ETag=%s}]", upload.ID, part.ETag), `-1\""`)
 	c.ok("s3api delete-objects --bucket demo --delete Objects=[{Key=parts},{Key=second}]", `"Key": "second"`)
 	c.fails("NotImplemented", "s3api put-bucket-cors --bucket demo --cors-configuration {\"CORSRules\":[{\"AllowedMethods\":[\"GET\"],\"AllowedOrigins\":[\"*\"]}]}")
 

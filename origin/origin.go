@@ -196,7 +196,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Warn("origin: requests still running at the end of the drain time are cut off", "after", s.cfg.DrainTimeout)
 		err = s.http.Close()
 	}
-	<-served
+	if serr := <-served; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, serr)
+	}
 	return err
 }
 

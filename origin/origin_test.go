@@ -447,12 +447,14 @@ func TestMultipart(t *testing.T) {
 	if a := g.want(200, owner, "GET", "/demo?uploads", ""); strings.Contains(a.body, "<Upload>") {
 		t.Errorf("uploads of a new bucket: %s", a.body)
 	}
-	var made struct{ UploadId string } //nolint:revive // as S3 spells it
+	var made struct {
+		UploadID string `xml:"UploadId"`
+	}
 	a := g.want(200, owner, "POST", "/demo/big?uploads", "", "Content-Type: video/mp4")
-	if err := xml.Unmarshal([]byte(a.body), &made); err != nil || made.UploadId == "" {
+	if err := xml.Unmarshal([]byte(a.body), &made); err != nil || made.UploadID == "" {
 		t.Fatal(a.body)
 	}
-	q := "/demo/big?uploadId=" + made.UploadId
+	q := "/demo/big?uploadId=" + made.UploadID
 	piece := strings.Repeat("x", 5<<20)
 	e1 := g.want(200, owner, "PUT", q+"&partNumber=1", piece).header.Get("ETag")
 	if err := g.stop(); err != nil {
@@ -470,7 +472,7 @@ func TestMultipart(t *testing.T) {
 	if a := g.want(200, owner, "GET", q+"&part-number-marker=1", ""); !strings.Contains(a.body, "<PartNumber>7<") || strings.Contains(a.body, "<PartNumber>1<") {
 		t.Errorf("parts after 1: %s", a.body)
 	}
-	if a := g.want(200, owner, "GET", "/demo?uploads&prefix=b", ""); !strings.Contains(a.body, made.UploadId) {
+	if a := g.want(200, owner, "GET", "/demo?uploads&prefix=b", ""); !strings.Contains(a.body, made.UploadID) {
 		t.Errorf("uploads: %s", a.body)
 	}
 	complete := func(parts ...string) answer {

@@ -277,7 +277,10 @@ func rollUp(key, prefix, delimiter string) string {
 // pastPrefix is the least string above all that begin with p; "" if there is
 // none, p being all 0xff.
 func pastPrefix(p string) string {
-	b := []byte(strings.TrimRight(p, "\xff"))
+	b := []byte(p)
+	for len(b) > 0 && b[len(b)-1] == 0xff {
+		b = b[:len(b)-1]
+	}
 	if len(b) == 0 {
 		return ""
 	}

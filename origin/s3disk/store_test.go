@@ -327,16 +327,17 @@ func TestListAgainstDefinition(t *testing.T) {
 	for range 300 {
 		k := make([]byte, 1+r.IntN(5))
 		for i := range k {
-			k[i] = "ab/\xff"[r.IntN(4)]
+			k[i] = "ab/\xbd\xff"[r.IntN(5)]
 		}
 		keys = append(keys, string(k))
 	}
+	keys = append(keys, "a\ufffd/1", "a\ufffd/2", "a\ufffe", "b\uffff/\ufffd")
 	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
 	for _, k := range keys {
 		s.buckets["demo"].objects.ReplaceOrInsert(&Info{Key: k})
 	}
 	for range 2000 {
-		prefix, delimiter := randomOf(r, "", "a", "a/", "/", "b/a", "\xff"), randomOf(r, "", "/", "b", "//")
+		prefix, delimiter := randomOf(r, "", "a", "a/", "/", "b/a", "\xff", "a\ufffd"), randomOf(r, "", "/", "b", "//", "\ufffd")
 		limit := 1 + r.IntN(7)
 		var want []string
 		for _, k := range keys {
