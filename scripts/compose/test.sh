@@ -118,6 +118,7 @@ starts() {
 
 creates_a_distribution() {
   s3 s3 mb s3://site >/dev/null
+  s3 s3api delete-public-access-block --bucket site # as at S3, a new bucket blocks public policies
   cat >"$work/policy.json" <<'JSON'
 {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::site/*"}]}
 JSON
