@@ -44,6 +44,10 @@ type Config struct {
 	// besides "control.ZONE", "localhost" and loopback. Names lie in the zone.
 	APINames     []string
 	APIAddresses []net.IP
+	// OnViewerCA is called with the certificate that viewers trust, in PEM, when it
+	// is made anew because an alias came into use that it did not permit: copies of
+	// it are to be replaced. It must not call Control. May be nil.
+	OnViewerCA func(pem []byte)
 	// NewEpoch begins a new epoch: to be given once after DataDir was restored
 	// from a backup. Control also finds out by itself when a node that knows more
 	// than the journal calls.
@@ -160,7 +164,9 @@ func New(cfg Config) (_ *Control, err error) {
 		}
 		addresses = append(addresses, net.IPNet{IP: ip, Mask: net.CIDRMask(8*len(ip), 8*len(ip))})
 	}
-	c.authority, err = ca.Open(ca.Config{Dir: filepath.Join(cfg.DataDir, "ca"), Zone: cfg.Zone, Addresses: addresses}, time.Now())
+	c.authority, err = ca.Open(ca.Config{
+		Dir: filepath.Join(cfg.DataDir, "ca"), Zone: cfg.Zone, Addresses: addresses, Renewed: cfg.OnViewerCA,
+	}, time.Now())
 	if err != nil {
 		return nil, err
 	}

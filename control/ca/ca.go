@@ -59,14 +59,19 @@ type Config struct {
 	// Addresses are those by which control's own API is reached over TLS, besides
 	// loopback.
 	Addresses []net.IPNet
+	// Renewed is called with the viewer authority's certificate, in PEM, when it
+	// is made anew: for an alias that it did not permit. It must not call the
+	// Authority. May be nil.
+	Renewed func(pem []byte)
 }
 
 // Authority signs certificates. It is safe for concurrent use.
 type Authority struct {
-	dir    string
-	node   signer
-	mu     sync.Mutex
-	viewer signer
+	dir     string
+	renewed func(pem []byte)
+	node    signer
+	mu      sync.Mutex
+	viewer  signer
 }
 
 type signer struct {
@@ -99,7 +104,7 @@ func Open(cfg Config, now time.Time) (*Authority, error) {
 	node.PermittedDNSDomainsCritical = true
 	node.PermittedURIDomains = []string{nodeURIHost}
 
-	a := &Authority{dir: cfg.Dir}
+	a := &Authority{dir: cfg.Dir, renewed: cfg.Renewed}
 	var err1, err2 error
 	a.viewer, err1 = open(filepath.Join(cfg.Dir, "viewer-ca"), viewer)
 	a.node, err2 = open(filepath.Join(cfg.Dir, "node-ca"), node)
@@ -280,7 +285,13 @@ func (a *Authority) permit(name string, now time.Time) error {
 	t := template(old.Subject.CommonName, now, rootLife)
 	t.ExtKeyUsage, t.PermittedIPRanges, t.PermittedDNSDomainsCritical = old.ExtKeyUsage, old.PermittedIPRanges, true
 	t.PermittedDNSDomains = append(slices.Clone(old.PermittedDNSDomains), name)
-	return a.viewer.certify(filepath.Join(a.dir, "viewer-ca"), t)
+	if err := a.viewer.certify(filepath.Join(a.dir, "viewer-ca"), t); err != nil {
+		return err
+	}
+	if a.renewed != nil {
+		a.renewed(a.viewer.pem)
+	}
+	return nil
 }
 
 // checkName accepts lower-case host names of at least two labels.

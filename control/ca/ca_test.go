@@ -96,7 +96,11 @@ func TestServeSignsForOneName(t *testing.T) {
 
 func TestTheViewerAuthorityIsConstrained(t *testing.T) {
 	now := time.Now()
-	a := open(t, t.TempDir(), now)
+	var renewed [][]byte
+	a, err := ca.Open(ca.Config{Dir: t.TempDir(), Zone: zone, Renewed: func(doc []byte) { renewed = append(renewed, doc) }}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := a.ViewerPEM()
 	_, csr := request(t)
 	doc, err := a.Serve(csr, "www.example.com", now)
@@ -109,6 +113,9 @@ func TestTheViewerAuthorityIsConstrained(t *testing.T) {
 	}
 	if err := verify(t, a.ViewerPEM(), leaf, "www.example.com", now); err != nil {
 		t.Errorf("an alias in use: %v", err)
+	}
+	if len(renewed) != 1 || string(renewed[0]) != string(a.ViewerPEM()) {
+		t.Errorf("told of %d new certificates", len(renewed))
 	}
 	root := parse(t, a.ViewerPEM())
 	if !root.PermittedDNSDomainsCritical || len(root.PermittedDNSDomains) != 3 {

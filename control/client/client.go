@@ -144,15 +144,18 @@ func (c *Client) Lease() Lease { return Lease{c.clock, *c.lease.Load()} }
 func (c *Client) Hint(head cdn.Version) { c.step(journal.Hinted{Head: head}) }
 
 // Ready waits for the first lease: the node has been level with control and may
-// serve from its cache.
+// serve from its cache. With a context that has ended it says whether that was.
 func (c *Client) Ready(ctx context.Context) error {
 	select {
 	case <-c.ready:
 		return nil
 	case <-ctx.Done():
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return errors.Join(ctx.Err(), c.trouble, c.follower.Stopped())
+	}
+	select {
+	case <-c.ready:
+		return nil
+	default:
+		return errors.Join(ctx.Err(), c.Err())
 	}
 }
 

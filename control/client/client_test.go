@@ -160,6 +160,26 @@ func TestNamesThatAreGoneAreDropped(t *testing.T) {
 	}
 }
 
+func TestReadySaysWhetherTheNodeWasLevel(t *testing.T) {
+	ctl := startControl(t)
+	cfg := config(t, ctl)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	never, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := start(t, cfg)
+	for range 50 {
+		if err := never.Ready(ended); !errors.Is(err, context.Canceled) {
+			t.Fatalf("a node that does not run: %v", err)
+		}
+		if err := once.Ready(ended); err != nil {
+			t.Fatalf("a node that runs: %v", err)
+		}
+	}
+}
+
 func TestTheNodesCertificateIsRenewed(t *testing.T) {
 	ctl := startControl(t)
 	c := start(t, config(t, ctl))

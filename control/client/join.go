@@ -23,7 +23,9 @@ func (c *Client) join(ctx context.Context) error {
 	for {
 		s, err := c.joinOnce(ctx)
 		if err == nil {
-			c.session.Store(s)
+			if old := c.session.Swap(s); old != nil {
+				old.close()
+			}
 			c.saveIdentity(s)
 			c.note(nil)
 			return nil
@@ -91,7 +93,7 @@ func (c *Client) exchange(ctx context.Context, body []byte) (*wire.JoinAnswer, e
 		return nil, err
 	}
 	// Not verified by certificate: the answer's MAC does that.
-	conn := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // see above
+	conn := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
