@@ -172,10 +172,11 @@ func (c *cluster) converged(nodes ...*node) func() bool {
 }
 
 func TestConvergence(t *testing.T) {
-	for _, size := range []int{1, 2, 12, 32} {
+	for _, size := range []int{1, 2, 12, 32, 103} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			memnet.Bubble(t, func(t *testing.T) {
 				c := startCluster(t, size)
+				c.net.SetLoss(0.05)
 				took := eventually(t, 3*time.Second, "all see all", c.converged(c.nodes...))
 				t.Logf("%d members saw each other after %v", size, took)
 				want := c.nodes[0].cfg.Node

@@ -14,15 +14,15 @@ const (
 	hubs       = 3 // seeds that all nodes join at start
 	joinTries  = 3 // addresses tried in one round of rejoining
 	startTries = 8 // seeds tried in one round at start
-	hubRounds  = 4 // rounds at start that reach a hub
+	hubRounds  = 6 // rounds at start that reach a hub, over about six seconds
 )
 
 // startDelay returns the time between the nth successful round at start and the
 // next. Each is one full exchange with one hub. In the first all nodes tell
 // their hub of themselves, in the second and third they learn from the others'
-// hub what it was told; the last catches those who started late. Broadcasts
-// alone take ten seconds for a hundred nodes, and joining every seed makes a
-// hundred times a hundred exchanges.
+// hub what it was told; the rest is for those who started late. Broadcasts alone
+// take ten seconds for a hundred nodes and lose some in the burst; joining every
+// seed makes a hundred times a hundred exchanges.
 func startDelay(round int) time.Duration {
 	return 200 * time.Millisecond << round
 }
