@@ -118,6 +118,7 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 		return nil
 	}
 	o.Body = cache.NewBody(resp.Length)
+	f.keepPlace(o)
 	e.store.Put(o)
 	return resp
 }

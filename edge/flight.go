@@ -30,6 +30,7 @@ type flight struct {
 
 	mu        sync.Mutex
 	response  *message.Response // not to be shared: only who began the flight takes it
+	hold      *cache.Reader     // keeps the place at the body's beginning until then
 	abandoned bool
 }
 
@@ -65,13 +66,28 @@ func (f *flight) take() *message.Response {
 	return r
 }
 
-// abandon says that nobody will take a private response.
+// keepPlace holds the body's beginning for who began the flight, if they are
+// still there: a body too large to keep must not run away before they read it.
+func (f *flight) keepPlace(o *cache.Object) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.abandoned {
+		f.hold, _ = o.Body.Reader(context.Background(), 0, -1)
+	}
+}
+
+// abandon says that who began the flight has left, or has what it needs: nobody
+// will take a private response or the place at the beginning any more.
 func (f *flight) abandon() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.abandoned = true
 	f.response.Close()
 	f.response = nil
+	if f.hold != nil {
+		_ = f.hold.Close()
+		f.hold = nil
+	}
 }
 
 // maxUnderWay is how many flights of one key may wait for the origin at once: the
@@ -95,7 +111,12 @@ type queue struct {
 // will have begun it: it may have to wait for its turn). begin stamps a flight
 // and starts it; it is called with the lock held, so that who looks at a flight
 // under way finds its stamp.
-func (g *flights) join(key string, x *exchange, accept func(begun) bool, begin func(*flight)) (f *flight, first bool) {
+//
+// Between a look into the store and this call a flight may have landed: its
+// object is in the store then, and another fetch would be one too many. So
+// stored is asked, under the lock, before one begins; if it says yes there is no
+// flight.
+func (g *flights) join(key string, x *exchange, accept func(begun) bool, stored func() bool, begin func(*flight)) (f *flight, first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	q := g.m[key]
@@ -108,6 +129,11 @@ func (g *flights) join(key string, x *exchange, accept func(begun) bool, begin f
 		return q.latest, false
 	case q.next != nil:
 		return q.next, false
+	case stored():
+		if q.underWay == 0 {
+			delete(g.m, key)
+		}
+		return nil, false
 	}
 	f = newFlight(x)
 	f.queued = true

@@ -48,6 +48,8 @@ func (e *Edge) server(scheme string) *http.Server {
 		MaxHeaderBytes:    maxRequestBytes,
 		TLSConfig:         e.tlsConfig(),
 		ErrorLog:          quietLog(e.cfg.Logger),
+		// "OPTIONS *" is ours to refuse.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 

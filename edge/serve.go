@@ -56,9 +56,9 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 }
 
 // maxRounds is how often a request that shared a fetch in vain tries again before
-// it makes one of its own: in the first round what comes may be stale, of another
-// variant or private; in the second it may be of another variant.
-const maxRounds = 3
+// it makes one of its own: what comes may be stale in the first round, and of
+// another variant or private in any.
+const maxRounds = 4
 
 func forwardReason(o *cache.Object, act action) string {
 	switch {
@@ -112,10 +112,23 @@ func (x *exchange) selects(o *cache.Object) bool {
 // refresh has an object confirmed while it is served stale.
 func (x *exchange) refresh() {
 	x.done.detail = "stale-while-revalidate"
-	f, first := x.edge.flights.join(x.key, x, func(begun) bool { return true }, x.edge.launch)
+	f, first := x.edge.flights.join(x.key, x, func(begun) bool { return true }, x.renewed, x.edge.launch)
 	if first {
 		f.abandon()
 	}
+}
+
+// renewed reports whether what was stale is fresh by now.
+func (x *exchange) renewed() bool {
+	_, act, _ := x.lookup()
+	return act == actServe
+}
+
+// arrivedMeanwhile reports whether what the request lacks has been stored since
+// it looked.
+func (x *exchange) arrivedMeanwhile() bool {
+	_, act, _ := x.lookup()
+	return act == actServe || act == actRefresh
 }
 
 // share waits for a flight and answers with what it brings; nil if that is of no
@@ -123,11 +136,14 @@ func (x *exchange) refresh() {
 func (x *exchange) share(ctx context.Context) *message.Response {
 	known := x.facts(x.newestInvalidation())
 	accept := func(b begun) bool { return mayJoin(b, known) && (b.order > x.arrived || !x.nextOnly) }
-	f, first := x.edge.flights.join(x.key, x, accept, x.edge.launch)
+	f, first := x.edge.flights.join(x.key, x, accept, x.arrivedMeanwhile, x.edge.launch)
+	if f == nil {
+		return nil
+	}
+	if first {
+		defer f.abandon()
+	}
 	if err := f.wait(ctx); err != nil {
-		if first {
-			f.abandon()
-		}
 		return x.gone()
 	}
 	x.done.collapsed = !first
@@ -168,8 +184,8 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 	x.done.collapsed = false
 	f := newFlight(x)
 	x.edge.launch(f)
+	defer f.abandon()
 	if err := f.wait(ctx); err != nil {
-		f.abandon()
 		return x.gone()
 	}
 	known := x.facts(x.newestInvalidation())

@@ -11,6 +11,9 @@ const dateForm = "Mon, 02 Jan 2006 15:04:05 GMT"
 
 // ParseDate reads an HTTP date in any of its three forms.
 func ParseDate(s string) (time.Time, bool) {
+	if s == "" { // the usual case
+		return time.Time{}, false
+	}
 	for _, form := range [...]string{dateForm, "Monday, 02-Jan-06 15:04:05 GMT", "Mon Jan _2 15:04:05 2006"} {
 		if t, err := time.Parse(form, s); err == nil {
 			return t, true

@@ -10,17 +10,17 @@ import (
 // answer it: 304, 412, or 0 for the whole (RFC 9110 section 13.2.2, in its
 // order). Only GET and HEAD come here.
 func Evaluate(request, stored message.Header, received time.Time) int {
-	tag := stored.Get("ETag")
-	modified, dated := ParseDate(stored.Get("Last-Modified"))
 	if request.Has("If-Match") {
-		if !tagListed(request.Joined("If-Match"), tag, strongEqual) {
+		if !tagListed(request.Joined("If-Match"), stored.Get("ETag"), strongEqual) {
 			return 412
 		}
-	} else if since, ok := ParseDate(request.Get("If-Unmodified-Since")); ok && dated && modified.After(since) {
-		return 412
+	} else if since, ok := ParseDate(request.Get("If-Unmodified-Since")); ok {
+		if modified, dated := ParseDate(stored.Get("Last-Modified")); dated && modified.After(since) {
+			return 412
+		}
 	}
 	if request.Has("If-None-Match") {
-		if tagListed(request.Joined("If-None-Match"), tag, weakEqual) {
+		if tagListed(request.Joined("If-None-Match"), stored.Get("ETag"), weakEqual) {
 			return 304
 		}
 		return 0
@@ -29,6 +29,7 @@ func Evaluate(request, stored message.Header, received time.Time) int {
 	if !ok {
 		return 0
 	}
+	modified, dated := ParseDate(stored.Get("Last-Modified"))
 	if !dated { // section 4.3.2: then its Date stands in
 		modified = date(stored, received)
 	}

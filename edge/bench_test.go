@@ -1,0 +1,32 @@
+package edge
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// BenchmarkMemoryHit is a hit of 1 KiB through the whole core, without an adapter.
+func BenchmarkMemoryHit(b *testing.B) {
+	body := strings.Repeat("x", 1024)
+	n := newNetwork(b, site{}, func(context.Context, int, *message.Request) (*message.Response, error) {
+		return ok(body, "ETag", `"a"`, "Content-Type", "text/html", "Last-Modified", "Sun, 01 Mar 2026 12:00:00 GMT"), nil
+	})
+	n.get("/index.html")
+	req := n.request("GET", "/index.html", "User-Agent", "Mozilla/5.0", "Accept", "*/*", "Accept-Encoding", "gzip, br")
+	n.do(req)
+	b.ReportAllocs()
+	for b.Loop() {
+		resp := n.edge.Handle(context.Background(), req)
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			b.Fatal(err)
+		}
+		resp.Close()
+	}
+	if n.at.count() != 2 { // one for each normalised Accept-Encoding
+		b.Fatalf("asked %d times", n.at.count())
+	}
+}
