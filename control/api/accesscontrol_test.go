@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,6 +41,7 @@ func TestLifeOfAnAccessControl(t *testing.T) {
 	cfg := accessConfig("renamed")
 	cfg.SigningBehavior = types.OriginAccessControlSigningBehaviorsNever
 	updated := must(f.UpdateOriginAccessControl(ctx, &sdk.UpdateOriginAccessControlInput{Id: id, IfMatch: created.ETag, OriginAccessControlConfig: cfg}))(t)
+	updated = must(f.UpdateOriginAccessControl(ctx, &sdk.UpdateOriginAccessControlInput{Id: id, IfMatch: updated.ETag, OriginAccessControlConfig: cfg}))(t) // its name is its own
 	if ac := f.journal.State().Plans[*site.Distribution.Id].Origins[0].AccessControl; ac == nil || ac.SigningBehavior != "never" {
 		t.Errorf("after the update the plan has %+v", ac)
 	}
@@ -58,6 +60,8 @@ func TestLifeOfAnAccessControl(t *testing.T) {
 	}{
 		{nil, cloudfront.CodeInvalidIfMatchVersion},
 		{aws.String("*"), cloudfront.CodeInvalidIfMatchVersion},
+		{aws.String(strings.ToLower(*updated.ETag)), cloudfront.CodeInvalidIfMatchVersion},
+		{aws.String("E" + strings.Repeat("a", 13)), cloudfront.CodeInvalidIfMatchVersion},
 		{created.ETag, cloudfront.CodePreconditionFailed},
 		{updated.ETag, cloudfront.CodeOriginAccessControlInUse},
 	} {

@@ -48,6 +48,7 @@ func aliases(n int) alter {
 	return withAliases(names...)
 }
 
+// forwarding uses the legacy settings, which AWS calls deprecated and still takes.
 func forwarding(headers, cookies, query int) alter {
 	names := func(n int) []string {
 		out := make([]string, n)
@@ -58,8 +59,8 @@ func forwarding(headers, cookies, query int) alter {
 	}
 	return func(cfg *types.DistributionConfig) {
 		cfg.DefaultCacheBehavior.CachePolicyId = nil
-		cfg.DefaultCacheBehavior.MinTTL = aws.Int64(0)
-		cfg.DefaultCacheBehavior.ForwardedValues = &types.ForwardedValues{
+		cfg.DefaultCacheBehavior.MinTTL = aws.Int64(0) //nolint:staticcheck // old configurations have it
+		cfg.DefaultCacheBehavior.ForwardedValues = &types.ForwardedValues{ //nolint:staticcheck // old configurations have it
 			QueryString: aws.Bool(true),
 			Headers:     &types.Headers{Quantity: aws.Int32(int32(headers)), Items: names(headers)},
 			Cookies: &types.CookiePreference{Forward: types.ItemSelectionWhitelist,
@@ -106,7 +107,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		{"an origin that is no name", func(c *types.DistributionConfig) { c.Origins.Items[0].DomainName = aws.String("http://x/") }, cloudfront.CodeInvalidOrigin},
 		{"TTLs out of order", func(c *types.DistributionConfig) {
 			forwarding(0, 0, 0)(c)
-			c.DefaultCacheBehavior.MinTTL, c.DefaultCacheBehavior.MaxTTL = aws.Int64(10), aws.Int64(5)
+			c.DefaultCacheBehavior.MinTTL, c.DefaultCacheBehavior.MaxTTL = aws.Int64(10), aws.Int64(5) //nolint:staticcheck // old configurations have it
 		}, cloudfront.CodeInvalidTTLOrder},
 		{"an error code that is none", func(c *types.DistributionConfig) {
 			c.CustomErrorResponses = &types.CustomErrorResponses{Quantity: aws.Int32(1), Items: []types.CustomErrorResponse{{ErrorCode: aws.Int32(418)}}}
