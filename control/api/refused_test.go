@@ -59,7 +59,7 @@ func forwarding(headers, cookies, query int) alter {
 	}
 	return func(cfg *types.DistributionConfig) {
 		cfg.DefaultCacheBehavior.CachePolicyId = nil
-		cfg.DefaultCacheBehavior.MinTTL = aws.Int64(0) //nolint:staticcheck // old configurations have it
+		cfg.DefaultCacheBehavior.MinTTL = aws.Int64(0)                     //nolint:staticcheck // old configurations have it
 		cfg.DefaultCacheBehavior.ForwardedValues = &types.ForwardedValues{ //nolint:staticcheck // old configurations have it
 			QueryString: aws.Bool(true),
 			Headers:     &types.Headers{Quantity: aws.Int32(int32(headers)), Items: names(headers)},
