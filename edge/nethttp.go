@@ -29,6 +29,8 @@ const streamTimeout = 60 * time.Second
 func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	control := http.NewResponseController(w)
+	// HTTP/1.1 keeps the deadline of the answer before on its connection.
+	_ = control.SetWriteDeadline(time.Time{})
 	req := a.request(r, control)
 	resp, x := a.edge.handle(r.Context(), req)
 	defer resp.Close()
@@ -82,11 +84,19 @@ type renewingReader struct {
 
 func (r renewingReader) Read(p []byte) (int, error) {
 	_ = r.control.SetReadDeadline(time.Now().Add(streamTimeout)) // not supported by a test's recorder
-	return r.Reader.Read(p)
+	n, err := r.Reader.Read(p)
+	if err != nil {
+		// net/http goes on reading, to notice when the viewer leaves: that may
+		// take as long as the answer does.
+		_ = r.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // renewingWriter gives a viewer streamTimeout for each piece of the answer, and
-// passes pieces of a live body on at once.
+// passes pieces of a live body on at once. While the next piece of one is
+// awaited no deadline may stand: HTTP/2 resets a stream whose deadline passes,
+// whether or not something is being written.
 type renewingWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -95,13 +105,18 @@ type renewingWriter struct {
 }
 
 func (w *renewingWriter) Write(p []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(streamTimeout))
+	renew(w.control)
 	n, err := w.ResponseWriter.Write(p)
 	w.sent += int64(n)
 	if err == nil && w.live {
 		err = w.control.Flush()
+		_ = w.control.SetWriteDeadline(time.Time{})
 	}
 	return n, err
+}
+
+func renew(control *http.ResponseController) {
+	_ = control.SetWriteDeadline(time.Now().Add(streamTimeout))
 }
 
 // send writes an answer and returns how many bytes of body went out.
@@ -116,6 +131,8 @@ func send(w http.ResponseWriter, control *http.ResponseController, resp *message
 	if resp.Length >= 0 && resp.Status >= 200 && resp.Status != 204 && resp.Status != 304 {
 		h.Set("Content-Length", strconv.FormatInt(resp.Length, 10))
 	}
+	renew(control)
+	defer renew(control) // for what net/http still holds back
 	w.WriteHeader(resp.Status)
 	if resp.Body == nil {
 		return 0, nil
@@ -125,6 +142,7 @@ func send(w http.ResponseWriter, control *http.ResponseController, resp *message
 		if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return 0, err
 		}
+		_ = control.SetWriteDeadline(time.Time{})
 	}
 	// The writer is handed over without its other methods: ReadFrom would take
 	// the pieces past the renewal of the deadline.

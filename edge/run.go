@@ -44,7 +44,6 @@ func (e *Edge) server(scheme string) *http.Server {
 		Handler:           adapter{e, scheme},
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
-		WriteTimeout:      streamTimeout, // renewed with each piece
 		MaxHeaderBytes:    maxRequestBytes,
 		TLSConfig:         e.tlsConfig(),
 		ErrorLog:          quietLog(e.cfg.Logger),

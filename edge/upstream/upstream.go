@@ -123,7 +123,7 @@ func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { limit.awaitHeader() },
 	})
-	resp, err := u.pool(p).RoundTrip(httpRequest(ctx, p, r))
+	resp, err := u.pool(p).RoundTrip(httpRequest(ctx, p, r)) //nolint:bodyclose // it becomes the Response's
 	limit.headerIsThere()
 	if err != nil {
 		err = classify(ctx, err)
