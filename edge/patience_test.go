@@ -69,13 +69,17 @@ func TestOnlyViewersAreHurried(t *testing.T) {
 	const pause = 2 * streamTimeout
 	for _, http2 := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			n := newNetwork(t, site{behaviors: []behavior{{policy: optimized, methods: all7}}}, func(_ context.Context, _ int, r *message.Request) (*message.Response, error) {
+			n := newNetwork(t, site{behaviors: []behavior{{policy: optimized, methods: all7}}}, func(ctx context.Context, _ int, r *message.Request) (*message.Response, error) {
 				if r.Body != nil {
 					if _, err := io.Copy(io.Discard, r.Body); err != nil {
 						return nil, err
 					}
 				}
-				<-time.After(pause)
+				select {
+				case <-time.After(pause):
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
 				if strings.HasSuffix(r.Path, "/empty") {
 					return &message.Response{Status: 204}, nil
 				}
