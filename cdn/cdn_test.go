@@ -277,6 +277,22 @@ func TestSnapshotRestoresTheState(t *testing.T) {
 	}
 }
 
+func TestAccessControlInUse(t *testing.T) {
+	s := sampleState(t)
+	c, _ := NewChange(KindAccessControlDel, Ref{"EOAC"}, time.Time{})
+	c.Version = s.Version.Next()
+	if _, err := s.Apply(c); ErrorCode(err) != "OriginAccessControlInUse" {
+		t.Errorf("deleted while in use: %v", err)
+	}
+	next := change(t, s, KindAccessControlPut, AccessControl{ID: "EOAC", SigningBehavior: "never"})
+	if p := next.Plans["E1"]; p.Origins[0].AccessControl.SigningBehavior != "never" || p.Version != next.Version || next.Distributions["E1"].Version != next.Version {
+		t.Errorf("the plan does not follow its access control: %+v", p)
+	}
+	if s.Plans["E1"].Origins[0].AccessControl.SigningBehavior != "always" || s.Distributions["E1"].Version == next.Version {
+		t.Error("the older state changed")
+	}
+}
+
 func FuzzCompile(f *testing.F) {
 	f.Add(siteConfig)
 	f.Add("<DistributionConfig><Origins><Items><Origin/></Items></Origins></DistributionConfig>")

@@ -74,6 +74,7 @@ func (s *State) Snapshot() (Snapshot, error) {
 // Restore returns the state that a snapshot holds.
 func Restore(snap Snapshot) (*State, error) {
 	s := NewState(snap.Version.Epoch)
+	s.building = true
 	for _, c := range snap.Changes {
 		next, err := s.fold(c)
 		if err != nil {
@@ -86,8 +87,10 @@ func Restore(snap Snapshot) (*State, error) {
 		if p == nil {
 			p = &purges{}
 		}
-		s.invalidations = with(s.invalidations, id, &purges{p.index.WithFloor(floor), p.records, p.count})
+		s.invalidations = with(s, s.invalidations, id, &purges{p.index.WithFloor(floor), p.records, p.count})
 	}
 	s.Version = snap.Version
+	s.building = false
+	s.indexHosts()
 	return s, nil
 }

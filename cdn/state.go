@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,10 @@ type State struct {
 	Settings      map[string]json.RawMessage
 	AccessControl map[string]*AccessControl
 
-	hosts         map[string]*Plan // domain names and aliases, lower case
+	hosts map[string]*Plan // domain names and aliases, lower case
+	// building is true while a snapshot is restored: nobody else has the maps
+	// yet, so they are changed in place, and hosts is made at the end.
+	building      bool
 	invalidations map[string]*purges
 }
 
@@ -87,14 +91,18 @@ func (s *State) fold(c Change) (*State, error) {
 	return &next, nil
 }
 
-func with[V any](m map[string]V, key string, v V) map[string]V {
-	m = maps.Clone(m)
+func with[V any](s *State, m map[string]V, key string, v V) map[string]V {
+	if !s.building {
+		m = maps.Clone(m)
+	}
 	m[key] = v
 	return m
 }
 
-func without[V any](m map[string]V, key string) map[string]V {
-	m = maps.Clone(m)
+func without[V any](s *State, m map[string]V, key string) map[string]V {
+	if !s.building {
+		m = maps.Clone(m)
+	}
 	delete(m, key)
 	return m
 }
@@ -109,22 +117,25 @@ func (s *State) putDistribution(c Change) error {
 	if err != nil {
 		return err
 	}
-	s.Distributions = with(s.Distributions, d.ID, d)
-	s.Plans = with(s.Plans, d.ID, p)
+	s.Distributions = with(s, s.Distributions, d.ID, d)
+	s.Plans = with(s, s.Plans, d.ID, p)
 	s.indexHosts()
 	return nil
 }
 
 func (s *State) deleteDistribution(c Change) error {
 	id, err := ref(c)
-	s.Distributions = without(s.Distributions, id)
-	s.Plans = without(s.Plans, id)
-	s.invalidations = without(s.invalidations, id)
+	s.Distributions = without(s, s.Distributions, id)
+	s.Plans = without(s, s.Plans, id)
+	s.invalidations = without(s, s.invalidations, id)
 	s.indexHosts()
 	return err
 }
 
 func (s *State) indexHosts() {
+	if s.building {
+		return
+	}
 	s.hosts = make(map[string]*Plan, len(s.Plans))
 	for _, p := range s.Plans {
 		s.hosts[p.Domain] = p
@@ -144,7 +155,7 @@ func (s *State) invalidate(c Change) error {
 	if old == nil {
 		old = &purges{}
 	}
-	s.invalidations = with(s.invalidations, inv.Distribution, &purges{
+	s.invalidations = with(s, s.invalidations, inv.Distribution, &purges{
 		index:   old.index.With(inv.Paths, c.Version),
 		records: &record{inv, old.records},
 		count:   old.count + 1,
@@ -157,52 +168,63 @@ func (s *State) putAccessControl(c Change) error {
 	if err := json.Unmarshal(c.Body, ac); err != nil {
 		return err
 	}
-	s.AccessControl = with(s.AccessControl, ac.ID, ac)
-	return s.recompile(ac.ID)
+	s.AccessControl = with(s, s.AccessControl, ac.ID, ac)
+	return s.recompile(ac.ID, c.Version)
 }
 
-// recompile renews the plans that refer to the access control id.
-func (s *State) recompile(id string) error {
-	for _, p := range s.Plans {
-		for _, o := range p.Origins {
-			if o.AccessControl == nil || o.AccessControl.ID != id {
-				continue
-			}
-			n, err := Compile(s.Distributions[p.ID], Resources{s.AccessControl})
-			if err != nil {
-				return err
-			}
-			s.Plans = with(s.Plans, p.ID, n)
-			break
+// recompile renews the plans that refer to the access control id: the change is
+// one of their distributions too, which are Deployed when nodes have it.
+func (s *State) recompile(id string, v Version) error {
+	for distribution, p := range s.Plans {
+		if !p.uses(id) {
+			continue
 		}
+		d := *s.Distributions[distribution]
+		d.Version = v
+		n, err := Compile(&d, Resources{s.AccessControl})
+		if err != nil {
+			return err
+		}
+		s.Distributions = with(s, s.Distributions, d.ID, &d)
+		s.Plans = with(s, s.Plans, d.ID, n)
 	}
 	s.indexHosts()
 	return nil
 }
 
+// uses reports whether an origin of the plan refers to the access control id.
+func (p *Plan) uses(id string) bool {
+	return slices.ContainsFunc(p.Origins, func(o Origin) bool { return o.AccessControl != nil && o.AccessControl.ID == id })
+}
+
 func (s *State) deleteAccessControl(c Change) error {
 	id, err := ref(c)
-	s.AccessControl = without(s.AccessControl, id)
+	for _, p := range s.Plans {
+		if p.uses(id) { // its snapshot could not be restored
+			return Errorf("OriginAccessControlInUse", "The origin access control %s is used by the distribution %s.", id, p.ID)
+		}
+	}
+	s.AccessControl = without(s, s.AccessControl, id)
 	return err
 }
 
 func (s *State) registerNode(c Change) error {
 	var n Node
 	err := json.Unmarshal(c.Body, &n)
-	s.Nodes = with(s.Nodes, n.ID, n)
+	s.Nodes = with(s, s.Nodes, n.ID, n)
 	return err
 }
 
 func (s *State) forgetNode(c Change) error {
 	id, err := ref(c)
-	s.Nodes = without(s.Nodes, id)
+	s.Nodes = without(s, s.Nodes, id)
 	return err
 }
 
 func (s *State) set(c Change) error {
 	var v Setting
 	err := json.Unmarshal(c.Body, &v)
-	s.Settings = with(s.Settings, v.Name, v.Value)
+	s.Settings = with(s, s.Settings, v.Name, v.Value)
 	return err
 }
 

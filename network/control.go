@@ -81,13 +81,18 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 	w := cfg.world()
 	c.core, err = control.New(control.Config{
 		DataDir: cfg.Folder.Join("control"), Zone: cfg.Zone, Secret: cfg.Secret, PeerAddr: cfg.listenAddr(cfg.Ports.Peer),
-		Terms: terms, NodeSettings: c.settings, Log: cfg.Log,
+		Terms: terms, NodeSettings: c.settings, APIAddresses: []net.IP{cfg.Addr.AsSlice()}, Log: cfg.Log,
+		OnViewerCA: func(pem []byte) {
+			if err := c.writeCA(pem); err != nil {
+				cfg.Log.Error("the CA certificate is not written anew; viewers who trust the old copy refuse the new alias", "err", err)
+			}
+		},
 		Listen: func(network, address string) (net.Listener, error) {
 			l, err := net.Listen(network, address)
 			if err != nil {
 				return nil, err
 			}
-			return wan.Listen(l, w.nodes(w.home()), wan.Options{}), nil
+			return wan.Listen(l, w.nodes(w.home()), wan.Options{Wrap: true}), nil
 		},
 	})
 	if err != nil {
@@ -96,10 +101,8 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 	if err := c.makeOriginAccessKey(); err != nil {
 		return nil, err
 	}
-	if cfg.CAOut != "" {
-		if err := writePublic(cfg.CAOut, c.core.ViewerCA()); err != nil {
-			return nil, fmt.Errorf("--ca-out: %w", err)
-		}
+	if err := c.writeCA(c.core.ViewerCA()); err != nil {
+		return nil, err
 	}
 	node := cfg.describe("control-1", cdn.RoleControl)
 	if c.gossip, err = newGossip(cfg.NodeConfig, node, c.core.State, nil, nil); err != nil {
@@ -110,6 +113,17 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 		return nil, err
 	}
 	return c, c.listen()
+}
+
+// writeCA writes the certificate that viewers trust where it was asked for.
+func (c *Control) writeCA(pem []byte) error {
+	if c.cfg.CAOut == "" {
+		return nil
+	}
+	if err := writePublic(c.cfg.CAOut, pem); err != nil {
+		return fmt.Errorf("--ca-out: %w", err)
+	}
+	return nil
 }
 
 func (c *Control) listen() (err error) {

@@ -65,7 +65,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	}()
 	node := cfg.describe(fmt.Sprintf("%s-%d", pop.Code, cfg.Number), cdn.RoleEdge)
 	node.POP, node.K, node.HTTPPort, node.HTTPSPort = pop.Code, cfg.Number, cfg.Ports.HTTP, cfg.Ports.HTTPS
-	if e.member, err = newMember(cfg.NodeConfig, node, nil, nil); err != nil {
+	if e.member, err = newMember(cfg.NodeConfig, node, e.prepare, nil); err != nil {
 		return nil, err
 	}
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
@@ -73,6 +73,20 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	}
 	e.health, err = newHealth(cfg.NodeConfig, e.registry, e.ready)
 	return e, err
+}
+
+// maxPrepared is for how many distributions certificates are asked for ahead of
+// the first viewer.
+const maxPrepared = 64
+
+// prepare asks for the certificates of the distributions in a new state.
+func (e *Edge) prepare(s *cdn.State) {
+	if e.member == nil || len(s.Plans) > maxPrepared {
+		return
+	}
+	for _, p := range s.Plans {
+		e.client.Certificates().Prepare(p.Domain)
+	}
 }
 
 func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
@@ -128,8 +142,8 @@ func (s originSigner) Sign(r *message.Request, o *cdn.Origin, arn string, now ti
 	return signer.Sign(r, o, arn, now)
 }
 
-// Run serves until ctx ends, then finishes what viewers asked, gives up the lease
-// and leaves.
+// Run serves until ctx ends. Then it says goodbye, so that routers send nobody
+// here any more, finishes what viewers asked, and gives up the lease.
 func (e *Edge) Run(ctx context.Context) error {
 	s := newSupervisor()
 	s.start(ctx, "journal", e.client)
@@ -137,7 +151,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	s.start(ctx, "metrics", e.health)
 	s.start(ctx, "http", e.edge)
 	s.wait(ctx)
-	return s.stopAll([]string{"http"})
+	return s.stopAll([]string{"gossip"}, []string{"http"})
 }
 
 // Close ends everything at once.

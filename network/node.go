@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,8 +40,10 @@ type NodeConfig struct {
 	Version string
 	Log     *slog.Logger
 
-	// gate is where faults act on the node; nil outside `up`.
+	// gate is where faults act on the node, near is while everything is at one
+	// place; nil outside `up`.
 	gate *gate
+	near *atomic.Bool
 }
 
 func (cfg *NodeConfig) complete() error {
@@ -56,7 +59,7 @@ func (cfg *NodeConfig) complete() error {
 	return cfg.Folder.Make()
 }
 
-func (cfg *NodeConfig) world() *world { return &world{cfg.Geo, cfg.WAN} }
+func (cfg *NodeConfig) world() *world { return &world{cfg.Geo, cfg.WAN, cfg.near} }
 
 func (cfg *NodeConfig) listenAddr(port uint16) string { return hostPort(cfg.Addr.String(), port) }
 

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -58,6 +59,7 @@ type Up struct {
 	cfg     UpConfig
 	secret  []byte
 	key     AccessKey
+	near    atomic.Bool // while starting; see world
 	control *Control
 	proxy   *Proxy
 	sup     *supervisor
@@ -69,6 +71,7 @@ type Up struct {
 // prepares the rest.
 func NewUp(cfg UpConfig) (_ *Up, err error) {
 	u := &Up{cfg: cfg, sup: newSupervisor(), slots: map[string]*slot{}}
+	u.near.Store(true)
 	if err := cfg.Folder.Make(); err != nil {
 		return nil, err
 	}
@@ -103,7 +106,7 @@ func (u *Up) node(id string, addr netip.Addr, g *gate) NodeConfig {
 	return NodeConfig{
 		Folder: folder, Addr: addr, Ports: u.cfg.Ports, Zone: u.cfg.Zone, Secret: u.secret,
 		Control: []string{hostPort(controlAddr().String(), u.cfg.Ports.Peer)}, Join: seeds,
-		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log, gate: g,
+		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log, gate: g, near: &u.near,
 	}
 }
 
@@ -140,8 +143,8 @@ func (u *Up) prepare() {
 }
 
 // Run starts every node, makes the demo site, calls ready when everything
-// answers, and serves until ctx ends. Then viewers' requests are finished first
-// and control goes last.
+// answers, and serves until ctx ends. Then routers go first, so that nobody new is
+// sent, edges finish what viewers asked, and control goes last.
 func (u *Up) Run(ctx context.Context, ready func(Running)) error {
 	u.sup.start(ctx, "control", u.control)
 	err := u.bringUp(ctx, ready)
@@ -151,7 +154,7 @@ func (u *Up) Run(ctx context.Context, ready func(Running)) error {
 	if rm := os.Remove(u.cfg.Folder.Join(runningFile)); err == nil && !errors.Is(rm, os.ErrNotExist) {
 		err = rm
 	}
-	return errors.Join(err, u.sup.stopAll([]string{"proxy", "edge"}, []string{"router", "origin"}))
+	return errors.Join(err, u.sup.stopAll([]string{"proxy", "edge", "router"}, []string{"origin"}))
 }
 
 func (u *Up) bringUp(ctx context.Context, ready func(Running)) error {
@@ -185,6 +188,7 @@ func (u *Up) bringUp(ctx context.Context, ready func(Running)) error {
 	if err := u.settle(ctx); err != nil {
 		return err
 	}
+	u.near.Store(false)
 	if err := u.cfg.Folder.WriteJSON(runningFile, running); err != nil {
 		return err
 	}

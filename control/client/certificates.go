@@ -51,18 +51,8 @@ func (x *Certificates) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certific
 	if name == "" {
 		return nil, fmt.Errorf("%w %q", ErrUnknownName, hello.ServerName)
 	}
-	now := time.Now()
 	x.mu.Lock()
-	h := x.names[name]
-	if h == nil {
-		h = &held{}
-		x.names[name] = h
-	}
-	usable := h.cert != nil && now.Before(h.cert.Leaf.NotAfter)
-	if h.pending == nil && (!usable || !now.Before(ca.RenewAt(h.cert.Leaf))) && now.Sub(h.at) >= retryAfter {
-		h.pending, h.at = make(chan struct{}), now
-		go x.obtain(name, h)
-	}
+	h, usable := x.want(name, time.Now())
 	cert, pending, failed := h.cert, h.pending, h.failed
 	x.mu.Unlock()
 	if usable {
@@ -82,6 +72,34 @@ func (x *Certificates) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certific
 		return nil, h.failed
 	}
 	return h.cert, nil
+}
+
+// Prepare sees to it that there will be a certificate for a name before a viewer
+// asks for it: the first one is spared the way to control. It does not wait.
+func (x *Certificates) Prepare(serverName string) {
+	name := ca.ServedName(x.c.State(), x.c.Zone(), serverName)
+	if name == "" {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.want(name, time.Now())
+}
+
+// want returns what is held for a name and whether it can be shown, and asks
+// control for a certificate where there is none or it is time for the next. The
+// caller holds mu.
+func (x *Certificates) want(name string, now time.Time) (h *held, usable bool) {
+	if h = x.names[name]; h == nil {
+		h = &held{}
+		x.names[name] = h
+	}
+	usable = h.cert != nil && now.Before(h.cert.Leaf.NotAfter)
+	if h.pending == nil && (!usable || !now.Before(ca.RenewAt(h.cert.Leaf))) && now.Sub(h.at) >= retryAfter {
+		h.pending, h.at = make(chan struct{}), now
+		go x.obtain(name, h)
+	}
+	return h, usable
 }
 
 // obtain asks control for the certificate of a name and ends the wait for it.
