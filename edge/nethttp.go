@@ -76,7 +76,8 @@ func fields(h http.Header) message.Header {
 	return out
 }
 
-// renewingReader gives a viewer streamTimeout for each piece of its body.
+// renewingReader gives a viewer streamTimeout for each piece of its body. At its
+// end net/http takes the deadline away itself.
 type renewingReader struct {
 	io.Reader
 	control *http.ResponseController
@@ -84,13 +85,7 @@ type renewingReader struct {
 
 func (r renewingReader) Read(p []byte) (int, error) {
 	_ = r.control.SetReadDeadline(time.Now().Add(streamTimeout)) // not supported by a test's recorder
-	n, err := r.Reader.Read(p)
-	if err != nil {
-		// net/http goes on reading, to notice when the viewer leaves: that may
-		// take as long as the answer does.
-		_ = r.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
+	return r.Reader.Read(p)
 }
 
 // renewingWriter gives a viewer streamTimeout for each piece of the answer, and
