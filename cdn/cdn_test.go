@@ -33,7 +33,7 @@ func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := p.Ignored, []string{"Origins/Items/Origin/OriginShield/Enabled", "Origins/Items/Origin/OriginShield/OriginShieldRegion"}; !slices.Equal(got, want) {
+	if got, want := p.Ignored, []string{"Origins/Items/Origin/OriginShield/Enabled", "Origins/Items/Origin/OriginShield/OriginShieldRegion", "DefaultCacheBehavior/Compress"}; !slices.Equal(got, want) {
 		t.Errorf("ignored %q, want %q", got, want)
 	}
 	if p.Domain != "d1.warmfront.test" || p.PriceClass != PriceClass100 || !p.Enabled || p.Caching != CachingRFC9111 || p.DefaultRootObject != "index.html" {
@@ -215,8 +215,11 @@ func TestStateFindsPlansByHost(t *testing.T) {
 		}
 	}
 	s = change(t, s, KindDistributionDelete, Ref{"E1"})
-	if s.PlanFor("d1.warmfront.test") != nil || !s.Invalidations("E1").Newest("/1").IsZero() {
+	if s.PlanFor("d1.warmfront.test") != nil {
 		t.Error("a deleted distribution is still there")
+	}
+	if s.Invalidations("E1").Newest("/x") != s.Version {
+		t.Error("what was stored for a deleted distribution would be served if its id came back")
 	}
 }
 

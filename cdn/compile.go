@@ -209,7 +209,7 @@ func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
 }
 
 func compileBehavior(e *Element, p *Plan) (Behavior, error) {
-	b := Behavior{Compress: e.Bool("Compress")}
+	b := Behavior{Compress: e.peekBool("Compress")}
 	target := e.String("TargetOriginId")
 	if b.Origin = slices.IndexFunc(p.Origins, func(o Origin) bool { return o.ID == target }); b.Origin < 0 {
 		return b, Errorf("NoSuchOrigin", "The cache behavior's TargetOriginId %q is the id of no origin of this distribution.", target)
@@ -285,7 +285,7 @@ func compileForwardedValues(e *Element) (CachePolicy, error) {
 	c := CachePolicy{
 		Name:   "ForwardedValues",
 		MinTTL: seconds(least), DefaultTTL: seconds(def), MaxTTL: seconds(most),
-		Gzip: e.Bool("Compress"), Brotli: e.Bool("Compress"),
+		Gzip: e.peekBool("Compress"), Brotli: e.peekBool("Compress"),
 	}
 	if fv.Bool("QueryString") {
 		c.Query.Mode = SelectAll

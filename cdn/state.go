@@ -127,7 +127,8 @@ func (s *State) deleteDistribution(c Change) error {
 	id, err := ref(c)
 	s.Distributions = without(s, s.Distributions, id)
 	s.Plans = without(s, s.Plans, id)
-	s.invalidations = without(s, s.invalidations, id)
+	// Should the id ever come back, nothing stored under it before may be served.
+	s.invalidations = with(s, s.invalidations, id, &purges{index: Invalidations{}.WithFloor(c.Version)})
 	s.indexHosts()
 	return err
 }
