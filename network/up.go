@@ -143,8 +143,8 @@ func (u *Up) prepare() {
 }
 
 // Run starts every node, makes the demo site, calls ready when everything
-// answers, and serves until ctx ends. Then routers go first, so that nobody new is
-// sent, edges finish what viewers asked, and control goes last.
+// answers, and serves until ctx ends. Then viewers' requests are finished first
+// and control goes last.
 func (u *Up) Run(ctx context.Context, ready func(Running)) error {
 	u.sup.start(ctx, "control", u.control)
 	err := u.bringUp(ctx, ready)

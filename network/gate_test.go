@@ -1,0 +1,178 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pipe is a dialer whose other end is handed to the test.
+func pipe(far chan<- net.Conn) dialFunc {
+	return func(context.Context, string, string) (net.Conn, error) {
+		a, b := net.Pipe()
+		far <- b
+		return a, nil
+	}
+}
+
+func TestPartitionCutsTheClusterAndNotOrigins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, far := newGate(), make(chan net.Conn, 10)
+		cluster, out := g.dialCluster(pipe(far)), g.dialOut(pipe(far))
+		open, err := cluster(t.Context(), "tcp", "control")
+		if err != nil {
+			t.Fatal(err)
+		}
+		origin, err := out(t.Context(), "tcp", "origin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.partition()
+		if _, err := open.Read(make([]byte, 1)); err == nil {
+			t.Error("an open connection to the cluster goes on")
+		}
+		if _, err := cluster(t.Context(), "tcp", "control"); !errors.Is(err, errPartitioned) {
+			t.Errorf("a new connection to the cluster: %v", err)
+		}
+		<-far
+		other := <-far
+		go func() { _, _ = other.Write([]byte("x")) }()
+		if _, err := origin.Read(make([]byte, 1)); err != nil {
+			t.Errorf("the origin's connection: %v", err)
+		}
+		if !g.isCut() || g.state() != "partitioned" {
+			t.Errorf("state %q", g.state())
+		}
+		g.heal()
+		if _, err := cluster(t.Context(), "tcp", "control"); err != nil || g.state() != "" {
+			t.Errorf("healed: %v, %q", err, g.state())
+		}
+	})
+}
+
+func TestPauseHoldsWhatArrivesUntilItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, far := newGate(), make(chan net.Conn, 1)
+		c, err := g.dialOut(pipe(far))(t.Context(), "tcp", "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := <-far
+		read := make(chan time.Time, 1)
+		start := time.Now()
+		go func() {
+			_, _ = c.Read(make([]byte, 1)) // waits in the kernel when the pause begins
+			read <- time.Now()
+		}()
+		synctest.Wait()
+		g.pause()
+		go func() { _, _ = other.Write([]byte("x")) }()
+		time.AfterFunc(time.Minute, g.heal)
+		if took := (<-read).Sub(start); took != time.Minute {
+			t.Errorf("read after %v, want after the pause", took)
+		}
+		g.pause()
+		time.AfterFunc(time.Second, func() { _ = c.Close() })
+		if _, err := c.Write([]byte("x")); err == nil {
+			t.Error("a write went through during the pause")
+		}
+		if time.Since(start) != time.Minute+time.Second {
+			t.Error("closing did not end the wait")
+		}
+	})
+}
+
+func TestASilentConnectionHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeListener{conns: make(chan net.Conn, 2)}
+		s := newSniffed(l)
+		silent, talks := make(chan struct{}), make(chan struct{})
+		close(talks)
+		l.conns <- slowAddr{ready: silent}
+		l.conns <- slowAddr{ready: talks}
+		c, err := s.Accept()
+		if err != nil || c.(slowAddr).ready != talks {
+			t.Fatalf("accepted %v, %v: want the one that talks", c, err)
+		}
+		close(silent)
+		if c, err = s.Accept(); err != nil || c.(slowAddr).ready != silent {
+			t.Fatalf("accepted %v, %v", c, err)
+		}
+		_ = s.Close()
+		if _, err := s.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	})
+}
+
+type fakeListener struct {
+	net.Listener
+	conns chan net.Conn
+}
+
+func (l *fakeListener) Accept() (net.Conn, error) {
+	if c, ok := <-l.conns; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l *fakeListener) Close() error { close(l.conns); return nil }
+
+// slowAddr is a connection that knows its peer when ready is closed.
+type slowAddr struct {
+	net.Conn
+	ready chan struct{}
+}
+
+func (c slowAddr) RemoteAddr() net.Addr { <-c.ready; return &net.TCPAddr{} }
+
+// life is a program that notes when it is stopped.
+type life struct {
+	name    string
+	stopped chan<- string
+	fail    error
+}
+
+func (l life) Run(ctx context.Context) error {
+	if l.fail != nil {
+		return l.fail
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (l life) Close() error { l.stopped <- l.name; return nil }
+
+func TestSupervisorStopsInGroupsThenInReverse(t *testing.T) {
+	stopped := make(chan string, 10)
+	s := newSupervisor()
+	for _, name := range []string{"control", "origin", "edge A", "edge B", "router"} {
+		s.start(t.Context(), name, life{name: name, stopped: stopped})
+	}
+	if err := s.stopAll([]string{"edge"}); err != nil {
+		t.Fatal(err)
+	}
+	first := map[string]bool{<-stopped: true, <-stopped: true}
+	if !first["edge A"] || !first["edge B"] {
+		t.Errorf("first %v", first)
+	}
+	for _, want := range []string{"router", "origin", "control"} {
+		if got := <-stopped; got != want {
+			t.Errorf("stopped %s, want %s", got, want)
+		}
+	}
+}
+
+func TestSupervisorEndsTheWaitWhenAProgramFails(t *testing.T) {
+	s := newSupervisor()
+	s.start(t.Context(), "bad", life{name: "bad", stopped: make(chan string, 1), fail: io.ErrUnexpectedEOF})
+	s.wait(context.Background())
+	if err := s.stopAll(); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("err %v", err)
+	}
+}
