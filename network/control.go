@@ -301,11 +301,13 @@ func (p httpProgram) Run(ctx context.Context) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err := p.server.Shutdown(grace)
-	if err == nil {
-		<-served
+	if err := p.server.Shutdown(grace); err != nil {
+		return err
 	}
-	return err
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 func (p httpProgram) Close() error { return p.server.Close() }

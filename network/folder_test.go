@@ -84,7 +84,7 @@ func TestATakenPortIsNamedWithItsOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // the test is over
+	defer l.Close()
 	_, err = net.Listen("tcp", l.Addr().String())
 	text := explainTaken(err).Error()
 	if !strings.Contains(text, l.Addr().String()) || !strings.Contains(text, "--port-base") {

@@ -44,7 +44,7 @@ func listeners(table string, port int, addr netip.Addr) func(yield func(string) 
 		if err != nil {
 			return
 		}
-		defer f.Close() //nolint:errcheck // read only
+		defer f.Close()
 		for s := bufio.NewScanner(f); s.Scan(); {
 			fields := strings.Fields(s.Text())
 			if len(fields) < 10 || fields[3] != "0A" && !strings.Contains(table, "udp") {

@@ -98,7 +98,7 @@ func (e *End) SetWriteDeadline(t time.Time) error {
 func (e *End) Hold(held bool) { e.in.hold(held) }
 
 func (e *End) opError(op string, err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "tcp", Source: e.local, Addr: e.remote, Err: err}
@@ -202,12 +202,12 @@ func (c *conn) flush() {
 
 // end passes the end of the outbound line on to the socket.
 func (c *conn) end(err error) {
-	switch err {
-	case io.EOF:
+	switch {
+	case errors.Is(err, io.EOF):
 		if half, ok := c.inner.(interface{ CloseWrite() error }); ok {
 			_ = half.CloseWrite()
 		}
-	case net.ErrClosed:
+	case errors.Is(err, net.ErrClosed):
 		_ = c.inner.Close()
 		c.gone()
 	}

@@ -100,7 +100,7 @@ func (c *client) operator(ctx context.Context, method, path string, in, out any)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // read to its end or given up
+	defer answer.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(answer.Body, 16<<20))
 	if err != nil {
 		return err

@@ -226,7 +226,7 @@ func newHealthcheck(*global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer answer.Body.Close() //nolint:errcheck // only the status counts
+			defer answer.Body.Close()
 			if answer.StatusCode != http.StatusOK {
 				return fmt.Errorf("not ready: %s", answer.Status)
 			}

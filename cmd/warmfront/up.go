@@ -22,15 +22,15 @@ import (
 )
 
 type upFlags struct {
-	pops, home, zone string
-	nodesPerPOP      int
-	portBase         int
-	noDemo           bool
-	detach, wait     bool
-	exec             string
-	memory           string
-	place            placeFlags
-	origin           originFlags
+	pops, zone   string
+	nodesPerPOP  int
+	portBase     int
+	noDemo       bool
+	detach, wait bool
+	exec         string
+	memory       string
+	place        placeFlags
+	origin       originFlags
 }
 
 func newUp(g *global) *cobra.Command {
@@ -287,7 +287,7 @@ func detach(cmd *cobra.Command, g *global, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	defer log.Close()
 	c := exec.Command(self, args...)
 	c.Stdout, c.Stderr = log, log
 	c.Env = append(os.Environ(), "WARMFRONT_DETACH=false", "WARMFRONT_WAIT=false")
@@ -305,9 +305,9 @@ func detach(cmd *cobra.Command, g *global, f upFlags) error {
 		select {
 		case <-cmd.Context().Done():
 			return cmd.Context().Err()
-		case <-ended:
+		case err := <-ended:
 			text, _ := os.ReadFile(logPath)
-			return fmt.Errorf("it ended before it was ready:\n%s", strings.TrimSpace(string(text)))
+			return fmt.Errorf("it ended before it was ready (%w):\n%s", err, strings.TrimSpace(string(text)))
 		case <-time.After(20 * time.Millisecond):
 		}
 		if r, err := folder.Running(); err == nil && r.PID == c.Process.Pid {

@@ -194,7 +194,7 @@ func (p *Publisher) send(ctx context.Context, endpoint, service, method, path, c
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // read to its end or given up
+	defer answer.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err == nil && answer.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(b))

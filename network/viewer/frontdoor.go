@@ -132,7 +132,7 @@ func (f *FrontDoor) pass(c net.Conn, port uint16, sniff func(net.Conn) (string, 
 		}
 		return
 	}
-	defer edge.Close() //nolint:errcheck // both ends are done with it
+	defer edge.Close()
 	splice(c, io.MultiReader(bytes.NewReader(first), c), edge)
 }
 

@@ -98,7 +98,7 @@ func (g *Getter) Get(ctx context.Context, url, from string, body io.Writer) (Got
 	if err != nil {
 		return got, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // read to its end below
+	defer answer.Body.Close()
 	got.Bytes, err = io.Copy(body, answer.Body)
 	got.Total = Duration(time.Since(start)) - got.Resolve
 	got.Proto, got.Status, got.Header = answer.Proto, answer.StatusCode, answer.Header
@@ -120,12 +120,12 @@ func (g *Getter) tunnel(ctx context.Context, addr, from string, got *Got) (net.C
 		return nil, errors.Join(err, c.Close())
 	}
 	r := bufio.NewReader(c)
-	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
+	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // the tunnel is the body
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	if answer.StatusCode != http.StatusOK {
-		b, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		b, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // the connection is closed next, and the body with it
 		return nil, errors.Join(errors.New(strings.TrimPrefix(strings.TrimSpace(string(b)), "viewer proxy: ")), c.Close())
 	}
 	h := answer.Header

@@ -154,13 +154,13 @@ func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, viewer netip.Addr
 		refuse(w, err)
 		return
 	}
-	defer d.Close() //nolint:errcheck // both ends are done with it
+	defer d.Close()
 	client, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	defer client.Close() //nolint:errcheck // as above
+	defer client.Close()
 	_ = client.SetDeadline(time.Time{})
 	if _, err := fmt.Fprintf(client, "HTTP/1.1 200 Connection established\r\nWarmfront-Viewer: %s\r\nWarmfront-Place: %.2f,%.2f %s\r\n"+
 		"Warmfront-Edge: %s\r\nWarmfront-Scope: %d\r\nServer-Timing: resolve;dur=%.1f\r\n\r\n",

@@ -185,7 +185,7 @@ func exchange(ctx context.Context, network, server string, query []byte) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close() //nolint:errcheck // the answer is already here
+	defer c.Close()
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := c.SetDeadline(deadline); err != nil {
 			return nil, err

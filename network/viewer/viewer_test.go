@@ -182,7 +182,7 @@ func TestProxyMakesItsUserAViewerElsewhere(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer answer.Body.Close() //nolint:errcheck // read below
+				defer answer.Body.Close()
 				b, _ := io.ReadAll(answer.Body)
 				if want := "d1." + zone + " sees " + c.viewer; string(b) != want {
 					t.Errorf("%d %q, want %q", answer.StatusCode, b, want)

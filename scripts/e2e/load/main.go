@@ -159,7 +159,7 @@ func fetch(c *http.Client, url string) (sum [sha256.Size]byte, err error) {
 	if err != nil {
 		return sum, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // read to its end below
+	defer answer.Body.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, answer.Body); err != nil {
 		return sum, fmt.Errorf("%s: %w", url, err)
