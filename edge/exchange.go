@@ -16,8 +16,8 @@ type exchange struct {
 	edge *Edge
 	req  *message.Request
 	id   string // X-Amz-Cf-Id
-	// state is the one the request sees to its end; start, arrived and leased
-	// were read after the request was.
+	// state is the one the request sees to its end; start, arrived, leased and
+	// it were read after the request was, the state after the lease.
 	state   *cdn.State
 	start   time.Time
 	arrived uint64
@@ -88,18 +88,24 @@ func (e *Edge) handle(ctx context.Context, req *message.Request) (*message.Respo
 	return resp, x
 }
 
-// receive begins the exchange for a request that has been read. The order matters
-// for the invalidation guarantee: the state and the lease are read now, not
-// earlier.
+// receive begins the exchange for a request that has been read.
 func (e *Edge) receive(req *message.Request) *exchange {
-	return &exchange{
+	x := &exchange{
 		edge: e, req: e.mapHost(req), id: newRequestID(),
-		state: e.cfg.State(), start: e.cfg.Now(), arrived: e.order.Add(1),
-		// The lease goes by the real clock: a sandbox that moves its time moves
-		// freshness with it, and never a lease.
-		leased: e.cfg.Lease.Valid(time.Now()),
-		done:   record{result: resultMiss},
+		start: e.cfg.Now(), arrived: e.order.Add(1),
+		done: record{result: resultMiss},
 	}
+	// The lease first, then the state, never the other way round. A lease that is
+	// valid now means that everything Completed before now is in any state read
+	// from here on. Were the state read first, a fenced node could catch up and
+	// get its lease back in between, and the request would serve by the old state
+	// what a Completed invalidation, which only the new one holds, forbids.
+	//
+	// The lease goes by the real clock: a sandbox that moves its time moves
+	// freshness with it, and never a lease.
+	x.leased = e.cfg.Lease.Valid(time.Now())
+	x.state = e.cfg.State()
+	return x
 }
 
 // respond makes the answer, before custom error pages and the headers that every

@@ -235,6 +235,30 @@ func TestA304RenewsTheBirthToWhenItWasAskedFor(t *testing.T) {
 	})
 }
 
+// scriptedLease is a lease that a test answers for.
+type scriptedLease func() bool
+
+func (l scriptedLease) Valid(time.Time) bool { return l() }
+
+// TestALeaseVouchesForTheStateReadAfterIt is rule I: a node was fenced, an
+// invalidation Completed without it, and it catches up and gets its lease back
+// while a request that began after Completed is being received.
+func TestALeaseVouchesForTheStateReadAfterIt(t *testing.T) {
+	n := newNetwork(t, site{}, numbered())
+	n.get("/x")
+	caughtUp := false
+	n.edge.cfg.Lease = scriptedLease(func() bool {
+		if !caughtUp {
+			caughtUp = true
+			n.invalidate("/*")
+		}
+		return true
+	})
+	if r := n.get("/x"); r.xcache() != "Miss" || r.body != "answer 2" {
+		t.Errorf("%s %q: the lease was valid for a state that the request does not know", r.xcache(), r.body)
+	}
+}
+
 func TestWithoutALeaseEachHitIsConfirmed(t *testing.T) {
 	up := true
 	n := newNetwork(t, site{}, func(_ context.Context, i int, r *message.Request) (*message.Response, error) {
