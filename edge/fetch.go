@@ -35,14 +35,15 @@ func (e *Edge) fly(f *flight) {
 // to come into f.object, if there is one.
 func (e *Edge) ask(f *flight) *message.Response {
 	x := f.x
-	stored := x.confirmable()
+	stored := x.standIn()
+	conditional := stored != nil && stored.Status == 200 && rfc9111.HasValidator(stored.Header)
 	for {
 		req, err := x.originRequest(false)
 		if err != nil {
 			f.err = err
 			return nil
 		}
-		if stored != nil {
+		if conditional {
 			rfc9111.Conditional(&req.Header, stored.Header)
 		}
 		sent := e.cfg.Now()
@@ -57,10 +58,10 @@ func (e *Edge) ask(f *flight) *message.Response {
 		f.status = resp.Status
 		clean(resp, received)
 		switch {
-		case resp.Status == 304 && stored != nil:
+		case resp.Status == 304 && conditional:
 			resp.Close()
 			if !rfc9111.Confirms(stored.Header, resp.Header) {
-				stored = nil // it speaks of something else: asked for whole
+				conditional = false // it speaks of something else: asked for whole
 				continue
 			}
 			e.confirm(f, stored, resp.Header, sent, received)
@@ -74,11 +75,12 @@ func (e *Edge) ask(f *flight) *message.Response {
 	}
 }
 
-// confirmable returns what is stored for a request and may be confirmed by a
-// conditional one.
-func (x *exchange) confirmable() *cache.Object {
+// standIn returns what is stored for a request and may answer it if the origin
+// cannot: whole, and not invalidated. Where it has a validator the origin is asked
+// whether it still holds.
+func (x *exchange) standIn() *cache.Object {
 	o := x.edge.store.Get(x.key, x.selects)
-	if o == nil || o.Failure != "" || !rfc9111.HasValidator(o.Header) || o.Status != 200 {
+	if o == nil || o.Failure != "" {
 		return nil
 	}
 	if o.Body != nil && (o.Body.Failed() || o.Length < 0 && !o.Body.Complete()) {

@@ -268,28 +268,35 @@ func TestAnOriginThatFailsLeavesTheStaleCopy(t *testing.T) {
 		{"RFC 9111, no answer", site{strict: true}, "max-age=60", nil, 200, "answer 1"},
 		{"RFC 9111, no answer and must-revalidate", site{strict: true}, "max-age=60, must-revalidate", nil, 502, ""},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			n := newNetwork(t, c.site, func(_ context.Context, i int, _ *message.Request) (*message.Response, error) {
+		for _, validator := range [][]string{{"ETag", `"a"`}, nil} {
+			n := newNetwork(t, c.site, func(_ context.Context, i int, r *message.Request) (*message.Response, error) {
 				switch {
 				case i == 1:
-					return ok("answer 1", "ETag", `"a"`, "Cache-Control", c.cc), nil
+					return ok("answer 1", append(validator, "Cache-Control", c.cc)...), nil
+				case r.Header.Has("If-None-Match") != (validator != nil):
+					t.Errorf("%s: asked with %v, stored with %v", c.name, r.Header, validator)
 				case c.fail == nil:
 					return nil, errRefused
 				}
-				return c.fail, nil
+				return status(c.fail.Status, c.body), nil
 			})
 			n.get("/x")
 			n.advance(61 * time.Second)
 			r := n.get("/x")
 			if r.Status != c.status || c.body != "" && r.body != c.body {
-				t.Errorf("%s: %d %q", c.name, r.Status, r.body)
+				t.Errorf("%s, %v: %d %q", c.name, validator, r.Status, r.body)
 			}
-			if c.status == 200 && !c.site.strict {
-				if r := n.get("/x"); r.xcache() != "Hit" || n.at.count() != 2 {
-					t.Errorf("%s: the origin is not left alone: %s, asked %d times", c.name, r.xcache(), n.at.count())
-				}
+			if c.status != 200 || c.site.strict {
+				continue
 			}
-		})
+			if r := n.get("/x"); r.xcache() != "Hit" || n.at.count() != 2 {
+				t.Errorf("%s, %v: the origin is not left alone: %s, asked %d times", c.name, validator, r.xcache(), n.at.count())
+			}
+			n.advance(10 * time.Second)
+			if n.get("/x"); n.at.count() != 3 {
+				t.Errorf("%s, %v: the origin is left alone for too long: asked %d times", c.name, validator, n.at.count())
+			}
+		}
 	}
 }
 
