@@ -250,6 +250,7 @@ func TestErrorsAreKeptForTheirTime(t *testing.T) {
 }
 
 func TestAnOriginThatFailsLeavesTheStaleCopy(t *testing.T) {
+	least := site{behaviors: []behavior{{min: 10, def: 10, max: 600}}}
 	for _, c := range []struct {
 		name   string
 		site   site
@@ -263,6 +264,9 @@ func TestAnOriginThatFailsLeavesTheStaleCopy(t *testing.T) {
 		{"stale-if-error=0", site{}, "max-age=60, stale-if-error=0", status(500, "broken"), 500, "broken"},
 		{"must-revalidate", site{}, "max-age=60, must-revalidate", nil, 502, ""},
 		{"404 is an answer", site{}, "max-age=60", status(404, "gone"), 404, "gone"},
+		{"no-store kept for the minimum, 500", least, "no-store", status(500, "broken"), 500, "broken"},
+		{"no-store kept for the minimum, no answer", least, "no-store", nil, 200, "answer 1"},
+		{"no-store kept for the minimum, no answer and stale-if-error=0", least, "no-store, stale-if-error=0", nil, 502, ""},
 		{"RFC 9111, 500", site{strict: true}, "max-age=60", status(500, "broken"), 500, "broken"},
 		{"RFC 9111, 500 and stale-if-error", site{strict: true}, "max-age=60, stale-if-error=600", status(500, "broken"), 200, "answer 1"},
 		{"RFC 9111, no answer", site{strict: true}, "max-age=60", nil, 200, "answer 1"},

@@ -92,6 +92,11 @@ func judgeCloudFront(p Policy, r Response, d Directives) Lifetime {
 		l.OnFailure = min(d.StaleIfError.D, p.Max)
 	}
 	l.Unreachable = l.OnFailure
+	if l.Source == SourceForbidden && !d.StaleIfError.Set {
+		// Kept only because the minimum says so: served in place of no answer, not
+		// of an error (developer guide, the same table).
+		l.OnFailure = 0
+	}
 	return l
 }
 
