@@ -22,6 +22,7 @@ import (
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/viewer"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
@@ -92,7 +93,7 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 			if err != nil {
 				return nil, err
 			}
-			return wan.Listen(l, w.nodes(w.home()), wan.Options{Wrap: true}), nil
+			return wan.Listen(l, w.nodes(w.home(), cfg.gate), wan.Options{Wrap: cfg.Sandbox}), nil
 		},
 	})
 	if err != nil {
@@ -204,9 +205,7 @@ func (c *Control) pac() func(string) (string, error) {
 			names = append(names, p.Aliases...)
 		}
 		slices.Sort(names)
-		list, err := json.Marshal(names)
-		return fmt.Sprintf("function FindProxyForURL(url, host) {\n  var names = %s;\n  for (var i = 0; i < names.length; i++)\n"+
-			"    if (shExpMatch(host, names[i])) return \"PROXY %s\";\n  return \"DIRECT\";\n}\n", list, proxy), err
+		return viewer.PAC(proxy, names)
 	}
 }
 

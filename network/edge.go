@@ -41,8 +41,8 @@ const drainLimit = 6 * time.Second
 // Edge is the program of one edge node.
 type Edge struct {
 	*member
-	edge   *edge.Edge
-	health *health
+	edge      *edge.Edge
+	listeners []net.Listener
 }
 
 // NewEdge listens; Run serves.
@@ -71,8 +71,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
 		return nil, explainTaken(err)
 	}
-	e.health, err = newHealth(cfg.NodeConfig, e.registry, e.ready)
-	return e, err
+	return e, nil
 }
 
 // maxPrepared is for how many distributions certificates are asked for ahead of
@@ -101,7 +100,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 	return edge.Config{
 		Node: e.node, POPNumber: pop.N, Zone: cfg.Zone,
 		HTTPAddr: cfg.listenAddr(cfg.Ports.HTTP), HTTPSAddr: cfg.listenAddr(cfg.Ports.HTTPS), PublicHTTPSPort: int(public),
-		State: e.client.State, Lease: lease{e.client}, Certificates: e.client.Certificates(), Signer: originSigner{e},
+		State: e.known, Lease: lease{e.client}, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
 		MemoryBytes: cfg.MemoryBytes, WrapListener: e.wrapViewers(cfg, pop),
 		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
@@ -125,7 +124,9 @@ func (e *Edge) wrapViewers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.L
 			return l
 		}
 		l = newSniffed(proxyproto.Listener(cfg.gate.listener(l), key))
-		return wan.Listen(l, cfg.world().viewers(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
+		l = wan.Listen(l, cfg.world().viewers(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
+		e.listeners = append(e.listeners, l)
+		return l
 	}
 }
 
@@ -145,26 +146,16 @@ func (s originSigner) Sign(r *message.Request, o *cdn.Origin, arn string, now ti
 // Run serves until ctx ends. Then it says goodbye, so that routers send nobody
 // here any more, finishes what viewers asked, and gives up the lease.
 func (e *Edge) Run(ctx context.Context) error {
-	s := newSupervisor()
-	s.start(ctx, "journal", e.client)
-	s.start(ctx, "gossip", e.gossip)
-	s.start(ctx, "metrics", e.health)
-	s.start(ctx, "http", e.edge)
-	s.wait(ctx)
-	return s.stopAll([]string{"gossip"}, []string{"http"})
+	return e.run(ctx, "http", drained{e.edge, &e.listeners}, []string{"gossip"}, []string{"http"})
 }
 
 // Close ends everything at once.
 func (e *Edge) Close() error {
-	var c closing
-	if e.health != nil {
-		c.add(e.health)
+	if e.member == nil {
+		return nil
 	}
-	if e.edge != nil {
-		c.add(e.edge)
+	if e.edge == nil {
+		return e.close()
 	}
-	if e.member != nil {
-		c.add(e.gossip, e.client)
-	}
-	return c.err
+	return e.close(e.edge)
 }

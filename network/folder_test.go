@@ -53,17 +53,25 @@ func TestRunningIsWhatRunsNow(t *testing.T) {
 	if _, err := f.Running(); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("nothing ran: %v", err)
 	}
+	lock, err := f.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Running(); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("starting: %v", err)
+	}
 	if err := f.WriteJSON(runningFile, Running{PID: os.Getpid(), Zone: "z"}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := f.Running(); err != nil || r.Zone != "z" {
-		t.Errorf("this process: %v, %v", r, err)
+		t.Errorf("running: %v, %v", r, err)
 	}
-	if err := f.WriteJSON(runningFile, Running{PID: 1 << 30}); err != nil {
-		t.Fatal(err)
+	if _, err := f.lock(); !errors.Is(err, errLocked) {
+		t.Errorf("a second process: %v", err)
 	}
+	_ = lock.Close()
 	if _, err := f.Running(); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("a process that is gone: %v", err)
+		t.Errorf("a file that a process left which is gone, maybe with the number of another: %v", err)
 	}
 }
 

@@ -203,3 +203,27 @@ func (c *gatedConn) Close() error {
 	})
 	return c.Conn.Close()
 }
+
+// packets holds what a packet socket receives while the node is paused; what
+// came meanwhile is answered when the pause ends, if anybody still waits.
+func (g *gate) packets(pc net.PacketConn) net.PacketConn {
+	return &gatedPackets{PacketConn: pc, g: g, done: make(chan struct{})}
+}
+
+type gatedPackets struct {
+	net.PacketConn
+	g    *gate
+	once sync.Once
+	done chan struct{}
+}
+
+func (p *gatedPackets) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := p.PacketConn.ReadFrom(b)
+	p.g.wait(p.done)
+	return n, from, err
+}
+
+func (p *gatedPackets) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return p.PacketConn.Close()
+}

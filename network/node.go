@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,12 +34,16 @@ type NodeConfig struct {
 	Control, Join []string
 	Secret        []byte // --cluster-secret-file
 	Geo           *geo.DB
+	Home          string    // --home
 	WAN           wan.Model // --wan; the zero Scale is off
 	// Sandbox is a network on one machine or in containers: origins may be on
 	// private addresses, metrics listen on the node's own address, faults work.
 	Sandbox bool
-	Version string
-	Log     *slog.Logger
+	// MetricsAddr is where /metrics and /healthz are, host:port; "" is the metrics
+	// port on the node's own address in a sandbox, on loopback elsewhere.
+	MetricsAddr string
+	Version     string
+	Log         *slog.Logger
 
 	// gate is where faults act on the node, near is while everything is at one
 	// place; nil outside `up`.
@@ -63,13 +68,16 @@ func (cfg *NodeConfig) world() *world { return &world{cfg.Geo, cfg.WAN, cfg.near
 
 func (cfg *NodeConfig) listenAddr(port uint16) string { return hostPort(cfg.Addr.String(), port) }
 
-// metricsHost is the node's own address in a sandbox and loopback elsewhere:
-// metrics say more than strangers should know.
-func (cfg *NodeConfig) metricsHost() string {
-	if cfg.Sandbox {
-		return cfg.Addr.String()
+// metricsAddr is loopback outside a sandbox: metrics say more than strangers
+// should know.
+func (cfg *NodeConfig) metricsAddr() string {
+	switch {
+	case cfg.MetricsAddr != "":
+		return cfg.MetricsAddr
+	case cfg.Sandbox:
+		return cfg.listenAddr(cfg.Ports.Metrics)
 	}
-	return "127.0.0.1"
+	return hostPort("127.0.0.1", cfg.Ports.Metrics)
 }
 
 func (cfg *NodeConfig) describe(id string, role cdn.Role) cdn.Node {
@@ -86,6 +94,7 @@ type member struct {
 	node     cdn.Node
 	client   *client.Client
 	gossip   *gossip.Gossip
+	health   *health
 	registry *prometheus.Registry
 }
 
@@ -100,11 +109,65 @@ func newMember(cfg NodeConfig, node cdn.Node, onApply func(*cdn.State), onMember
 	if err != nil {
 		return nil, err
 	}
-	m.gossip, err = newGossip(cfg, node, m.client.State, m.client.Hint, onMember)
-	if err != nil {
-		return nil, errors.Join(err, m.client.Close())
+	if m.gossip, err = newGossip(cfg, node, m.client.State, m.client.Hint, onMember); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	if m.health, err = newHealth(cfg, m.registry, m.ready); err != nil {
+		return nil, errors.Join(err, m.close())
 	}
 	return m, nil
+}
+
+// run runs the node's role beside what every node has, until ctx ends; then stops
+// the groups first, in their order.
+func (m *member) run(ctx context.Context, name string, role program, groups ...[]string) error {
+	s := newSupervisor()
+	s.start(ctx, "journal", m.client)
+	s.start(ctx, "gossip", m.gossip)
+	s.start(ctx, "metrics", m.health)
+	s.start(ctx, name, role)
+	s.wait(ctx)
+	return s.stopAll(groups...)
+}
+
+// close ends everything at once; role is nil where there is none yet.
+func (m *member) close(role ...io.Closer) error {
+	var c closing
+	if m.health != nil {
+		c.add(m.health)
+	}
+	c.add(role...)
+	if m.gossip != nil {
+		c.add(m.gossip)
+	}
+	c.add(m.client)
+	return c.err
+}
+
+// known is the state, or nil before the node has ever heard of one: a name it does
+// not know yet is not one that does not exist.
+func (m *member) known() *cdn.State {
+	if s := m.client.State(); !s.Version.IsZero() {
+		return s
+	}
+	return nil
+}
+
+// drained is a program whose listeners delay what is written: what was written
+// last is delivered before it counts as stopped.
+type drained struct {
+	program
+	listeners *[]net.Listener
+}
+
+func (d drained) Run(ctx context.Context) error {
+	err := d.program.Run(ctx)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	for _, l := range *d.listeners {
+		err = errors.Join(err, wan.Drain(grace, l))
+	}
+	return err
 }
 
 func newGossip(cfg NodeConfig, node cdn.Node, state func() *cdn.State, hint func(cdn.Version), onMember func(gossip.Member)) (*gossip.Gossip, error) {
@@ -156,7 +219,7 @@ type health struct {
 }
 
 func newHealth(cfg NodeConfig, registry *prometheus.Registry, ready func() bool) (*health, error) {
-	l, err := net.Listen("tcp", hostPort(cfg.metricsHost(), cfg.Ports.Metrics))
+	l, err := net.Listen("tcp", cfg.metricsAddr())
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", explainTaken(err))
 	}

@@ -24,8 +24,8 @@ type OriginConfig struct {
 // Origin is the program of the bundled object store.
 type Origin struct {
 	*member
-	server *origin.Server
-	health *health
+	server    *origin.Server
+	listeners []net.Listener
 }
 
 // NewOrigin listens; Run serves.
@@ -55,13 +55,16 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 	o.server, err = origin.New(origin.Config{
 		Addr: cfg.Listen, Dir: cfg.Folder.Join("buckets"), Keys: o, Account: cfg.Account, Region: cfg.Region,
 		Logger: cfg.Log, Now: time.Now,
-		WrapListener: func(l net.Listener) net.Listener { return wan.Listen(l, w.nodes(w.region(cfg.Region)), wan.Options{}) },
+		WrapListener: func(l net.Listener) net.Listener {
+			l = wan.Listen(cfg.gate.listener(l), w.nodes(w.region(cfg.Region), cfg.gate), wan.Options{Wrap: cfg.Sandbox})
+			o.listeners = append(o.listeners, l)
+			return l
+		},
 	})
 	if err != nil {
 		return nil, explainTaken(err)
 	}
-	o.health, err = newHealth(cfg.NodeConfig, o.registry, o.ready)
-	return o, err
+	return o, nil
 }
 
 // Lookup finds a key among those that control handed over: the callers' and the
@@ -81,26 +84,16 @@ func (o *Origin) Endpoint() string { return fmt.Sprintf("http://%s", o.server.Ad
 
 // Run serves until ctx ends, then lets requests in flight finish.
 func (o *Origin) Run(ctx context.Context) error {
-	s := newSupervisor()
-	s.start(ctx, "journal", o.client)
-	s.start(ctx, "gossip", o.gossip)
-	s.start(ctx, "metrics", o.health)
-	s.start(ctx, "s3", o.server)
-	s.wait(ctx)
-	return s.stopAll([]string{"s3"})
+	return o.run(ctx, "s3", drained{o.server, &o.listeners}, []string{"s3"})
 }
 
 // Close ends everything at once.
 func (o *Origin) Close() error {
-	var c closing
-	if o.health != nil {
-		c.add(o.health)
+	if o.member == nil {
+		return nil
 	}
-	if o.server != nil {
-		c.add(o.server)
+	if o.server == nil {
+		return o.close()
 	}
-	if o.member != nil {
-		c.add(o.gossip, o.client)
-	}
-	return c.err
+	return o.close(o.server)
 }

@@ -29,9 +29,11 @@ type ProxyConfig struct {
 	State func() *cdn.State
 	// FrontHTTP and FrontHTTPS are the front door's ports.
 	FrontHTTP, FrontHTTPS uint16
-	// Metrics is the address of /healthz; "" for none.
-	Metrics string
-	Log     *slog.Logger
+	// Metrics is the address of /healthz where it is not the metrics port on Addr;
+	// NoHealth leaves it out, beside another program that has one.
+	Metrics  string
+	NoHealth bool
+	Log      *slog.Logger
 }
 
 // Proxy is the program that lets one be somewhere else: the viewer proxy, and
@@ -85,14 +87,10 @@ func NewProxy(cfg ProxyConfig) (_ *Proxy, err error) {
 	p.proxy, err = viewer.NewProxy(viewer.ProxyConfig{
 		Listen: hostPort(host, cfg.Ports.Proxy), Cities: cities, Home: cfg.Home, Place: cfg.Geo.ParseFrom, Network: n, Logger: cfg.Log,
 	})
-	if err != nil || cfg.Metrics == "" {
+	if err != nil || cfg.NoHealth {
 		return p, err
 	}
-	metrics, err := netip.ParseAddrPort(cfg.Metrics)
-	if err != nil {
-		return nil, err
-	}
-	node := NodeConfig{Addr: metrics.Addr(), Sandbox: true, Ports: Ports{Metrics: metrics.Port()}, Log: cfg.Log}
+	node := NodeConfig{Addr: cfg.Addr, Ports: cfg.Ports, Sandbox: true, MetricsAddr: cfg.Metrics, Log: cfg.Log}
 	p.health, err = newHealth(node, prometheus.NewRegistry(), func() bool { return true })
 	return p, err
 }

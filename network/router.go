@@ -31,7 +31,6 @@ type RouterConfig struct {
 type Router struct {
 	*member
 	router *router.Router
-	health *health
 }
 
 // NewRouter listens; Run serves.
@@ -65,22 +64,12 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	r.router, err = router.New(router.Config{
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		POPs: routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
-		Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
+		WrapPacketConn: cfg.gate.packets, WrapListener: cfg.gate.listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
 	})
 	if err != nil {
 		return nil, explainTaken(err)
 	}
-	r.health, err = newHealth(cfg.NodeConfig, r.registry, r.ready)
-	return r, err
-}
-
-// known is the state, or nil before the router has ever heard of one: a name it
-// does not know yet is not one that does not exist.
-func (r *Router) known() *cdn.State {
-	if s := r.client.State(); !s.Version.IsZero() {
-		return s
-	}
-	return nil
+	return r, nil
 }
 
 func (r *Router) hint(m gossip.Member) {
@@ -110,28 +99,18 @@ func (r *Router) allHealthy() bool {
 
 // Run serves until ctx ends, then answers what was asked and leaves.
 func (r *Router) Run(ctx context.Context) error {
-	s := newSupervisor()
-	s.start(ctx, "journal", r.client)
-	s.start(ctx, "gossip", r.gossip)
-	s.start(ctx, "metrics", r.health)
-	s.start(ctx, "dns", r.router)
-	s.wait(ctx)
-	return s.stopAll([]string{"dns"})
+	return r.run(ctx, "dns", r.router, []string{"dns"})
 }
 
 // Close ends everything at once.
 func (r *Router) Close() error {
-	var c closing
-	if r.health != nil {
-		c.add(r.health)
+	if r.member == nil {
+		return nil
 	}
-	if r.router != nil {
-		c.add(r.router)
+	if r.router == nil {
+		return r.close()
 	}
-	if r.member != nil {
-		c.add(r.gossip, r.client)
-	}
-	return c.err
+	return r.close(r.router)
 }
 
 func routerPlace(p geo.Place) router.Place {

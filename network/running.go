@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Running is what `warmfront up` writes into its state folder when it is ready,
@@ -30,23 +31,57 @@ const runningFile = "running.json"
 // ErrNotRunning says that no network runs from a state folder.
 var ErrNotRunning = errors.New("no network is running here; start one with: warmfront up")
 
+// errLocked says that another process has the folder.
+var errLocked = errors.New("another process uses the folder")
+
+// lock takes the folder for this process until the file is closed, or the process
+// ends in whatever way: the kernel lets go of it, so a folder is never thought to
+// be in use by a process that is gone, or by another that has its number.
+func (f Folder) lock() (file *os.File, err error) {
+	// A command that only looks holds a shared lock for a moment.
+	for range 10 {
+		if file, err = f.flock(syscall.LOCK_EX); !errors.Is(err, errLocked) {
+			return file, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil, err
+}
+
+func (f Folder) flock(how int) (*os.File, error) {
+	file, err := os.OpenFile(f.Join("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = errLocked
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
 // Running returns what runs from the folder; ErrNotRunning if nothing does.
 func (f Folder) Running() (Running, error) {
 	var r Running
-	err := f.ReadJSON(runningFile, &r)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(f.Join("lock")); errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("%s: %w", string(f), ErrNotRunning)
+	}
+	lock, err := f.flock(syscall.LOCK_SH)
+	if err == nil {
+		return r, errors.Join(fmt.Errorf("%s: %w", string(f), ErrNotRunning), lock.Close())
+	}
+	if !errors.Is(err, errLocked) {
+		return r, err
+	}
+	err = f.ReadJSON(runningFile, &r)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("%s: the network is starting: %w", string(f), ErrNotRunning)
 	}
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", f.Join(runningFile), err)
 	}
-	if !alive(r.PID) {
-		return r, fmt.Errorf("%s: %w", string(f), ErrNotRunning)
-	}
 	return r, nil
-}
-
-func alive(pid int) bool {
-	p, err := os.FindProcess(pid)
-	return err == nil && pid > 0 && p.Signal(syscall.Signal(0)) == nil
 }

@@ -20,33 +20,42 @@ type slot struct {
 	gate               *gate
 	make               func() (program, error)
 
-	mu      sync.Mutex
-	program program
-	running *started // nil while the node is stopped
+	changing sync.Mutex // held while the node is started or stopped, which takes time
+	mu       sync.Mutex
+	program  program
+	running  *started // nil while the node is stopped
 }
 
 // start makes the node anew and runs it.
 func (u *Up) start(ctx context.Context, s *slot) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running != nil {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.current() != nil {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	p, err := s.make()
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.id, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.program, s.running = p, u.sup.start(ctx, fmt.Sprintf("%s %s", s.role, s.id), p)
 	return nil
 }
 
 // stop ends the node as SIGTERM would.
 func (s *slot) stop() {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running != nil {
-		s.running.stop()
-		s.running, s.program = nil, nil
+	running := s.running
+	s.running, s.program = nil, nil
+	s.mu.Unlock()
+	if running != nil {
+		running.stop()
 	}
 }
 
@@ -86,9 +95,13 @@ func (u *Up) fault(ctx context.Context, f operator.Fault) (operator.Faulted, err
 	}
 	var hit []*slot
 	for _, s := range u.slots {
-		if s.named(f.Target) {
-			hit = append(hit, s)
+		if !s.named(f.Target) {
+			continue
 		}
+		if f.Kind == "slow" && s.role == cdn.RoleRouter {
+			return operator.Faulted{}, cdn.Errorf("InvalidArgument", "Routers cannot be slow: they stand for name servers near every viewer.")
+		}
+		hit = append(hit, s)
 	}
 	if len(hit) == 0 {
 		return operator.Faulted{}, cdn.Errorf("NoSuchResource", "No node, edge location or continent here is called %q; see `warmfront nodes`.", f.Target)

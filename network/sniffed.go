@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"net"
 	"sync"
 )
@@ -11,10 +12,14 @@ import (
 // itself alone.
 type sniffed struct {
 	net.Listener
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-	err   error // set before conns is closed
+	accepted chan accepted
+	done     chan struct{}
+	once     sync.Once
+}
+
+type accepted struct {
+	conn net.Conn
+	err  error
 }
 
 // maxSniffed is how many connections may be silent at a time; further ones wait
@@ -22,42 +27,48 @@ type sniffed struct {
 const maxSniffed = 1024
 
 func newSniffed(l net.Listener) net.Listener {
-	s := &sniffed{Listener: l, conns: make(chan net.Conn), done: make(chan struct{})}
+	s := &sniffed{Listener: l, accepted: make(chan accepted), done: make(chan struct{})}
 	go s.run()
 	return s
 }
 
+// run accepts until the listener is closed. Any other error, such as too many
+// open files, passes: it is handed on, so that who calls Accept decides how long
+// to wait, and accepting goes on once it was taken.
 func (s *sniffed) run() {
-	var wg sync.WaitGroup
 	slots := make(chan struct{}, maxSniffed)
 	for {
 		c, err := s.Listener.Accept()
 		if err != nil {
-			s.err = err
-			wg.Wait()
-			close(s.conns)
-			return
+			if !s.hand(accepted{err: err}) || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			continue
 		}
 		slots <- struct{}{}
-		wg.Go(func() {
+		go func() {
 			defer func() { <-slots }()
 			c.RemoteAddr() // reads what it needs, within a bound of its own
-			select {
-			case s.conns <- c:
-			case <-s.done:
+			if !s.hand(accepted{conn: c}) {
 				_ = c.Close()
 			}
-		})
+		}()
+	}
+}
+
+func (s *sniffed) hand(a accepted) bool {
+	select {
+	case s.accepted <- a:
+		return true
+	case <-s.done:
+		return false
 	}
 }
 
 func (s *sniffed) Accept() (net.Conn, error) {
 	select {
-	case c, ok := <-s.conns:
-		if ok {
-			return c, nil
-		}
-		return nil, s.err
+	case a := <-s.accepted:
+		return a.conn, a.err
 	case <-s.done:
 		return nil, net.ErrClosed
 	}

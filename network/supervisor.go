@@ -51,6 +51,9 @@ func (s *supervisor) start(parent context.Context, name string, p program) *star
 		if err = errors.Join(err, p.Close()); err != nil {
 			s.fail(fmt.Errorf("%s: %w", name, err))
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.started = slices.DeleteFunc(s.started, func(x *started) bool { return x == st })
 	}()
 	return st
 }

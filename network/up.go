@@ -59,6 +59,7 @@ type Up struct {
 	cfg     UpConfig
 	secret  []byte
 	key     AccessKey
+	lock    *os.File    // of the state folder
 	near    atomic.Bool // while starting; see world
 	control *Control
 	proxy   *Proxy
@@ -75,8 +76,21 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 	if err := cfg.Folder.Make(); err != nil {
 		return nil, err
 	}
-	if r, err := cfg.Folder.Running(); err == nil {
-		return nil, fmt.Errorf("a network runs from %s already (pid %d): stop it with `warmfront down`, or give another --data", cfg.Folder, r.PID)
+	if u.lock, err = cfg.Folder.lock(); err != nil {
+		if errors.Is(err, errLocked) {
+			r, _ := cfg.Folder.Running() // 0 while it is starting
+			err = fmt.Errorf("a network runs from %s already (pid %d): stop it with `warmfront down`, or give another --data", cfg.Folder, r.PID)
+		}
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, u.lock.Close())
+		}
+	}()
+	// What a process left that was killed.
+	if err := os.Remove(cfg.Folder.Join(runningFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
 	if u.secret, err = cfg.Folder.ClusterSecret(); err != nil {
 		return nil, err
@@ -154,6 +168,7 @@ func (u *Up) Run(ctx context.Context, ready func(Running)) error {
 	if rm := os.Remove(u.cfg.Folder.Join(runningFile)); err == nil && !errors.Is(rm, os.ErrNotExist) {
 		err = rm
 	}
+	defer u.lock.Close()
 	return errors.Join(err, u.sup.stopAll([]string{"proxy", "edge", "router"}, []string{"origin"}))
 }
 
@@ -212,7 +227,9 @@ func (u *Up) forgetOthers(ctx context.Context) error {
 // startAll starts every node at once and waits until each has been level with
 // control.
 func (u *Up) startAll(ctx context.Context) error {
-	errs := make(chan error, len(u.slots)+1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make(chan error, len(u.slots))
 	for _, s := range u.slots {
 		go func() {
 			err := u.start(ctx, s)
@@ -222,18 +239,23 @@ func (u *Up) startAll(ctx context.Context) error {
 			errs <- err
 		}()
 	}
+	var err error
 	for done := range len(u.slots) {
 		if u.cfg.Progress != nil {
 			u.cfg.Progress(done, len(u.slots), "nodes")
 		}
-		if err := <-errs; err != nil {
-			return err
+		// All are waited for: none may start after the rest were stopped.
+		if e := <-errs; e != nil && err == nil {
+			err = e
+			cancel()
 		}
 	}
-	var err error
+	if err != nil {
+		return err
+	}
 	u.proxy, err = NewProxy(ProxyConfig{
 		Addr: controlAddr(), Ports: u.cfg.Ports, Zone: u.cfg.Zone, Home: u.cfg.Home, Secret: u.secret, Geo: u.cfg.Geo,
-		Routers: u.dnsServers(), State: u.control.Core().State, FrontHTTP: u.cfg.Ports.HTTP, FrontHTTPS: u.cfg.Ports.HTTPS, Log: u.cfg.Log,
+		Routers: u.dnsServers(), State: u.control.Core().State, FrontHTTP: u.cfg.Ports.HTTP, FrontHTTPS: u.cfg.Ports.HTTPS, NoHealth: true, Log: u.cfg.Log,
 	})
 	if err == nil {
 		u.sup.start(ctx, "proxy", u.proxy)
@@ -281,4 +303,4 @@ func (u *Up) describe() (Running, error) {
 }
 
 // Close ends everything at once; it is for an Up that was never run.
-func (u *Up) Close() error { return u.control.Close() }
+func (u *Up) Close() error { return errors.Join(u.control.Close(), u.lock.Close()) }

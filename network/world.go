@@ -67,18 +67,16 @@ func (w *world) viewers(edge wan.Place, g *gate) func(net.Addr) time.Duration {
 	}
 }
 
-// nodes is the delay of traffic from other nodes to a service at a place. What
-// comes from an address without a city, tools on this machine, is not delayed.
-func (w *world) nodes(to wan.Place) func(net.Addr) time.Duration {
-	if w.off() {
-		return nil
-	}
+// nodes is the delay of traffic from other nodes to a service at a place, and
+// what a fault adds. What comes from an address without a city, tools on this
+// machine, has no distance.
+func (w *world) nodes(to wan.Place, g *gate) func(net.Addr) time.Duration {
 	return func(a net.Addr) time.Duration {
-		from := addrOf(a)
-		if w.isNear() || isService(from) {
-			return 0
+		from, d := addrOf(a), g.delay()
+		if w.off() || w.isNear() || isService(from) {
+			return d
 		}
-		return w.model.RTT(w.at(from), to)
+		return d + w.model.RTT(w.at(from), to)
 	}
 }
 

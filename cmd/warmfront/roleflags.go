@@ -95,6 +95,7 @@ type nodeFlags struct {
 	zone          string
 	control, join []string
 	secretFile    string
+	metricsAddr   string
 	sandbox       bool
 	place         placeFlags
 }
@@ -106,6 +107,7 @@ func (f *nodeFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.control, "control", nil, "control's peer address, host:7947; repeatable")
 	flags.StringSliceVar(&f.join, "join", nil, "gossip addresses to find the others by, host:7946; repeatable")
 	flags.StringVar(&f.secretFile, "cluster-secret-file", "", "file with the secret that admits nodes")
+	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "address of /metrics and /healthz, host:port (default: port 9100 on --addr in a sandbox, on loopback elsewhere)")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "a network on one machine or in containers: control without TLS, private origins allowed, metrics on --addr, leases of 10 s")
 	f.place.add(flags)
 }
@@ -113,7 +115,7 @@ func (f *nodeFlags) add(flags *pflag.FlagSet) {
 func (f *nodeFlags) config(g *global, log *slog.Logger) (network.NodeConfig, error) {
 	cfg := network.NodeConfig{
 		Folder: network.Folder(g.data), Ports: network.ContainerPorts(), Zone: f.zone, Control: f.control, Join: f.join,
-		Sandbox: f.sandbox, Version: version, Log: log,
+		Sandbox: f.sandbox, Home: f.place.home, MetricsAddr: f.metricsAddr, Version: version, Log: log,
 	}
 	var err error
 	if cfg.Addr, err = netip.ParseAddr(f.addr); err != nil {

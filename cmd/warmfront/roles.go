@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/demo"
 )
@@ -24,47 +22,50 @@ type program interface {
 	Close() error
 }
 
-// serve runs a role until the process is told to stop.
-func serve(cmd *cobra.Command, log *slog.Logger, db *geo.DB, role string, p program) error {
-	stop := reloadOnHangup(cmd.Context(), db, log)
-	defer stop()
-	log.Info("serving", "role", role, "version", version)
-	err := p.Run(cmd.Context())
-	log.Info("stopped", "role", role)
-	return errors.Join(err, p.Close())
+// newRole makes c the command that runs a role: build makes its program of what every
+// node is told and of flags of its own.
+func newRole(g *global, c *cobra.Command, build func(node network.NodeConfig) (program, error)) *cobra.Command {
+	var f nodeFlags
+	c.Args = cobra.NoArgs
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		log, err := g.logger()
+		if err != nil {
+			return err
+		}
+		node, err := f.config(g, log)
+		if err != nil {
+			return err
+		}
+		p, err := build(node)
+		if err != nil {
+			return err
+		}
+		stop := reloadOnHangup(cmd.Context(), node.Geo, log)
+		defer stop()
+		log.Info("serving", "role", cmd.Name(), "version", version)
+		err = p.Run(cmd.Context())
+		log.Info("stopped", "role", cmd.Name())
+		return errors.Join(err, p.Close())
+	}
+	f.add(c.Flags())
+	return c
 }
 
 func newControl(g *global) *cobra.Command {
-	var f nodeFlags
-	var caOut, account string
-	c := &cobra.Command{
-		Use: "control", Short: "Run control: the journal, CloudFront's API", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := g.logger()
-			if err != nil {
-				return err
-			}
-			node, err := f.config(g, log)
-			if err != nil {
-				return err
-			}
-			if err := node.Folder.Make(); err != nil {
-				return err
-			}
-			cfg := network.ControlConfig{NodeConfig: node, CAOut: caOut, Account: account}
-			if cfg.Key, err = g.ownKey(node.Folder); err != nil {
-				return err
-			}
-			p, err := network.NewControl(cfg)
-			if err != nil {
-				return err
-			}
-			return serve(cmd, log, node.Geo, "control", p)
-		},
-	}
-	f.add(c.Flags())
-	c.Flags().StringVar(&caOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
-	c.Flags().StringVar(&account, "account", network.DefaultAccount, "account number in ARNs")
+	cfg := network.ControlConfig{}
+	c := newRole(g, &cobra.Command{Use: "control", Short: "Run control: the journal, CloudFront's API"}, func(node network.NodeConfig) (program, error) {
+		if err := node.Folder.Make(); err != nil {
+			return nil, err
+		}
+		var err error
+		if cfg.Key, err = g.ownKey(node.Folder); err != nil {
+			return nil, err
+		}
+		cfg.NodeConfig = node
+		return network.NewControl(cfg)
+	})
+	c.Flags().StringVar(&cfg.CAOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
+	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number in ARNs")
 	return c
 }
 
@@ -77,72 +78,39 @@ func (g *global) ownKey(folder network.Folder) (network.AccessKey, error) {
 }
 
 func newRouter(g *global) *cobra.Command {
-	var f nodeFlags
-	var k int
-	var listen string
+	cfg := network.RouterConfig{}
 	var ns []string
-	c := &cobra.Command{
-		Use: "router", Short: "Run a router: authoritative geo DNS", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := g.logger()
+	c := newRole(g, &cobra.Command{Use: "router", Short: "Run a router: authoritative geo DNS"}, func(node network.NodeConfig) (program, error) {
+		for _, s := range ns {
+			a, err := netip.ParseAddr(s)
 			if err != nil {
-				return err
+				return nil, fmt.Errorf("--ns %q is not an IP address", s)
 			}
-			node, err := f.config(g, log)
-			if err != nil {
-				return err
-			}
-			cfg := network.RouterConfig{NodeConfig: node, Number: k, Listen: listen}
-			for _, s := range ns {
-				a, err := netip.ParseAddr(s)
-				if err != nil {
-					return fmt.Errorf("--ns %q is not an IP address", s)
-				}
-				cfg.NS = append(cfg.NS, a)
-			}
-			p, err := network.NewRouter(cfg)
-			if err != nil {
-				return err
-			}
-			return serve(cmd, log, node.Geo, "router", p)
-		},
-	}
-	f.add(c.Flags())
-	c.Flags().IntVar(&k, "k", 1, "the router's number")
-	c.Flags().StringVar(&listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
+			cfg.NS = append(cfg.NS, a)
+		}
+		cfg.NodeConfig = node
+		return network.NewRouter(cfg)
+	})
+	c.Flags().IntVar(&cfg.Number, "k", 1, "the router's number")
+	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
 	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
 	return c
 }
 
 func newEdge(g *global) *cobra.Command {
-	var f nodeFlags
 	var o originFlags
-	cfg := network.EdgeConfig{}
 	var memory string
-	c := &cobra.Command{
-		Use: "edge", Short: "Run an edge: the cache that viewers are sent to", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := g.logger()
-			if err != nil {
-				return err
-			}
-			if cfg.NodeConfig, err = f.config(g, log); err != nil {
-				return err
-			}
-			if cfg.Origins, cfg.OriginAllow, err = o.parse(); err != nil {
-				return err
-			}
-			if cfg.MemoryBytes, err = parseBytes(memory); err != nil {
-				return fmt.Errorf("--memory: %w", err)
-			}
-			p, err := network.NewEdge(cfg)
-			if err != nil {
-				return err
-			}
-			return serve(cmd, log, cfg.Geo, "edge", p)
-		},
-	}
-	f.add(c.Flags())
+	cfg := network.EdgeConfig{}
+	c := newRole(g, &cobra.Command{Use: "edge", Short: "Run an edge: the cache that viewers are sent to"}, func(node network.NodeConfig) (_ program, err error) {
+		if cfg.Origins, cfg.OriginAllow, err = o.parse(); err != nil {
+			return nil, err
+		}
+		if cfg.MemoryBytes, err = parseBytes(memory); err != nil {
+			return nil, fmt.Errorf("--memory: %w", err)
+		}
+		cfg.NodeConfig = node
+		return network.NewEdge(cfg)
+	})
 	o.add(c.Flags())
 	c.Flags().StringVar(&cfg.POP, "pop", "", "edge location, by its IATA code")
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")
@@ -152,61 +120,28 @@ func newEdge(g *global) *cobra.Command {
 }
 
 func newOrigin(g *global) *cobra.Command {
-	var f nodeFlags
 	cfg := network.OriginConfig{}
-	c := &cobra.Command{
-		Use: "origin", Short: "Run the S3-compatible origin", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := g.logger()
-			if err != nil {
-				return err
-			}
-			if cfg.NodeConfig, err = f.config(g, log); err != nil {
-				return err
-			}
-			p, err := network.NewOrigin(cfg)
-			if err != nil {
-				return err
-			}
-			return serve(cmd, log, cfg.Geo, "origin", p)
-		},
-	}
-	f.add(c.Flags())
+	c := newRole(g, &cobra.Command{Use: "origin", Short: "Run the S3-compatible origin"}, func(node network.NodeConfig) (program, error) {
+		cfg.NodeConfig = node
+		return network.NewOrigin(cfg)
+	})
 	c.Flags().StringVar(&cfg.Region, "region", "us-east-1", "AWS region of its buckets, and so where they are")
 	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number that owns its buckets")
 	return c
 }
 
 func newProxy(g *global) *cobra.Command {
-	var f nodeFlags
 	var routers []string
-	c := &cobra.Command{
-		Use: "proxy", Short: "Run the viewer proxy and the front door (sandbox only)", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !f.sandbox {
-				return errors.New("the viewer proxy runs in a sandbox only (--sandbox): it lets its users be anywhere")
-			}
-			log, err := g.logger()
-			if err != nil {
-				return err
-			}
-			node, err := f.config(g, log)
-			if err != nil {
-				return err
-			}
-			own := network.DefaultPorts()
-			node.Ports.Proxy, node.Ports.CityProxy = own.Proxy, own.CityProxy
-			p, err := network.NewProxy(network.ProxyConfig{
-				Addr: node.Addr, Ports: node.Ports, Zone: node.Zone, Home: f.place.home, Routers: routers, Secret: node.Secret, Geo: node.Geo,
-				FrontHTTP: own.HTTP, FrontHTTPS: own.HTTPS, Metrics: net.JoinHostPort(f.addr, strconv.Itoa(int(own.Metrics))), Log: log,
-			})
-			if err != nil {
-				return err
-			}
-			return serve(cmd, log, node.Geo, "proxy", p)
-		},
-	}
-	f.add(c.Flags())
+	c := newRole(g, &cobra.Command{Use: "proxy", Short: "Run the viewer proxy and the front door (sandbox only)"}, func(node network.NodeConfig) (program, error) {
+		if !node.Sandbox {
+			return nil, errors.New("the viewer proxy runs in a sandbox only (--sandbox): it lets its users be anywhere")
+		}
+		own := network.DefaultPorts()
+		return network.NewProxy(network.ProxyConfig{
+			Addr: node.Addr, Ports: node.Ports, Zone: node.Zone, Home: node.Home, Routers: routers, Secret: node.Secret, Geo: node.Geo,
+			FrontHTTP: own.HTTP, FrontHTTPS: own.HTTPS, Metrics: node.MetricsAddr, Log: node.Log,
+		})
+	})
 	c.Flags().StringSliceVar(&routers, "routers", nil, "DNS addresses of the routers, host:port; repeatable")
 	return c
 }

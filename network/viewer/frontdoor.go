@@ -34,8 +34,7 @@ type FrontDoorConfig struct {
 type FrontDoor struct {
 	cfg         FrontDoorConfig
 	http, https net.Listener
-	mu          sync.Mutex
-	open        map[net.Conn]struct{}
+	open        open
 }
 
 const (
@@ -53,7 +52,7 @@ func NewFrontDoor(cfg FrontDoorConfig) (*FrontDoor, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("front door: %w", err), plain.Close())
 	}
-	return &FrontDoor{cfg: cfg, http: plain, https: secure, open: map[net.Conn]struct{}{}}, nil
+	return &FrontDoor{cfg: cfg, http: plain, https: secure}, nil
 }
 
 // HTTPAddr and HTTPSAddr are the addresses it listens on.
@@ -67,31 +66,25 @@ func (f *FrontDoor) HTTPSAddr() net.Addr { return f.https.Addr() }
 func (f *FrontDoor) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = errors.Join(f.http.Close(), f.https.Close()) })
 	defer stop()
-	var wg sync.WaitGroup
-	wg.Go(func() { f.accept(&wg, f.http, 80, hostOfRequest) })
-	wg.Go(func() { f.accept(&wg, f.https, 443, serverNameOf) })
-	<-ctx.Done()
-	end := time.AfterFunc(8*time.Second, func() { _ = f.Close() })
-	defer end.Stop()
-	wg.Wait()
+	var accepting sync.WaitGroup
+	accepting.Go(func() { f.accept(f.http, 80, hostOfRequest) })
+	accepting.Go(func() { f.accept(f.https, 443, serverNameOf) })
+	accepting.Wait()
+	f.open.drain(drainLimit)
 	return nil
 }
 
 // Close stops listening and ends all connections.
 func (f *FrontDoor) Close() error {
 	err := errors.Join(f.http.Close(), f.https.Close())
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for c := range f.open {
-		_ = c.Close()
-	}
+	f.open.end()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
 }
 
-func (f *FrontDoor) accept(wg *sync.WaitGroup, l net.Listener, port uint16, sniff func(net.Conn) (string, []byte, error)) {
+func (f *FrontDoor) accept(l net.Listener, port uint16, sniff func(net.Conn) (string, []byte, error)) {
 	for {
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -102,20 +95,17 @@ func (f *FrontDoor) accept(wg *sync.WaitGroup, l net.Listener, port uint16, snif
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
-		wg.Go(func() { f.pass(c, port, sniff) })
+		go f.pass(c, port, sniff)
 	}
 }
 
 func (f *FrontDoor) pass(c net.Conn, port uint16, sniff func(net.Conn) (string, []byte, error)) {
-	f.mu.Lock()
-	f.open[c] = struct{}{}
-	f.mu.Unlock()
-	defer func() {
-		f.mu.Lock()
-		delete(f.open, c)
-		f.mu.Unlock()
-		_ = c.Close()
-	}()
+	defer c.Close()
+	done, ok := f.open.add(c)
+	if !ok {
+		return
+	}
+	defer done()
 	_ = c.SetReadDeadline(time.Now().Add(sniffTimeout))
 	host, first, err := sniff(c)
 	if err != nil {

@@ -41,6 +41,7 @@ type Proxy struct {
 	listeners []net.Listener
 	server    http.Server
 	places    map[net.Listener]string
+	tunnels   open
 }
 
 type placeKey struct{}
@@ -82,9 +83,10 @@ func NewProxy(cfg ProxyConfig) (*Proxy, error) {
 // Addr is the address of the listener that takes the place as user.
 func (p *Proxy) Addr() net.Addr { return p.listeners[0].Addr() }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends. Tunnels then end when the edges, which are drained at
+// the same time, end them, or after eight seconds.
 func (p *Proxy) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { _ = p.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = p.server.Close() })
 	defer stop()
 	var wg sync.WaitGroup
 	errs := make(chan error, len(p.listeners))
@@ -92,6 +94,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		wg.Go(func() { errs <- p.server.Serve(l) })
 	}
 	wg.Wait()
+	p.tunnels.drain(drainLimit)
 	if err := <-errs; !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		return err
 	}
@@ -101,6 +104,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 // Close stops listening and ends all connections.
 func (p *Proxy) Close() error {
 	err := p.server.Close()
+	p.tunnels.end()
 	for _, l := range p.listeners {
 		_ = l.Close()
 	}
@@ -161,6 +165,11 @@ func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, viewer netip.Addr
 		return
 	}
 	defer client.Close()
+	done, ok := p.tunnels.add(client)
+	if !ok {
+		return
+	}
+	defer done()
 	_ = client.SetDeadline(time.Time{})
 	if _, err := fmt.Fprintf(client, "HTTP/1.1 200 Connection established\r\nWarmfront-Viewer: %s\r\nWarmfront-Place: %.2f,%.2f %s\r\n"+
 		"Warmfront-Edge: %s\r\nWarmfront-Scope: %d\r\nServer-Timing: resolve;dur=%.1f\r\n\r\n",
