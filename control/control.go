@@ -50,7 +50,8 @@ type Config struct {
 	OnViewerCA func(pem []byte)
 	// NewEpoch begins a new epoch: to be given once after DataDir was restored
 	// from a backup. Control also finds out by itself when a node that knows more
-	// than the journal calls.
+	// than the journal calls, but what it reports before that call does not wait
+	// for nodes that the backup knows nothing of.
 	NewEpoch bool
 	// CompactAfter is after how many changes the journal is compacted; 10,000 when
 	// zero.

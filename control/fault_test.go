@@ -209,6 +209,34 @@ func TestAControlPutBackBeginsANewEpoch(t *testing.T) {
 	})
 }
 
+// A backup taken after a stop in good order says that no lease is running; yet a
+// node that joined since, and is cut off, serves by the run that was lost.
+func TestANewEpochWaitsForTheLeasesOfTheRunThatWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.startControl()
+		c.ctl.stop(t)
+		backup := t.TempDir()
+		copyDir(t, filepath.Join(c.dir, "control"), backup)
+
+		c.startControl()
+		node := c.startNode(edgeNode("FRA", 1))
+		c.settles(journal.Completed, c.set("a", "lost"))
+		c.net.setCut("FRA-1", true)
+		c.ctl.stop(t)
+		copyDir(t, backup, filepath.Join(c.dir, "control"))
+
+		c.startControl(func(cfg *control.Config) { cfg.NewEpoch = true })
+		c.settles(journal.Completed, c.set("a", "new"))
+		if node.d.Lease().Valid(time.Now()) {
+			t.Error("settled while a node serves by the run that was lost")
+		}
+		c.net.setCut("FRA-1", false)
+		node.stop(t)
+		c.ctl.stop(t)
+	})
+}
+
 func TestASecondProcessOfANodeReplacesTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)

@@ -22,7 +22,7 @@
 //	B  nothing but a lease says that a node has stopped serving                                  Ledger.Settled
 //	E  a restarted node serves nothing before its first sync and lease                           Follower.sync, Follower.answer
 //	F  a lease counts from when the call was sent on the node, from when it was handled at control  Grant, Ledger.Lease
-//	G  a restarted control waits one full lease before it settles anything                       NewLedger, Ledger.Settled
+//	G  a restarted control, or one put back, waits one full lease before it settles anything     NewLedger, Ledger.Restarted, Ledger.Settled
 //	H  changes are applied contiguously                                                          Follower.change
 //	I  a lease ends when either clock says so                                                    Lease.Valid
 //	M  only control's leader renews; what delivers frames never does                             Follower.answer
@@ -30,4 +30,9 @@
 //	O  a node put back to an older state is noticed by its incarnation                           Ledger.Join
 //
 // C, D, J, K, L, P and Q are about stored objects and are kept by the edge.
+//
+// One thing is outside the promise: a control restored from a backup that is not
+// told so. It learns it from the first node that calls and knows more than the
+// journal; what it settles before that call does not wait for the leases of the
+// run that was lost.
 package journal

@@ -101,9 +101,15 @@ func (l *Ledger) Appended(v cdn.Version, now Instant) {
 	l.age(now)
 }
 
-// Restarted says that the journal has begun a new epoch at v.
+// Restarted says that the journal has begun a new epoch at v. Rule G: whoever
+// granted leases after the state that was put back was taken did so in a run that
+// this one knows nothing of, and a state taken after a stop in good order says
+// that there are none to wait for. They are waited for from here on; what was
+// settled between the start and a new epoch that only a node's call brought about
+// was settled without them.
 func (l *Ledger) Restarted(v cdn.Version, now Instant) {
 	l.term.Epoch = v.Epoch
+	l.quiet = max(l.quiet, now.Mono+l.terms.Held())
 	l.Appended(v, now)
 }
 

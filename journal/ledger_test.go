@@ -230,13 +230,26 @@ func TestANodeAheadOfTheJournal(t *testing.T) {
 	if err != nil || !a.Granted || a.Term != (Term{3, 1}) {
 		t.Errorf("just after the new epoch: %+v, %v", a, err)
 	}
-	d.want(Completed, ver(2, 1), "A has not taken the new epoch")
+	d.want(Completed, ver(0, 0), "A has not taken the new epoch")
 	d.pass(Lag)
 	if d.call("A", ver(2, 1)).Granted {
 		t.Error("renewed in an older epoch")
 	}
 	d.call("A", ver(3, 0))
-	d.want(Completed, ver(3, 0), "A has taken the new epoch")
+	d.pass(testTerms.Held() - Lag - 1)
+	d.call("A", ver(3, 0))
+	d.want(Completed, ver(0, 0), "B may hold a lease of the run that was lost")
+	d.pass(1)
+	d.want(Completed, ver(3, 0), "A has taken the new epoch, and what the lost run granted has ended")
+}
+
+func TestANewEpochDoesNotShortenTheWaitForAnEarlierRun(t *testing.T) {
+	d := newDesk(t, 3*testTerms.Held())
+	d.Restarted(ver(2, 0), d.now)
+	d.pass(3*testTerms.Held() - 1)
+	d.want(Completed, ver(0, 0), "longer leases of an earlier run may be running")
+	d.pass(1)
+	d.want(Completed, ver(2, 0), "they have ended")
 }
 
 func TestNodesThatCountByAcknowledgementAlone(t *testing.T) {
