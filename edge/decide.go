@@ -24,7 +24,9 @@ type facts struct {
 	// invalidation of what is asked for, floor the version up to which single
 	// invalidations are no longer known.
 	applied, newest, floor cdn.Version
-	asked                  rfc9111.Asked
+	// planned is the version of the plan that the request goes by.
+	planned cdn.Version
+	asked   rfc9111.Asked
 }
 
 // action is what to do with a request.
@@ -43,7 +45,7 @@ func decide(o *cache.Object, f facts) (action, string) {
 	switch {
 	case o == nil:
 		return actFetch, ""
-	case o.Order > f.arrived:
+	case ownAsk(o.Order, o.Birth, f):
 		// Asked for after the request arrived, while it waited for another fetch
 		// in vain: as good as its own.
 		return actServe, ""
@@ -72,6 +74,13 @@ func born(birth cdn.Version, f facts) bool {
 	return birth.Epoch == f.applied.Epoch && !birth.Before(f.newest)
 }
 
+// ownAsk reports whether a fetch is as good as the request's own: it began after
+// the request arrived, and asked by the plan that the request goes by or a newer
+// one (launch makes no birth newer than the plan).
+func ownAsk(order uint64, birth cdn.Version, f facts) bool {
+	return order > f.arrived && !birth.Before(f.planned)
+}
+
 // begun says when a fetch began: its place in the order, and the version applied
 // then.
 type begun struct {
@@ -84,7 +93,7 @@ type begun struct {
 // One that began before will do for a node that has its lease, and only if it
 // began at or after the newest invalidation of what is asked for (J).
 func mayJoin(b begun, f facts) bool {
-	return b.order > f.arrived || f.leased && born(b.birth, f)
+	return ownAsk(b.order, b.birth, f) || f.leased && born(b.birth, f)
 }
 
 // mayUse reports whether what a fetch brought, or confirmed, answers a request

@@ -128,6 +128,7 @@ func (x *exchange) facts(newest cdn.Version) facts {
 	f := facts{
 		now: x.start, arrived: x.arrived, leased: x.leased,
 		applied: x.state.Version, newest: newest, floor: x.state.Invalidations(x.plan.ID).Floor(),
+		planned: x.plan.Version,
 	}
 	if x.strict() {
 		f.asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.req.Header)}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -12,11 +13,79 @@ import (
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
+// fetch is what a flight asks an origin for, made when the flight is, and all
+// that is needed to store the answer. It shares nothing with the viewer's
+// request, which may be gone when the answer comes.
+type fetch struct {
+	plan     *cdn.Plan
+	behavior *cdn.Behavior
+	origin   *cdn.Origin
+	// planned is the version of the state that the plan was taken from.
+	planned cdn.Version
+	key     string
+	uris    []string
+	request *message.Request // finished, but for its signature
+	// varying are the fields by which an answer may vary.
+	varying message.Header
+}
+
+// fetch makes the fetch of what the request asks for.
+func (x *exchange) fetch() fetch {
+	f := fetch{
+		plan: x.plan, behavior: x.behavior, origin: x.origin, planned: x.state.Version,
+		key: x.key, request: x.originRequest(false).Detached(),
+	}
+	for _, u := range x.uris {
+		f.uris = append(f.uris, strings.Clone(u))
+	}
+	add := func(name string) {
+		if value := x.forwardedField(name); value != "" && !f.varying.Has(name) {
+			f.varying.Add(name, value)
+		}
+	}
+	for _, name := range [...]string{"Accept-Encoding", "User-Agent", "Cookie", "Host"} {
+		add(name)
+	}
+	for _, name := range x.behavior.Cache.Headers.Names {
+		add(name)
+	}
+	for i := range x.req.Header {
+		add(x.req.Header[i].Name)
+	}
+	f.varying = f.varying.Detached()
+	return f
+}
+
+// variant is exchange.variant of the request that the fetch was made for.
+func (f *fetch) variant(vary []string) string { return rfc9111.Variant(vary, f.varying.Get) }
+
+// selects is exchange.selects of that request.
+func (f *fetch) selects(o *cache.Object) bool {
+	return len(o.Vary) == 0 || f.variant(o.Vary) == o.Variant
+}
+
+func (f *fetch) strict() bool { return f.plan.Caching == cdn.CachingRFC9111 }
+
+// policy is what rfc9111 goes by for an answer with that status.
+func (f *fetch) policy(status int) rfc9111.Policy {
+	c := &f.behavior.Cache
+	return rfc9111.Policy{Strict: f.strict(), Min: c.MinTTL, Default: c.DefaultTTL, Max: c.MaxTTL, ErrorMin: f.plan.ErrorMinTTL(status)}
+}
+
 // launch begins a flight. Its birth is the version applied now, before the origin
 // is asked: if an invalidation arrives while the answer is on its way, the answer
 // is older than it, and is stored dead (C, L).
+//
+// But a birth is never newer than the plan by which the origin is asked. A flight
+// may have waited for its turn, or its request for a processor, while the
+// distribution was given another origin and then invalidated: what comes from the
+// old origin is older than that invalidation.
 func (e *Edge) launch(f *flight) {
-	f.begun = begun{order: e.order.Add(1), birth: e.cfg.State().Version}
+	f.begun = begun{order: e.order.Add(1), birth: f.planned}
+	state := e.cfg.State()
+	if p := state.Plans[f.plan.ID]; p != nil && p.Version == f.plan.Version {
+		f.birth = state.Version
+	}
 	e.fetches.start(func() { e.fly(f) })
 }
 
@@ -34,12 +103,12 @@ func (e *Edge) fly(f *flight) {
 // ask settles what a flight brings, and returns the response whose body is still
 // to come into f.object, if there is one.
 func (e *Edge) ask(f *flight) *message.Response {
-	x := f.x
-	stored := x.standIn()
+	stored := e.standIn(&f.fetch)
 	conditional := stored != nil && stored.Status == 200 && rfc9111.HasValidator(stored.Header)
 	for {
-		req, err := x.originRequest(false)
-		if err != nil {
+		req := *f.request
+		req.Header = f.request.Header.Clone(roomForOwnFields)
+		if err := e.sign(&req, f.plan, f.origin); err != nil {
 			f.err = err
 			return nil
 		}
@@ -47,7 +116,7 @@ func (e *Edge) ask(f *flight) *message.Response {
 			rfc9111.Conditional(&req.Header, stored.Header)
 		}
 		sent := e.cfg.Now()
-		resp, err := e.origin.Do(e.ctx, x.origin, req)
+		resp, err := e.origin.Do(e.ctx, f.origin, &req)
 		received := e.cfg.Now()
 		e.metrics.asked(resp, err)
 		if err != nil {
@@ -75,19 +144,19 @@ func (e *Edge) ask(f *flight) *message.Response {
 	}
 }
 
-// standIn returns what is stored for a request and may answer it if the origin
+// standIn returns what is stored for a fetch and may answer it if the origin
 // cannot: whole, and not invalidated. Where it has a validator the origin is asked
 // whether it still holds.
-func (x *exchange) standIn() *cache.Object {
-	o := x.edge.store.Get(x.key, x.selects)
+func (e *Edge) standIn(f *fetch) *cache.Object {
+	o := e.store.Get(f.key, f.selects)
 	if o == nil || o.Failure != "" {
 		return nil
 	}
 	if o.Body != nil && (o.Body.Failed() || o.Length < 0 && !o.Body.Complete()) {
 		return nil
 	}
-	state := x.edge.cfg.State()
-	inv := state.Invalidations(x.plan.ID)
+	state := e.cfg.State()
+	inv := state.Invalidations(f.plan.ID)
 	if newest := o.NewestInvalidation(state.Version, inv); o.Birth.Before(newest) && newest != inv.Floor() {
 		return nil // invalidated: fetched whole
 	}
@@ -97,8 +166,7 @@ func (x *exchange) standIn() *cache.Object {
 // take settles a response of the origin that is neither a confirmation nor a
 // failure that something stored stands in for.
 func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sentHeader message.Header, sent, received time.Time) *message.Response {
-	x := f.x
-	life := rfc9111.Judge(x.policy(resp.Status), rfc9111.Request{Method: x.req.Method, Header: sentHeader},
+	life := rfc9111.Judge(f.policy(resp.Status), rfc9111.Request{Method: f.request.Method, Header: sentHeader},
 		rfc9111.Response{Status: resp.Status, Header: resp.Header, RequestTime: sent, ResponseTime: received})
 	if !life.Store || resp.Length > e.store.MaxObject() {
 		if stored != nil && resp.Status < 500 {
@@ -108,13 +176,13 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 		return nil
 	}
 	o := &cache.Object{
-		Key: x.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: resp.Length,
-		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: x.uris,
+		Key: f.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: resp.Length,
+		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
-	o.Variant = x.variant(o.Vary)
+	o.Variant = f.variant(o.Vary)
 	f.object, f.kept = o, true
-	if x.req.Method == "HEAD" || resp.Body == nil || resp.Status == 204 {
+	if f.request.Method == "HEAD" || resp.Body == nil || resp.Status == 204 {
 		resp.Close()
 		e.store.Put(o)
 		return nil
@@ -128,14 +196,13 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 // confirm settles a 304: the object's header is brought up to date, and its birth
 // becomes the version at which the confirmation began (L).
 func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, sent, received time.Time) {
-	x := f.x
 	updated := rfc9111.Update(stored.Header, header)
-	life := rfc9111.Judge(x.policy(stored.Status), rfc9111.Request{Method: x.req.Method},
+	life := rfc9111.Judge(f.policy(stored.Status), rfc9111.Request{Method: f.request.Method},
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: updated,
 		Body: stored.Body, Length: stored.Length, Birth: f.birth, Order: f.order, Received: received,
-		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, x.uris),
+		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, f.uris),
 	}
 	f.object, f.confirmed, f.kept = o, true, life.Store
 	if life.Store {
@@ -170,14 +237,13 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 		Status() int
 		Sentence() string
 	}
-	x := f.x
-	if x.strict() || !errors.As(f.err, &told) {
+	if f.strict() || !errors.As(f.err, &told) {
 		return
 	}
-	if least := x.plan.ErrorMinTTL(told.Status()); least > 0 {
+	if least := f.plan.ErrorMinTTL(told.Status()); least > 0 {
 		f.object = &cache.Object{
-			Key: x.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.birth, Order: f.order, Received: now,
-			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: x.uris,
+			Key: f.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.birth, Order: f.order, Received: now,
+			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: f.uris,
 		}
 		f.kept = true
 		e.store.Put(f.object)
@@ -189,14 +255,14 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 // Its birth stays what it was: nobody has confirmed it.
 func (e *Edge) keepStale(f *flight, stored *cache.Object, status int, now time.Time) {
 	f.object, f.stale, f.status = stored, true, status
-	if f.x.strict() {
+	if f.strict() {
 		return
 	}
 	if status == 0 {
 		status = 504
 	}
 	life := stored.Lifetime
-	life.Fresh = now.Sub(stored.Received) + f.x.plan.ErrorMinTTL(status)
+	life.Fresh = now.Sub(stored.Received) + f.plan.ErrorMinTTL(status)
 	gained := life.Fresh - stored.Lifetime.Fresh
 	for _, window := range []*time.Duration{&life.WhileRevalidate, &life.OnFailure, &life.Unreachable} {
 		if *window != rfc9111.Forever {
@@ -259,12 +325,6 @@ func (e *Edge) copyBody(o *cache.Object, from io.Reader) error {
 	return nil
 }
 
-// policy is what rfc9111 goes by for an answer with that status.
-func (x *exchange) policy(status int) rfc9111.Policy {
-	c := &x.behavior.Cache
-	return rfc9111.Policy{Strict: x.strict(), Min: c.MinTTL, Default: c.DefaultTTL, Max: c.MaxTTL, ErrorMin: x.plan.ErrorMinTTL(status)}
-}
-
 // clean drops from an origin's answer what belongs to its connection, what the
 // edge says itself, and gives it a Date if it has none (RFC 9110 section 6.6.1).
 func clean(resp *message.Response, received time.Time) {
@@ -273,12 +333,4 @@ func clean(resp *message.Response, received time.Time) {
 	if !resp.Header.Has("Date") {
 		resp.Header.Add("Date", rfc9111.FormatDate(received))
 	}
-}
-
-// versionOf is the version the edge has applied, for metrics; zero before the first.
-func versionOf(s *cdn.State) cdn.Version {
-	if s == nil {
-		return cdn.Version{}
-	}
-	return s.Version
 }

@@ -13,8 +13,8 @@ import (
 // grows in the cache and is read from there. It does not end with the viewer for
 // whom it began.
 type flight struct {
-	x     *exchange // whose request it makes; only what never changes is read
-	begun           // set when it begins
+	fetch
+	begun // set when it begins
 	done  chan struct{}
 	// queued is set on flights that others may join.
 	queued bool
@@ -34,7 +34,7 @@ type flight struct {
 	abandoned bool
 }
 
-func newFlight(x *exchange) *flight { return &flight{x: x, done: make(chan struct{})} }
+func newFlight(f fetch) *flight { return &flight{fetch: f, done: make(chan struct{})} }
 
 // wait returns when the flight has brought something, or ctx ends.
 func (f *flight) wait(ctx context.Context) error {
@@ -107,8 +107,8 @@ type queue struct {
 	next     *flight // waits for one to end
 }
 
-// join returns a flight for key that accept takes, and whether x began it (or
-// will have begun it: it may have to wait for its turn). begin stamps a flight
+// join returns a flight for key that accept takes, and whether it is a
+// new one, of what fetch makes (it may have to wait for its turn). begin stamps a flight
 // and starts it; it is called with the lock held, so that who looks at a flight
 // under way finds its stamp.
 //
@@ -116,7 +116,7 @@ type queue struct {
 // object is in the store then, and another fetch would be one too many. So
 // stored is asked, under the lock, before one begins; if it says yes there is no
 // flight.
-func (g *flights) join(key string, x *exchange, accept func(begun) bool, stored func() bool, begin func(*flight)) (f *flight, first bool) {
+func (g *flights) join(key string, fetch func() fetch, accept func(begun) bool, stored func() bool, begin func(*flight)) (f *flight, first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	q := g.m[key]
@@ -135,7 +135,7 @@ func (g *flights) join(key string, x *exchange, accept func(begun) bool, stored 
 		}
 		return nil, false
 	}
-	f = newFlight(x)
+	f = newFlight(fetch())
 	f.queued = true
 	if q.underWay < maxUnderWay {
 		q.latest = f
@@ -155,8 +155,7 @@ func (g *flights) landed(f *flight, begin func(*flight)) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	key := f.x.key
-	q := g.m[key]
+	q := g.m[f.key]
 	q.underWay--
 	if q.latest == f {
 		q.latest = nil
@@ -167,6 +166,33 @@ func (g *flights) landed(f *flight, begin func(*flight)) {
 		begin(q.latest)
 	}
 	if q.underWay == 0 {
-		delete(g.m, key)
+		delete(g.m, f.key)
 	}
+}
+
+// crew is the goroutines of fetches, which may begin while the edge closes.
+type crew struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// start runs f. After finish nobody waits for it: its context has ended then, and
+// so will it.
+func (c *crew) start(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		go f()
+		return
+	}
+	c.wg.Go(f)
+}
+
+// finish waits for those that were started.
+func (c *crew) finish() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.wg.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
@@ -377,5 +378,61 @@ func TestADistributionMadeAnewStartsEmpty(t *testing.T) {
 	r.Host = "de2.warmfront.test"
 	if got := n.do(r); got.body != "answer 2" {
 		t.Errorf("made anew: %q", got.body)
+	}
+}
+
+// TestAFetchByAnOldPlanIsOlderThanTheInvalidationAfterIt: a request waits for its
+// turn to ask while the distribution is given another origin and is invalidated.
+// What it then brings from the old origin may not be served to who asks later.
+func TestAFetchByAnOldPlanIsOlderThanTheInvalidationAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gates := []gate{newGate(), newGate()}
+		n := newNetwork(t, site{}, func(ctx context.Context, i int, r *message.Request) (*message.Response, error) {
+			if i <= len(gates) {
+				return ok(r.Host), gates[i-1].wait(ctx)
+			}
+			return ok(r.Host), nil
+		})
+		n.lease.ended.Store(true) // so that none may join a fetch that began before it came
+		ask := func(int) *message.Request { return n.request("GET", "/x") }
+		first, second, queued := n.viewers(1, ask), n.viewers(1, ask), n.viewers(1, ask)
+		n.applyChange(site{s3: true}.change("E1"))
+		n.edge.cfg.Signer = S3Signer{}
+		n.invalidate("/*")
+		late := n.viewers(1, ask) // waits for the fetch that is queued, and may not use it
+		n.lease.ended.Store(false)
+		close(gates[0].open)
+		first.all()
+		if r := queued.all()[0]; r.body != "origin.test" {
+			t.Errorf("who asked before the update: %q", r.body)
+		}
+		const bucket = "demo.s3.eu-west-1.amazonaws.com"
+		if r := late.all()[0]; r.body != bucket {
+			t.Errorf("who asked after the update, and waited: %q", r.body)
+		}
+		close(gates[1].open)
+		second.all()
+		if r := n.get("/x"); r.body != bucket {
+			t.Errorf("who asks after the invalidation: %s %q", r.xcache(), r.body)
+		}
+	})
+}
+
+// TestAFetchSharesNothingWithTheRequest, whose memory an adapter may use again as
+// soon as the viewer has its answer.
+func TestAFetchSharesNothingWithTheRequest(t *testing.T) {
+	buffer := []byte("/path de1.warmfront.test value")
+	alias := func(from, to int) string { return unsafe.String(&buffer[from], to-from) }
+	n := newNetwork(t, site{strict: true}, numbered())
+	r := n.request("GET", alias(0, 5), "X-Lang", alias(25, 30))
+	x := n.edge.receive(r)
+	if f := x.route(); f != nil {
+		t.Fatal(f.sentence)
+	}
+	f := x.fetch()
+	before := fmt.Sprintf("%q %q %+v %q %q", f.key, f.uris, *f.request, f.varying, f.variant([]string{"x-lang"}))
+	clear(buffer)
+	if after := fmt.Sprintf("%q %q %+v %q %q", f.key, f.uris, *f.request, f.varying, f.variant([]string{"x-lang"})); after != before {
+		t.Errorf("%s has become %s", before, after)
 	}
 }

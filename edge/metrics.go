@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
@@ -76,4 +77,12 @@ func (m *metrics) asked(resp *message.Response, err error) {
 		outcome = string(failed.Reason)
 	}
 	m.fetches.WithLabelValues(outcome).Inc()
+}
+
+// versionOf is the version the edge has applied, for metrics; zero before the first.
+func versionOf(s *cdn.State) cdn.Version {
+	if s == nil {
+		return cdn.Version{}
+	}
+	return s.Version
 }

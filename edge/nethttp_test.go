@@ -114,7 +114,7 @@ func (d *daemon) client(http2 bool) *http.Client {
 	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-func fetch(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+func curl(t *testing.T, c *http.Client, url string) (*http.Response, string) {
 	t.Helper()
 	resp, err := c.Get(url)
 	if err != nil {
@@ -142,7 +142,7 @@ func TestOverHTTPAndHTTPS(t *testing.T) {
 	c1, c2 := d.client(false), d.client(true)
 	defer c1.CloseIdleConnections()
 	defer c2.CloseIdleConnections()
-	resp, _ := fetch(t, c1, "http://de1.warmfront.test/page")
+	resp, _ := curl(t, c1, "http://de1.warmfront.test/page")
 	if want := fmt.Sprintf("https://de1.warmfront.test:%d/page", d.HTTPSAddr().(*net.TCPAddr).Port); resp.StatusCode != 301 || resp.Header.Get("Location") != want {
 		t.Errorf("%d %q, want %q", resp.StatusCode, resp.Header.Get("Location"), want)
 	}
@@ -152,12 +152,12 @@ func TestOverHTTPAndHTTPS(t *testing.T) {
 		major  int
 		xcache string
 	}{{c1, "de1.warmfront.test", 1, "Miss"}, {c1, "www.e1.test", 1, "Hit"}, {c2, "de1.warmfront.test", 2, "Hit"}, {c2, "www.e1.test", 2, "Hit"}} {
-		resp, body := fetch(t, c.client, "https://"+c.host+"/page")
+		resp, body := curl(t, c.client, "https://"+c.host+"/page")
 		if resp.StatusCode != 200 || body != page || resp.ProtoMajor != c.major || resp.Header.Get("X-Cache") != c.xcache+" from cloudfront" || resp.ContentLength != int64(len(page)) {
 			t.Errorf("%d: %d, %d bytes, HTTP/%d, %s, length %d", i, resp.StatusCode, len(body), resp.ProtoMajor, resp.Header.Get("X-Cache"), resp.ContentLength)
 		}
 	}
-	if resp, _ := fetch(t, c2, "https://de1.warmfront.test/untyped"); resp.Header.Get("Content-Type") != "" {
+	if resp, _ := curl(t, c2, "https://de1.warmfront.test/untyped"); resp.Header.Get("Content-Type") != "" {
 		t.Errorf("a type was guessed: %q", resp.Header.Get("Content-Type"))
 	}
 	metrics := httptest.NewRecorder()
@@ -174,7 +174,7 @@ func TestHTTP11OnlyDistributionsGetNoHTTP2(t *testing.T) {
 	d := startDaemon(t, site{httpVersion: "http1.1"}, http.NotFoundHandler(), nil)
 	c := d.client(true)
 	defer c.CloseIdleConnections()
-	if resp, _ := fetch(t, c, "https://de1.warmfront.test/"); resp.ProtoMajor != 1 {
+	if resp, _ := curl(t, c, "https://de1.warmfront.test/"); resp.ProtoMajor != 1 {
 		t.Errorf("HTTP/%d", resp.ProtoMajor)
 	}
 }

@@ -15,8 +15,8 @@ const userAgent = "Amazon CloudFront"
 // originRequest makes the request to the origin (developer guide, "Request
 // behavior for custom origins" and "for Amazon S3 origins"). passing is set where
 // the viewer's own request is handed on, body, range and conditions included,
-// instead of one that fetches an object for all.
-func (x *exchange) originRequest(passing bool) (*message.Request, error) {
+// instead of one that fetches an object for all. It is still to be signed.
+func (x *exchange) originRequest(passing bool) *message.Request {
 	v := x.req
 	r := &message.Request{
 		Method: v.Method, Scheme: v.Scheme, Host: x.origin.Domain, Path: x.origin.Path + x.path, Query: x.query,
@@ -53,7 +53,7 @@ func (x *exchange) originRequest(passing bool) (*message.Request, error) {
 	if passing {
 		r.Body, r.Length = v.Body, v.Length
 	}
-	return r, x.sign(r)
+	return r
 }
 
 func joined(list, item string) string {
@@ -177,20 +177,20 @@ func (x *exchange) forwardedField(name string) string {
 	return ""
 }
 
-// sign signs a request to an origin that has an access control. Fields that speak
-// to S3 are not taken from viewers then: they would be signed for.
-func (x *exchange) sign(r *message.Request) error {
-	ac := x.origin.AccessControl
-	if ac == nil || x.origin.Kind != cdn.OriginS3 || ac.SigningBehavior == "never" ||
+// sign signs a request to an origin of a plan that has an access control. Fields
+// that speak to S3 are not taken from viewers then: they would be signed for.
+func (e *Edge) sign(r *message.Request, plan *cdn.Plan, o *cdn.Origin) error {
+	ac := o.AccessControl
+	if ac == nil || o.Kind != cdn.OriginS3 || ac.SigningBehavior == "never" ||
 		ac.SigningBehavior == "no-override" && r.Header.Has("Authorization") {
 		return nil
 	}
-	if x.edge.cfg.Signer == nil {
-		return fmt.Errorf("the origin %q has an access control, and this edge has no key to sign with", x.origin.ID)
+	if e.cfg.Signer == nil {
+		return fmt.Errorf("the origin %q has an access control, and this edge has no key to sign with", o.ID)
 	}
 	r.Header.Filter(func(f message.Field) bool {
 		return !strings.HasPrefix(strings.ToLower(f.Name), "x-amz-") || strings.EqualFold(f.Name, "X-Amz-Cf-Id")
 	})
 	// Signatures go by the real clock, whatever freshness goes by.
-	return x.edge.cfg.Signer.Sign(r, x.origin, x.plan.ARN, time.Now())
+	return e.cfg.Signer.Sign(r, o, plan.ARN, time.Now())
 }

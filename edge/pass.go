@@ -9,8 +9,8 @@ import (
 // pass hands the viewer's request to the origin and the answer back, both as
 // streams; nothing is stored and nobody else waits.
 func (x *exchange) pass(ctx context.Context) *message.Response {
-	req, err := x.originRequest(true)
-	if err != nil {
+	req := x.originRequest(true)
+	if err := x.edge.sign(req, x.plan, x.origin); err != nil {
 		return x.failed(err)
 	}
 	resp, err := x.edge.origin.Do(ctx, x.origin, req)

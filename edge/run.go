@@ -145,30 +145,3 @@ func (e *Edge) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// crew is the goroutines of fetches, which may begin while the edge closes.
-type crew struct {
-	mu     sync.Mutex
-	closed bool
-	wg     sync.WaitGroup
-}
-
-// start runs f. After finish nobody waits for it: its context has ended then, and
-// so will it.
-func (c *crew) start(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		go f()
-		return
-	}
-	c.wg.Go(f)
-}
-
-// finish waits for those that were started.
-func (c *crew) finish() {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.wg.Wait()
-}

@@ -112,7 +112,7 @@ func (x *exchange) selects(o *cache.Object) bool {
 // refresh has an object confirmed while it is served stale.
 func (x *exchange) refresh() {
 	x.done.detail = "stale-while-revalidate"
-	f, first := x.edge.flights.join(x.key, x, func(begun) bool { return true }, x.renewed, x.edge.launch)
+	f, first := x.edge.flights.join(x.key, x.fetch, func(begun) bool { return true }, x.renewed, x.edge.launch)
 	if first {
 		f.abandon()
 	}
@@ -136,7 +136,7 @@ func (x *exchange) arrivedMeanwhile() bool {
 func (x *exchange) share(ctx context.Context) *message.Response {
 	known := x.facts(x.newestInvalidation())
 	accept := func(b begun) bool { return mayJoin(b, known) && (b.order > x.arrived || !x.nextOnly) }
-	f, first := x.edge.flights.join(x.key, x, accept, x.arrivedMeanwhile, x.edge.launch)
+	f, first := x.edge.flights.join(x.key, x.fetch, accept, x.arrivedMeanwhile, x.edge.launch)
 	if f == nil {
 		return nil
 	}
@@ -182,7 +182,7 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 // alone fetches for this request and nobody else.
 func (x *exchange) alone(ctx context.Context) *message.Response {
 	x.done.collapsed = false
-	f := newFlight(x)
+	f := newFlight(x.fetch())
 	x.edge.launch(f)
 	defer f.abandon()
 	if err := f.wait(ctx); err != nil {

@@ -83,6 +83,15 @@ func (h Header) Clone(extra int) Header {
 	return append(make(Header, 0, len(h)+extra), h...)
 }
 
+// Detached returns a copy that shares no string with h.
+func (h Header) Detached() Header {
+	d := make(Header, len(h))
+	for i, f := range h {
+		d[i] = Field{strings.Clone(f.Name), strings.Clone(f.Value)}
+	}
+	return d
+}
+
 // Size is how many bytes the fields take on an HTTP/1.1 connection.
 func (h Header) Size() int {
 	n := 0

@@ -3,6 +3,7 @@ package message
 import (
 	"io"
 	"net/netip"
+	"strings"
 )
 
 // Request is a request as a viewer made it, or as the edge makes it to an origin.
@@ -35,6 +36,18 @@ func (r *Request) URI() string {
 		return r.Path
 	}
 	return r.Path + "?" + r.Query
+}
+
+// Detached returns a copy of a request without a body that shares no string with
+// it, for who keeps it beyond the viewer's connection: an adapter may use the
+// memory of its requests again.
+func (r *Request) Detached() *Request {
+	d := *r
+	for _, s := range [...]*string{&d.Method, &d.Scheme, &d.Host, &d.Path, &d.Query, &d.ServerName} {
+		*s = strings.Clone(*s)
+	}
+	d.Header = r.Header.Detached()
+	return &d
 }
 
 // Response is an answer of an origin, or of the edge.
