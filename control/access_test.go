@@ -265,6 +265,9 @@ func TestWhatACertificateAllows(t *testing.T) {
 			{"a lease for nobody", anonymous, "POST", wire.PathLease, `{"incarnation":1,"applied":"1.1"}`, wire.CodeDenied},
 			{"a lease for an earlier incarnation", c.caller(t, edge.d), "POST", wire.PathLease, `{"incarnation":0,"applied":"1.1"}`, wire.CodeSuperseded},
 			{"a lease in another form", c.caller(t, edge.d), "POST", wire.PathLease, `{"applied":1}`, wire.CodeInvalid},
+			{"a lease in the last epoch", c.caller(t, edge.d), "POST", wire.PathLease, `{"incarnation":1,"applied":"18446744073709551615.0"}`, wire.CodeInvalid},
+			{"a lease of a leader in the last epoch", c.caller(t, edge.d), "POST", wire.PathLease, `{"incarnation":1,"applied":"1.1","seen":{"epoch":18446744073709551615}}`, wire.CodeInvalid},
+			{"the journal after the last epoch", c.caller(t, edge.d), "GET", wire.PathJournal + "?after=18446744073709551615.0", "", wire.CodeInvalid},
 			{"too much", c.caller(t, edge.d), "POST", wire.PathLease, strings.Repeat(" ", wire.MaxBody+1), wire.CodeInvalid},
 			{"an identity for nobody", anonymous, "POST", wire.PathIdentity, certificate(""), wire.CodeDenied},
 			{"another method", c.caller(t, edge.d), "GET", wire.PathLease, "", "405 Method Not Allowed"},
@@ -274,6 +277,9 @@ func TestWhatACertificateAllows(t *testing.T) {
 			if got := call(t, test.caller, test.method, test.path, test.body); got != test.want {
 				t.Errorf("%s: answered %q, want %q", test.name, got, test.want)
 			}
+		}
+		if got := c.ctl.d.Head().Epoch; got != 1 {
+			t.Errorf("the journal is in epoch %d", got)
 		}
 		// A call carries no node's name, so a node can only ever speak for itself:
 		// the router's calls changed nothing of the edge's standing.
@@ -286,6 +292,84 @@ func TestWhatACertificateAllows(t *testing.T) {
 		c.settles(journal.Completed, c.set("a", "1"))
 		edge.stop(t)
 		router.stop(t)
+		c.ctl.stop(t)
+	})
+}
+
+// join makes a join call that proves the secret, and returns the code of its error.
+func (c *cluster) join(t *testing.T, body string) string {
+	t.Helper()
+	raw, err := c.net.dialer("test")(t.Context(), "tcp", testAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true})
+	defer conn.Close()
+	if err := conn.HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	binding, err := wire.Binding(conn.ConnectionState())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &http.Client{Transport: &http.Transport{
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+	}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://control"+wire.PathJoin, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	req.Header.Set(wire.HeaderMAC, wire.RequestMAC(testSecret, binding, []byte(body)))
+	resp, err := h.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return ""
+	}
+	var e wire.Error
+	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil {
+		t.Fatal(err)
+	}
+	return e.Code
+}
+
+func TestAJoinThatIsRefusedRegistersNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.startControl()
+		for name, r := range map[string]wire.JoinRequest{
+			"no certificate request": {Node: edgeNode("FRA", 1)},
+			"no node":                {CSR: "no request"},
+		} {
+			body, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if code := c.join(t, string(body)); code != wire.CodeInvalid {
+				t.Errorf("%s: answered %q", name, code)
+			}
+		}
+		if got := c.ctl.d.NodeStatus(); len(got) != 0 || c.ctl.d.Head().Number != 0 {
+			t.Errorf("registered: %+v, head %v", got, c.ctl.d.Head())
+		}
+		key, err := ca.NewKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		csr, err := ca.NewRequest(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := json.Marshal(wire.JoinRequest{Node: edgeNode("FRA", 1), CSR: string(csr)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := c.join(t, string(body)); code != "" || len(c.ctl.d.NodeStatus()) != 1 {
+			t.Errorf("a whole request: answered %q", code)
+		}
 		c.ctl.stop(t)
 	})
 }

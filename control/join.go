@@ -46,11 +46,15 @@ func (c *Control) admit(r *http.Request, body []byte) (*wire.JoinAnswer, error) 
 	if err := decode(body, &req); err != nil {
 		return nil, err
 	}
-	if err := c.register(r.Context(), req.Node); err != nil {
+	if err := checkNode(req.Node); err != nil {
 		return nil, err
 	}
+	// The journal changes last: a node whose request is no good is not registered.
 	certificate, err := c.authority.Identify([]byte(req.CSR), req.Node.ID, time.Now())
 	if err != nil {
+		return nil, err
+	}
+	if err := c.register(r.Context(), req.Node); err != nil {
 		return nil, err
 	}
 	incarnation, rolledBack, err := c.incarnate(req.Node.ID, req.Incarnation)

@@ -58,11 +58,9 @@ func (c *Control) Forget(ctx context.Context, id string) error {
 	return err
 }
 
-// register puts a node in the journal if it is new or has changed.
+// register puts a node, which was checked, in the journal if it is new or has
+// changed.
 func (c *Control) register(ctx context.Context, n cdn.Node) error {
-	if err := checkNode(n); err != nil {
-		return err
-	}
 	_, err := c.Propose(ctx, func(s *cdn.State) ([]cdn.Change, error) {
 		old, known := s.Nodes[n.ID]
 		if known && old == n {
