@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/ca"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
@@ -98,15 +99,18 @@ func (h *handler) checkAliases(s *cdn.State, plan *cdn.Plan) error {
 }
 
 // isAlias tells whether name can be an alias: a domain name of more than one
-// label, the first of which may be "*"; and none of those that distributions are
+// label, the first of which may be "*"; none of those that distributions are
 // given, for with one that exists, or will, a distribution would take another's
-// place.
+// place; and none of the network's own.
 func (h *handler) isAlias(name string) bool {
 	first, rest, _ := strings.Cut(name, ".")
 	if _, err := netip.ParseAddr(name); err == nil || rest == "" || len(name) > 253 {
 		return false
 	}
 	if rest == strings.ToLower(strings.Trim(h.Zone, ".")) && len(first) == 1+idLength && first[0] == 'd' && isLabel(first) {
+		return false
+	}
+	if ca.Own(h.Zone, name) {
 		return false
 	}
 	if first != "*" && !isLabel(first) {

@@ -200,11 +200,14 @@ func TestAliases(t *testing.T) {
 	for _, name := range []string{
 		"example", "", "www..example.com", "-a.example.com", "a b.example.com", "www.*.com", "*a.example.com", "*", "*.", "10.0.0.1",
 		"dabcdefghijklm.warmfront.test", *a.Distribution.DomainName,
+		"control.warmfront.test", "Control.Warmfront.Test", "ns1.warmfront.test", "ns12.warmfront.test", "ns.warmfront.test",
+		"health.warmfront.test", "localhost.warmfront.test", "*.warmfront.test",
 	} {
 		_, err := f.CreateDistribution(t.Context(), &sdk.CreateDistributionInput{DistributionConfig: siteConfig("bad", withAliases(name))})
 		wantCode(t, err, cloudfront.CodeInvalidArgument)
 	}
-	f.create("in the zone", withAliases("www.warmfront.test", "_x.under.example.com"))
+	f.create("in the zone", withAliases("www.warmfront.test", "_x.under.example.com",
+		"control.example.com", "nsx.warmfront.test", "a.control.warmfront.test", "*.shop.warmfront.test"))
 }
 
 // TestTheJournalIsWhatIsShown holds the answers to a State that other hands made,

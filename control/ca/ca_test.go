@@ -384,6 +384,34 @@ func TestServedNames(t *testing.T) {
 	}
 }
 
+// Whatever a journal holds, no edge gets a certificate for control's name.
+func TestTheNetworksOwnNamesAreServedByNobody(t *testing.T) {
+	for _, alias := range []string{"control.warmfront.test", "*.warmfront.test"} {
+		change, err := cdn.NewChange(cdn.KindDistributionPut, cdn.Distribution{
+			ID: "E1", Domain: "d111.warmfront.test", Config: strings.Replace(config, "www.example.com", alias, 1),
+		}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		change.Version = cdn.Version{Epoch: 1, Number: 1}
+		state, err := cdn.NewState(1).Apply(change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state.PlanFor("control.warmfront.test") == nil {
+			t.Fatal("the alias did not take: the test tests nothing")
+		}
+		for _, name := range []string{"control.warmfront.test", "control.localhost", "*.warmfront.test"} {
+			if got := ca.ServedName(state, zone, name); got != "" {
+				t.Errorf("with the alias %s, %s is served by a certificate for %q", alias, name, got)
+			}
+			if ca.Serves(state, zone, name) {
+				t.Errorf("with the alias %s, a certificate is made for %s", alias, name)
+			}
+		}
+	}
+}
+
 func TestIDs(t *testing.T) {
 	for id, good := range map[string]bool{"NRT-1": true, "router-1": true, "a": true, "": false, "-a": false, "a/b": false, "a b": false, "ä": false, strings.Repeat("a", 64): false} {
 		if err := ca.CheckID(id); (err == nil) != good {

@@ -129,7 +129,7 @@ func ServedName(s *cdn.State, zone, sni string) string {
 	sni = strings.ToLower(strings.TrimSuffix(sni, "."))
 	host := inZone(sni, zone)
 	p := s.PlanFor(host)
-	if p == nil || checkName(sni) != nil {
+	if p == nil || checkName(sni) != nil || Own(zone, host) {
 		return ""
 	}
 	if host != sni || p.Domain == host {
@@ -148,7 +148,7 @@ func Serves(s *cdn.State, zone, name string) bool {
 	if wildcard, ok := strings.CutPrefix(name, "*."); ok {
 		// Any name that the alias stands for leads to it, if it exists.
 		p := s.PlanFor("*." + wildcard)
-		return p != nil && slices.Contains(p.Aliases, name)
+		return p != nil && slices.Contains(p.Aliases, name) && !Own(zone, name)
 	}
 	return name != "" && ServedName(s, zone, name) == name
 }
