@@ -190,11 +190,13 @@ func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
 		if err != nil {
 			return err
 		}
-		if b.Pattern = e.String("PathPattern"); b.Pattern == "" || len(b.Pattern) > 255 {
-			return Errorf("InvalidArgument", "The path pattern %q must have 1 to 255 characters.", b.Pattern)
+		pattern := e.String("PathPattern")
+		if pattern == "" || len(pattern) > 255 {
+			return Errorf("InvalidArgument", "The path pattern %q must have 1 to 255 characters.", pattern)
 		}
+		b.Pattern = normalEscapes(pattern) // as are the paths it is compared with
 		if slices.ContainsFunc(p.Behaviors, func(x Behavior) bool { return x.Pattern == b.Pattern }) {
-			return Errorf("InvalidArgument", "The path pattern %q is used by more than one cache behavior.", b.Pattern)
+			return Errorf("InvalidArgument", "The path pattern %q is used by more than one cache behavior.", pattern)
 		}
 		p.Behaviors = append(p.Behaviors, b)
 	}

@@ -90,7 +90,8 @@ func mergeInvalidated(a, b *invalidated) *invalidated {
 	return m
 }
 
-// With returns the index with paths invalidated at version v added.
+// With returns the index with paths invalidated at version v added, each as it is
+// written and in its normal form (see NormalURI).
 func (x Invalidations) With(paths []string, v Version) Invalidations {
 	s := newInvalidated(len(paths))
 	for _, p := range paths {
@@ -98,6 +99,7 @@ func (x Invalidations) With(paths []string, v Version) Invalidations {
 			p = "/*"
 		}
 		s.add(p, v)
+		s.add(normalInvalidationPath(p), v)
 	}
 	segments := append([]*invalidated(nil), x.segments...)
 	for len(segments) > 0 && segments[len(segments)-1].size() <= 2*s.size() {
@@ -119,7 +121,8 @@ func (x Invalidations) WithFloor(v Version) Invalidations {
 func (x Invalidations) Floor() Version { return x.floor }
 
 // Newest returns the version of the newest invalidation that matches uri (the
-// path and, where it is part of the cache key, "?" and the query string), or the
+// path and, where it is part of the cache key, "?" and the query string; who asks
+// for its normal form too finds invalidations of all its equivalents), or the
 // floor if that is newer. An object whose birth version is before it must not be
 // served without the origin's word.
 func (x Invalidations) Newest(uri string) Version {

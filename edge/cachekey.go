@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -31,18 +32,21 @@ func (x *exchange) cacheKey(method string) string {
 }
 
 // answersFor lists the URIs that an answer to this request stands for, so that an
-// invalidation of any finds it: as the viewer wrote it, with the default root
-// object, normalised; each with the query string where that is part of the key,
-// as it was written and as far as it was selected.
-func (x *exchange) answersFor(normal string) []string {
-	paths := [...]string{x.req.Path, x.path, normal}
+// invalidation of any finds it: as the viewer wrote it and with the default root
+// object, each with the query string where that is part of the key, as it was
+// written and as far as it was selected, and each in its normal form too.
+func (x *exchange) answersFor() []string {
 	uris := make([]string, 0, 1)
 	add := func(uri string) {
-		if !slices.Contains(uris, uri) {
-			uris = append(uris, uri)
+		if slices.Contains(uris, uri) {
+			return
+		}
+		uris = append(uris, uri)
+		if normal := cdn.NormalURI(uri); normal != uri && !slices.Contains(uris, normal) {
+			uris = append(uris, normal)
 		}
 	}
-	for _, p := range paths {
+	for _, p := range [...]string{x.req.Path, x.path} {
 		if !selectsAny(x.behavior.Cache.Query) || x.req.Query == "" {
 			add(p)
 			continue

@@ -99,6 +99,14 @@ func TestAnInvalidationMakesAMiss(t *testing.T) {
 		{site{root: "index.html"}, "/index.html", "/", false},
 		{site{}, "/x/../a.html", "/a.html", true}, // as normalised
 		{site{}, "/x/../a.html", "/x/*", true},    // as written
+		{site{}, "/caf%c3%a9", "/caf%C3%A9", true},
+		{site{}, "/caf\u00e9", "/caf%C3%A9", true},
+		{site{}, "/caf%C3%A9", "/caf%c3%a9", true},
+		{site{}, "/~x", "/%7Ex", true},
+		{site{}, "/%7ex", "/~*", true},
+		{site{}, "/a%2fb", "/a%2Fb", true},
+		{site{}, "/a%2fb", "/a/b", false},
+		{site{behaviors: []behavior{query}}, "/a?a=%c3%a9", "/a?a=%C3%A9", true},
 		{site{behaviors: []behavior{query}}, "/a?b=2&a=1", "/a?a=1", true},
 		{site{behaviors: []behavior{query}}, "/a?b=2&a=1", "/a?b=2&a=1", true},
 		{site{behaviors: []behavior{query}}, "/a?b=2&a=1", "/a*", true},

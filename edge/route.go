@@ -3,6 +3,7 @@ package edge
 import (
 	"strings"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -60,70 +61,10 @@ func (x *exchange) aim(path string) {
 	x.path = path
 	// Patterns are matched on the normalised path, origins get it as it was sent
 	// (developer guide, "Cache behavior settings", path pattern).
-	normal := normalPath(path)
-	x.behavior = x.plan.Match(normal)
+	x.behavior = x.plan.Match(cdn.NormalURI(path))
 	x.origin = &x.plan.Origins[x.behavior.Origin]
 	x.query = selectQuery(x.behavior.Cache.Query, x.req.Query)
 	x.encoding = normalEncoding(x.req.Header.Joined("Accept-Encoding"), x.behavior.Cache)
-	x.uris = x.answersFor(normal)
+	x.uris = x.answersFor()
 	x.key = x.cacheKey(x.req.Method)
-}
-
-// normalPath is a path as RFC 3986 section 6.2.2 normalises it: unreserved
-// characters unescaped, dot segments removed. So /a/../admin is not hidden from
-// the pattern /admin.
-func normalPath(path string) string {
-	if strings.Contains(path, "%") {
-		path = unescapeUnreserved(path)
-	}
-	if !strings.Contains(path, "/.") {
-		return path
-	}
-	segments := strings.Split(path, "/")[1:]
-	out := make([]string, 0, len(segments))
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch s {
-		case ".", "..":
-			if s == ".." && len(out) > 0 {
-				out = out[:len(out)-1]
-			}
-			if last {
-				out = append(out, "")
-			}
-		default:
-			out = append(out, s)
-		}
-	}
-	return "/" + strings.Join(out, "/")
-}
-
-func unescapeUnreserved(path string) string {
-	var b strings.Builder
-	for i := 0; i < len(path); i++ {
-		if path[i] == '%' && i+2 < len(path) {
-			hi, lo := unhex(path[i+1]), unhex(path[i+2])
-			if c := byte(hi<<4 | lo); hi >= 0 && lo >= 0 && unreserved(c) {
-				b.WriteByte(c)
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(path[i])
-	}
-	return b.String()
-}
-
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
-	}
-	return -1
-}
-
-func unreserved(c byte) bool {
-	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
 }

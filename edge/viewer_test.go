@@ -110,17 +110,6 @@ func TestHostHasNoPort(t *testing.T) {
 	}
 }
 
-func TestNormalPath(t *testing.T) {
-	for in, want := range map[string]string{
-		"/": "/", "/a/./b": "/a/b", "/a/../b": "/b", "/../../b": "/b", "/a/..": "/", "/a/.": "/a/", "/a//b": "/a//b",
-		"/%61": "/a", "/%2e%2e/b": "/b", "/a%2Fb": "/a%2Fb", "/.hidden": "/.hidden", "/a%": "/a%", "/a%4": "/a%4", "/%zz": "/%zz",
-	} {
-		if got := normalPath(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestEveryAnswerTellsWhatTheEdgeDid(t *testing.T) {
 	n := newNetwork(t, site{}, numbered("Via", "1.1 origin", "X-Amz-Cf-Pop", "SFO1-P1", "Connection", "X-Hop", "X-Hop", "1", "Cache-Status", "inner; hit"))
 	ids := map[string]bool{}

@@ -78,7 +78,8 @@ func pseudonym(node string) string {
 // cacheName is the node's id as a token of RFC 9211.
 func cacheName(node string) string {
 	return "warmfront/" + strings.Map(func(c rune) rune {
-		if c < 128 && (unreserved(byte(c)) || c == ':') {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.ContainsRune("-._~:", c):
 			return c
 		}
 		return '_'
