@@ -58,7 +58,8 @@ type Config struct {
 	// WrapListener wraps both listeners: the PROXY protocol, the distance model.
 	WrapListener func(net.Listener) net.Listener
 
-	// State is the newest state applied; nil before the first.
+	// State is the newest state applied; nil, or one of version zero, before the
+	// first: viewers and health checks get 503 then.
 	State func() *cdn.State
 	Lease Lease
 	// Certificates may be nil where HTTPSAddr is empty.

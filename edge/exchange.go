@@ -104,8 +104,17 @@ func (e *Edge) receive(req *message.Request) *exchange {
 	// The lease goes by the real clock: a sandbox that moves its time moves
 	// freshness with it, and never a lease.
 	x.leased = e.cfg.Lease.Valid(time.Now())
-	x.state = e.cfg.State()
+	x.state = e.state()
 	return x
+}
+
+// state is the newest state applied, nil before the first: an empty one says
+// nothing about what the network serves, and must not be mistaken for it.
+func (e *Edge) state() *cdn.State {
+	if s := e.cfg.State(); s != nil && !s.Version.IsZero() {
+		return s
+	}
+	return nil
 }
 
 // respond makes the answer, before custom error pages and the headers that every

@@ -2,10 +2,7 @@ package edge
 
 import (
 	"io"
-	"net/http"
 	"strings"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/warmfront/warmfront/edge/message"
 )
@@ -28,22 +25,14 @@ func (x *exchange) health() *message.Response {
 	return resp
 }
 
-// healthy is 200 with the node's id, or 503 while it drains.
+// healthy is 200 with the node's id, or 503 while it has nothing to serve by or
+// drains: routers then send nobody here.
 func (e *Edge) healthy() (int, string) {
-	if e.draining.Load() {
+	switch {
+	case e.draining.Load():
 		return 503, e.cfg.Node.ID + " is draining\n"
+	case e.state() == nil:
+		return 503, e.cfg.Node.ID + " has not been told yet what it serves\n"
 	}
 	return 200, e.cfg.Node.ID + "\n"
-}
-
-// Handler serves /healthz and /metrics, for the node's metrics port.
-func (e *Edge) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		status, text := e.healthy()
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, text) // the asker has left
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(e.cfg.Registry, promhttp.HandlerOpts{}))
-	return mux
 }

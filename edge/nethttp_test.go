@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/proxyproto"
 )
@@ -161,7 +163,7 @@ func TestOverHTTPAndHTTPS(t *testing.T) {
 		t.Errorf("a type was guessed: %q", resp.Header.Get("Content-Type"))
 	}
 	metrics := httptest.NewRecorder()
-	d.Handler().ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
+	promhttp.HandlerFor(d.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{`warmfront_edge_requests_total{result="Hit"} 3`, `warmfront_edge_requests_total{result="Redirect"} 1`,
 		`warmfront_edge_origin_requests_total{outcome="2xx"} 2`, "warmfront_edge_cache_objects 2", "warmfront_edge_lease_valid 1", "warmfront_edge_applied_number 2"} {
 		if !strings.Contains(metrics.Body.String(), want) {
@@ -324,10 +326,8 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	for !d.draining.Load() { // polled; the stop has been asked for
 		<-time.After(time.Millisecond)
 	}
-	health := httptest.NewRecorder()
-	d.Handler().ServeHTTP(health, httptest.NewRequest("GET", "/healthz", nil))
-	if health.Code != 503 {
-		t.Errorf("health while draining: %d", health.Code)
+	if status, text := d.healthy(); status != 503 {
+		t.Errorf("health while draining: %d %s", status, text)
 	}
 	close(release)
 	if body := <-got; body != "finished" {

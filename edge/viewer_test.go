@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -61,10 +62,15 @@ func TestWhatIsRefused(t *testing.T) {
 }
 
 func TestBeforeTheFirstStateNothingIsServed(t *testing.T) {
-	n := newNetwork(t, site{}, numbered())
-	n.state.Store(nil)
-	if r := n.get("/x"); r.Status != 503 {
-		t.Errorf("%d", r.Status)
+	for name, state := range map[string]*cdn.State{"no state": nil, "an empty one": cdn.NewState(0)} {
+		n := newNetwork(t, site{}, numbered())
+		n.state.Store(state)
+		if r := n.get("/x"); r.Status != 503 {
+			t.Errorf("%s: %d", name, r.Status)
+		}
+		if r := n.do(withHost(request("/healthz"), "health.warmfront.test")); r.Status != 503 {
+			t.Errorf("%s: healthy: %d %q", name, r.Status, r.body)
+		}
 	}
 }
 
