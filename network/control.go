@@ -146,7 +146,7 @@ func (c *Control) handler() http.Handler {
 	keys := c.cfg.Key.lookup()
 	mux := http.NewServeMux()
 	own := operator.Handler(operator.Config{
-		Keys: keys, Now: time.Now, Network: c.describe, Nodes: c.nodes, Forget: c.core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
+		Keys: keys, Zone: c.cfg.Zone, Now: time.Now, Network: c.describe, Nodes: c.nodes, Forget: c.core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
 	})
 	mux.Handle("/warmfront/", own)
 	mux.Handle("/proxy/", own)

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/cloudfront"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/sigv4"
@@ -38,14 +37,16 @@ type Config struct {
 	Journal Journal
 	// Keys are the access keys that may call.
 	Keys sigv4.Lookup
+	// Authenticate says which calls are authentic. Nil takes those that are signed
+	// with one of Keys.
+	Authenticate admission.Authenticate
 	// Account is the twelve digits in ARNs.
 	Account string
 	// Zone is the domain beneath which distributions get their names.
 	Zone string
-	// Hosts says by which names, without a port, the API may be called. Nil allows
-	// those that no stranger's DNS can point here: addresses, names of one label
-	// and beneath "localhost", the zone and names beneath it.
-	Hosts  func(host string) bool
+	// Hosts are the names by which the API may be called. Nil allows those that no
+	// stranger's DNS can point here, admission.LocalNames.
+	Hosts  admission.Names
 	Now    func() time.Time
 	Random io.Reader // safe for concurrent use, as crypto/rand.Reader is
 	Logger *slog.Logger
@@ -56,7 +57,10 @@ type Config struct {
 func Handler(cfg Config) http.Handler {
 	h := &handler{Config: cfg}
 	if h.Hosts == nil {
-		h.Hosts = localNames(cfg.Zone)
+		h.Hosts = admission.LocalNames(cfg.Zone)
+	}
+	if h.Authenticate == nil {
+		h.Authenticate = admission.Signature(Service, cfg.Keys, cfg.Now)
 	}
 	h.operations = map[string]operation{}
 	for _, of := range []map[string]operation{
@@ -147,7 +151,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // do checks a request in the order in which a stranger could do harm, and lets
 // the operation answer it.
 func (h *handler) do(w http.ResponseWriter, r *http.Request, op cloudfront.Operation, params cloudfront.Params, found bool) (*answer, error) {
-	if err := h.checkNames(r); err != nil {
+	if err := h.Hosts.Check(r); err != nil {
 		return nil, err
 	}
 	if !found {
@@ -162,8 +166,7 @@ func (h *handler) do(w http.ResponseWriter, r *http.Request, op cloudfront.Opera
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	sum := sha256.Sum256(body)
-	if _, err := (sigv4.Verifier{Service: Service, Lookup: h.Keys}).Verify(r, hex.EncodeToString(sum[:]), h.Now()); err != nil {
+	if err := h.Authenticate(r, body); err != nil {
 		return nil, err
 	}
 	if err := op.Check(params); err != nil {

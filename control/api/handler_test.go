@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/api"
 	"github.com/warmfront/warmfront/control/cloudfront"
 	"github.com/warmfront/warmfront/sigv4"
@@ -266,4 +267,23 @@ func (stuck) Read(p []byte) (int, error) {
 func accessDocument(name string) string {
 	return `<OriginAccessControlConfig xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"><Name>` + name + `</Name>` +
 		`<SigningProtocol>sigv4</SigningProtocol><SigningBehavior>always</SigningBehavior><OriginAccessControlOriginType>s3</OriginAccessControlOriginType></OriginAccessControlConfig>`
+}
+
+func TestAnotherProofThanASignature(t *testing.T) {
+	cfg := configFor(newMemory())
+	cfg.Authenticate = func(r *http.Request, _ []byte) error {
+		if _, err := r.Cookie("session"); err != nil {
+			return cdn.Errorf("AccessDenied", "Sign in first.")
+		}
+		return nil
+	}
+	f := &fixture{t: t, handler: api.Handler(cfg)}
+	r := httptest.NewRequest("GET", "http://127.0.0.1:8800/2020-05-31/distribution", nil)
+	if code := errorCode(t, f.do(r)); code != "AccessDenied" {
+		t.Errorf("without it: %s", code)
+	}
+	r.AddCookie(&http.Cookie{Name: "session", Value: "good"})
+	if resp := f.do(r); resp.StatusCode != http.StatusOK {
+		t.Errorf("with it: %s", resp.Status)
+	}
 }

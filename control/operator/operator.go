@@ -3,15 +3,15 @@
 // and the file that sets a browser to a city.
 //
 // Requests are signed as those to CloudFront's API are (SigV4), for the service
-// "warmfront"; answers are JSON, errors {"code", "message"} with an HTTP status.
+// "warmfront", or prove themselves otherwise where Config says how; answers are
+// JSON, errors {"code", "message"} with an HTTP status. What is sent to a name
+// that is not control's, or by a page of another origin, is refused first.
 // The package owns no state: it asks the small interfaces of Config.
 package operator
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -74,7 +75,16 @@ type Faulted struct {
 
 // Config is what the interface asks.
 type Config struct {
-	Keys    sigv4.Lookup
+	// Keys are the access keys that may call.
+	Keys sigv4.Lookup
+	// Authenticate says which requests are authentic. Nil takes those that are
+	// signed with one of Keys.
+	Authenticate admission.Authenticate
+	// Zone is the network's domain.
+	Zone string
+	// Hosts are the names by which the interface may be called. Nil allows those
+	// that no stranger's DNS can point here, admission.LocalNames.
+	Hosts   admission.Names
 	Now     func() time.Time
 	Network func() Network
 	Nodes   func() Nodes
@@ -87,10 +97,20 @@ type Config struct {
 	PAC func(city string) (string, error)
 }
 
-const maxBody = 64 << 10
+const (
+	maxBody = 64 << 10
+	// readTimeout is how long a caller may take to send a body.
+	readTimeout = 10 * time.Second
+)
 
 // Handler serves the interface under /warmfront/ and /proxy/.
 func Handler(cfg Config) http.Handler {
+	if cfg.Hosts == nil {
+		cfg.Hosts = admission.LocalNames(cfg.Zone)
+	}
+	if cfg.Authenticate == nil {
+		cfg.Authenticate = admission.Signature(Service, cfg.Keys, cfg.Now)
+	}
 	mux := http.NewServeMux()
 	h := handler{cfg}
 	mux.Handle("GET /warmfront/v1/network", h.signed(func(*http.Request, []byte) (any, error) { return cfg.Network(), nil }))
@@ -100,7 +120,16 @@ func Handler(cfg Config) http.Handler {
 	}))
 	mux.Handle("POST /warmfront/v1/faults", h.signed(h.fault))
 	mux.HandleFunc("GET /proxy/{file}", h.pac)
-	return mux
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, cdn.Errorf("NoSuchResource", "There is no %s %.200s here.", r.Method, r.URL.EscapedPath()))
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := cfg.Hosts.Check(r); err != nil {
+			refuse(w, err)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 type handler struct{ cfg Config }
@@ -108,24 +137,33 @@ type handler struct{ cfg Config }
 // signed wraps a handler that returns a value or an error with a code.
 func (h handler) signed(serve func(r *http.Request, body []byte) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			refuse(w, err)
-			return
+		body, err := readBody(w, r)
+		if err == nil {
+			err = h.cfg.Authenticate(r, body)
 		}
-		sum := sha256.Sum256(body)
-		if _, err := (sigv4.Verifier{Service: Service, Lookup: h.cfg.Keys}).Verify(r, hex.EncodeToString(sum[:]), h.cfg.Now()); err != nil {
-			refuse(w, err)
-			return
+		var answer any
+		if err == nil {
+			answer, err = serve(r, body)
 		}
-		answer, err := serve(r, body)
 		if err != nil {
 			refuse(w, err)
 			return
 		}
 		write(w, http.StatusOK, answer)
 	})
+}
+
+// readBody reads a body that is neither too large nor too slow.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(readTimeout)) // not every writer can do it
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = deadline.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		err = cdn.Errorf("InvalidArgument", "The body cannot be read: %v.", err)
+	}
+	return body, err
 }
 
 func (h handler) fault(r *http.Request, body []byte) (any, error) {
@@ -138,10 +176,15 @@ func (h handler) fault(r *http.Request, body []byte) (any, error) {
 	if err := d.Decode(&f); err != nil {
 		return nil, cdn.Errorf("InvalidArgument", "The fault is not understood: %v.", err)
 	}
+	if d.More() {
+		return nil, cdn.Errorf("InvalidArgument", "The fault is not understood: something follows it.")
+	}
 	return h.cfg.Fault(r.Context(), f)
 }
 
-// pac needs no signature: a browser fetches it, and it says nothing secret.
+// pac needs no signature: a browser fetches it for itself. It holds every alias,
+// which is why pages must not read it: their origin or the name they call gives
+// them away, and as a script, for which neither tells, it must not run.
 func (h handler) pac(w http.ResponseWriter, r *http.Request) {
 	city, ok := strings.CutSuffix(r.PathValue("file"), ".pac")
 	if h.cfg.PAC == nil || !ok {
@@ -154,6 +197,8 @@ func (h handler) pac(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ns-proxy-autoconfig")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	_, _ = io.WriteString(w, text)
 }
 
@@ -172,9 +217,9 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &coded):
 		body["code"], body["message"] = coded.Code, coded.Message
 		switch status = http.StatusBadRequest; coded.Code {
-		case "NoSuchResource":
+		case "NoSuchResource", "NoSuchNode":
 			status = http.StatusNotFound
-		case "NotASandbox":
+		case "NotASandbox", "AccessDenied":
 			status = http.StatusForbidden
 		}
 	}
