@@ -72,8 +72,10 @@ type Client struct {
 	state   atomic.Pointer[cdn.State]
 	lease   atomic.Pointer[journal.Lease]
 	session atomic.Pointer[session]
-	// next is which of Control is called.
-	next atomic.Uint32
+	// next is which of Control is called, nextLease which one for leases: where
+	// one answers on one connection and not on the other, neither follows the other
+	// away from what works.
+	next, nextLease atomic.Uint32
 
 	ready     chan struct{} // closed with the first lease
 	readyOnce sync.Once
@@ -155,15 +157,10 @@ func (c *Client) Ready(ctx context.Context) error {
 	case <-c.ready:
 		return nil
 	default:
-		return errors.Join(ctx.Err(), c.Err())
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return errors.Join(ctx.Err(), c.follower.Stopped(), c.trouble)
 	}
-}
-
-// Err is why the node does not follow control at the moment, nil if it does.
-func (c *Client) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return errors.Join(c.follower.Stopped(), c.trouble)
 }
 
 // Zone is the network's domain; "" before the node has ever joined.

@@ -5,9 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +71,50 @@ func start(t *testing.T, cfg Config) *Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// The stream stands; only lease calls do not get through to the first address.
+func TestALeaseThatIsNotAnsweredIsAskedForElsewhere(t *testing.T) {
+	ctl := startControl(t)
+	cfg := config(t, ctl)
+	cfg.Control = []string{"first:1", "second:1"}
+	var down atomic.Bool
+	asked := make(chan string, 100)
+	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if asked <- address; down.Load() && address == "first:1" {
+			return nil, errors.New("no route to the host")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, ctl.Addr().String())
+	}
+	c := start(t, cfg)
+	down.Store(true)
+	for len(asked) > 0 {
+		<-asked
+	}
+	before := *c.lease.Load()
+	for end := time.Now().Add(10 * time.Second); len(asked) == 0 && time.Now().Before(end); runtime.Gosched() {
+		// Again and again: a call may be under way, which keeps its connection.
+		c.session.Load().lease.CloseIdleConnections()
+		signal(c.ackNow)
+	}
+	for _, want := range cfg.Control {
+		select {
+		case got := <-asked:
+			if got != want {
+				t.Errorf("%s was called, want %s", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s was not called", want)
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); *c.lease.Load() == before; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("the lease was not renewed")
+		}
+	}
+	if c.next.Load() != 0 {
+		t.Error("the stream was moved, too")
+	}
 }
 
 func propose(t *testing.T, ctl *control.Control, kind cdn.Kind, body any) cdn.Version {
@@ -202,8 +249,11 @@ func TestAnUnknownCriticalChangeFences(t *testing.T) {
 	c := start(t, config(t, ctl))
 	next := cdn.Change{Version: c.State().Version.Next(), Kind: "of the future", Critical: true}
 	c.step(journal.Received{Frame: journal.Frame{Change: &next}})
-	if c.Lease().Valid(time.Now()) || !errors.Is(c.Err(), cdn.ErrUnknownKind) {
-		t.Errorf("lease %v, %v", c.Lease().Valid(time.Now()), c.Err())
+	c.mu.Lock()
+	stopped := c.follower.Stopped()
+	c.mu.Unlock()
+	if c.Lease().Valid(time.Now()) || !errors.Is(stopped, cdn.ErrUnknownKind) {
+		t.Errorf("lease %v, %v", c.Lease().Valid(time.Now()), stopped)
 	}
 	// It goes on running, fenced, and what comes is not applied.
 	c.signalAll()

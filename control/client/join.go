@@ -23,6 +23,7 @@ func (c *Client) join(ctx context.Context) error {
 	for {
 		s, err := c.joinOnce(ctx)
 		if err == nil {
+			c.nextLease.Store(c.next.Load())
 			if old := c.session.Swap(s); old != nil {
 				old.close()
 			}
@@ -33,7 +34,7 @@ func (c *Client) join(ctx context.Context) error {
 		if ctx.Err() != nil || errors.Is(err, ErrOtherJournal) {
 			return err
 		}
-		c.note(fmt.Errorf("join %s: %w", c.address(), err))
+		c.note(fmt.Errorf("join %s: %w", c.address(&c.next), err))
 		c.next.Add(1)
 		if !c.pause(ctx, wait.next(), nil) {
 			return ctx.Err()
@@ -88,7 +89,7 @@ func (c *Client) forgetJournal() error {
 func (c *Client) exchange(ctx context.Context, body []byte) (*wire.JoinAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	raw, err := c.cfg.Dial(ctx, "tcp", c.address())
+	raw, err := c.cfg.Dial(ctx, "tcp", c.address(&c.next))
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,9 @@ func (c *Client) leaseLoop(ctx context.Context) error {
 		case fatal != nil:
 			return fatal
 		case err != nil:
-			c.note(fmt.Errorf("the lease from %s: %w", c.address(), err))
+			c.note(fmt.Errorf("the lease from %s: %w", c.address(&c.nextLease), err))
+			c.nextLease.Add(1)
+			c.session.Load().lease.CloseIdleConnections()
 			timer.Reset(min(wait.next(), renewal))
 		case granted:
 			wait.reset()

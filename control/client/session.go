@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/warmfront/warmfront/control/ca"
@@ -42,7 +43,7 @@ func (c *Client) newSession(answer wire.JoinAnswer, key []byte, live bool) (*ses
 	// Control keeps an idle connection for twice as long, so that none is used that
 	// it is about to close.
 	idle := max(answer.Terms.Length, time.Second)
-	s.slow, s.lease = c.newTransport(identity, idle), c.newTransport(identity, idle)
+	s.slow, s.lease = c.newTransport(identity, idle, &c.next), c.newTransport(identity, idle, &c.nextLease)
 	return s, nil
 }
 
@@ -54,14 +55,14 @@ func (s *session) close() {
 func (s *session) renewAt() time.Time { return ca.RenewAt(s.identity.Certificate.Leaf) }
 
 // newTransport makes a transport whose every connection goes to the control that
-// is called at the moment and is believed by its certificate alone.
-func (c *Client) newTransport(identity ca.Identity, idle time.Duration) *http.Transport {
+// is next when it is made and is believed by its certificate alone.
+func (c *Client) newTransport(identity ca.Identity, idle time.Duration, next *atomic.Uint32) *http.Transport {
 	cfg := identity.Dial(ca.IsControl)
 	return &http.Transport{
 		DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, callTimeout)
 			defer cancel()
-			conn, err := c.cfg.Dial(ctx, network, c.address())
+			conn, err := c.cfg.Dial(ctx, network, c.address(next))
 			if err != nil {
 				return nil, err
 			}
@@ -77,8 +78,8 @@ func (c *Client) newTransport(identity ca.Identity, idle time.Duration) *http.Tr
 	}
 }
 
-func (c *Client) address() string {
-	return c.cfg.Control[int(c.next.Load())%len(c.cfg.Control)]
+func (c *Client) address(next *atomic.Uint32) string {
+	return c.cfg.Control[next.Load()%uint32(len(c.cfg.Control))]
 }
 
 // post makes one call. The body cannot be read twice, so the transport never

@@ -33,7 +33,7 @@ func (c *Client) streamLoop(ctx context.Context) error {
 		if opened {
 			wait.reset()
 		} else {
-			c.note(fmt.Errorf("the journal's stream from %s: %w", c.address(), err))
+			c.note(fmt.Errorf("the journal's stream from %s: %w", c.address(&c.next), err))
 			c.next.Add(1)
 		}
 		if !c.pause(ctx, settleDown, nil) || !c.pause(ctx, wait.next()-settleDown, c.refetch) {
