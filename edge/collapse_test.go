@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/warmfront/warmfront/edge/message"
 )
@@ -299,3 +300,78 @@ func TestTooLargeWithUnknownSizeStreamsAndIsNotKept(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// TestWhatCannotBeSharedIsNotWaitedForTwice: all wait for the first answer, which
+// turns out to be private or too large; the others then ask at once, and those who
+// come within the next seconds do not wait at all.
+func TestWhatCannotBeSharedIsNotWaitedForTwice(t *testing.T) {
+	for name, answer := range map[string]func() *message.Response{
+		"private": func() *message.Response { return ok("x", "Cache-Control", "private") },
+		"too large": func() *message.Response {
+			r := ok("")
+			r.Length, r.Body = 1<<40, nil
+			return r
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			shared := false
+			n := newNetwork(t, site{behaviors: []behavior{{def: 600, max: 600}}}, func(ctx context.Context, _ int, _ *message.Request) (*message.Response, error) {
+				timer := time.NewTimer(time.Second)
+				defer timer.Stop()
+				<-timer.C
+				if shared {
+					return ok("for all"), nil
+				}
+				return answer(), nil
+			})
+			ask := func(count int) (time.Duration, int) {
+				start, before := time.Now(), n.at.count()
+				n.viewers(count, func(int) *message.Request { return n.request("GET", "/x") }).all()
+				return time.Since(start), n.at.count() - before
+			}
+			if took, asked := ask(50); took != 2*time.Second || asked != 50 {
+				t.Errorf("%s: the last of 50 is answered after %v, the origin asked %d times", name, took, asked)
+			}
+			if took, asked := ask(50); took != time.Second || asked != 50 {
+				t.Errorf("%s, known: the last of 50 is answered after %v, the origin asked %d times", name, took, asked)
+			}
+			n.advance(loneTime)
+			if took, asked := ask(2); took != 2*time.Second || asked != 2 {
+				t.Errorf("%s, forgotten: answered after %v, the origin asked %d times", name, took, asked)
+			}
+			shared = true
+			ask(1)
+			if took, asked := ask(50); took != 0 || asked != 0 {
+				t.Errorf("%s, no more: answered after %v, the origin asked %d times", name, took, asked)
+			}
+		})
+	}
+}
+
+// TestAnErrorInPlaceOfWhichNothingMayBeServedIsAskedForOnce: a fenced node has a
+// copy that it may not serve, and the origin answers with an error.
+func TestAnErrorInPlaceOfWhichNothingMayBeServedIsAskedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		n := newNetwork(t, site{}, func(ctx context.Context, i int, _ *message.Request) (*message.Response, error) {
+			if i == 1 {
+				return ok("old"), nil
+			}
+			return status(500, "broken"), g.wait(ctx)
+		})
+		n.get("/x")
+		n.lease.ended.Store(true)
+		ask := func(int) *message.Request { return n.request("GET", "/x") }
+		first := n.viewers(1, ask)
+		others := n.viewers(20, ask)
+		close(g.open)
+		for _, r := range append(first.all(), others.all()...) {
+			if r.Status != 500 {
+				t.Errorf("%d %q", r.Status, r.body)
+			}
+		}
+		if n.at.count() != 4 { // the copy's, and the three flights of those who wait
+			t.Errorf("the origin was asked %d times", n.at.count())
+		}
+	})
+}

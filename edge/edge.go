@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"net/http"
 	"strconv"
@@ -20,6 +21,7 @@ type Edge struct {
 	store   store
 	origin  origin
 	flights flights
+	lone    lone
 	metrics *metrics
 
 	pop, pseudonym, cacheName string
@@ -86,7 +88,7 @@ func New(cfg Config) (*Edge, error) {
 func newCore(cfg Config) *Edge {
 	memory := cache.NewMemory(cfg.MemoryBytes, &cache.Sieve{})
 	e := &Edge{
-		cfg: cfg, store: memory, flights: flights{m: map[string]*queue{}},
+		cfg: cfg, store: memory, flights: flights{m: map[string]*queue{}}, lone: lone{seed: maphash.MakeSeed()},
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: pseudonym(cfg.Node.ID), cacheName: cacheName(cfg.Node.ID),
 	}

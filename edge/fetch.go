@@ -136,7 +136,7 @@ func (e *Edge) ask(f *flight) *message.Response {
 			e.confirm(f, stored, resp.Header, sent, received)
 			return nil
 		case rfc9111.Failure(resp.Status) && stored != nil && stored.Lifetime.OnError(false, stored.Received, received):
-			resp.Close()
+			f.keepPrivate(resp) // for who may not have the stale copy
 			e.keepStale(f, stored, resp.Status, received)
 			return nil
 		}
@@ -172,9 +172,11 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 		if stored != nil && resp.Status < 500 {
 			e.store.Remove(stored) // the origin has something else now
 		}
+		e.lone.add(f.key, received)
 		f.keepPrivate(resp)
 		return nil
 	}
+	e.lone.remove(f.key)
 	o := &cache.Object{
 		Key: f.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: resp.Length,
 		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,

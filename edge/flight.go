@@ -19,8 +19,9 @@ type flight struct {
 	// queued is set on flights that others may join.
 	queued bool
 
-	// What it brought, set before done is closed. At most one of object and
-	// response is there; err may come with an object that may be served stale.
+	// What it brought, set before done is closed: an object, or a response that is
+	// for one viewer alone, or err. The latter two may come with an object that may
+	// be served stale.
 	object    *cache.Object
 	confirmed bool  // by a 304
 	stale     bool  // object is what was stored: the origin failed

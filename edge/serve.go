@@ -45,7 +45,7 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 			return x.errorPage(fault{504, "Nothing that is stored answers the request, and it may not be forwarded (only-if-cached)."})
 		}
 		x.done.forward = forwardReason(o, act)
-		if !x.collapses() {
+		if !x.collapses() || x.edge.lone.has(x.key, x.start) {
 			break
 		}
 		if resp := x.share(ctx); resp != nil {
@@ -56,8 +56,8 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 }
 
 // maxRounds is how often a request that shared a fetch in vain tries again before
-// it makes one of its own: what comes may be stale in the first round, and of
-// another variant or private in any.
+// it makes one of its own: what comes may be older than the request in the first
+// round, and of another variant in any.
 const maxRounds = 4
 
 func forwardReason(o *cache.Object, act action) string {
@@ -166,8 +166,10 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 		return x.hit(ctx, f.object)
 	case f.err != nil && (f.object == nil || f.stale):
 		return x.failed(f.err)
+	case f.stale && first:
+		return x.private(ctx, f)
 	case f.stale:
-		return nil
+		return x.errorPage(fault{f.status, "The origin answered with an error, and what is stored may not be served in its place."})
 	case f.object != nil:
 		if !first && !(x.selects(f.object) && mayUse(f.object, known)) {
 			return nil
@@ -192,9 +194,7 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 	if resp := x.brought(ctx, f, true, known); resp != nil {
 		return resp
 	}
-	// The origin answered with an error, what is stored may not be served in its
-	// place, and the error was not kept: it is asked for as it is.
-	return x.pass(ctx)
+	return x.pass(ctx) // what came was evicted before it could be read
 }
 
 // private answers with a response that is for this request alone. A range of it
