@@ -25,8 +25,8 @@ import (
 
 // Config is what a control is started with.
 type Config struct {
-	// DataDir keeps the journal, the keys of the certificate authority and
-	// secrets.
+	// DataDir keeps the keys of the certificate authority and, unless Store does,
+	// the journal and secrets.
 	DataDir string
 	// Zone is the network's domain, "warmfront.test".
 	Zone string
@@ -58,6 +58,9 @@ type Config struct {
 	CompactAfter int
 	// ID is control's own identity; "control-1" when empty.
 	ID string
+	// Store keeps the journal and what else must outlast a run; a Bolt file in
+	// DataDir when nil. Control closes it, also when New fails.
+	Store store.Store
 	// Listen opens the listener, net.Listen when nil: for networks that are not
 	// the machine's.
 	Listen func(network, address string) (net.Listener, error)
@@ -138,10 +141,13 @@ const (
 // New opens the journal, or begins one, and listens on the peer port. Run serves.
 func New(cfg Config) (_ *Control, err error) {
 	if err := cfg.complete(); err != nil {
+		if cfg.Store != nil {
+			err = errors.Join(err, cfg.Store.Close())
+		}
 		return nil, err
 	}
 	c := &Control{
-		cfg: cfg, log: cfg.Log, clock: journal.NewClock(time.Now()),
+		cfg: cfg, log: cfg.Log, store: cfg.Store, clock: journal.NewClock(time.Now()),
 		closing: make(chan struct{}), changed: make(chan struct{}), dirty: make(chan struct{}, 1),
 		tail: newEntry(), open: newBatch(),
 	}
@@ -153,11 +159,13 @@ func New(cfg Config) (_ *Control, err error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, err
 	}
-	bolt, err := store.OpenBolt(filepath.Join(cfg.DataDir, "journal.db"))
-	if err != nil {
-		return nil, err
+	if c.store == nil {
+		bolt, err := store.OpenBolt(filepath.Join(cfg.DataDir, "journal.db"))
+		if err != nil {
+			return nil, err
+		}
+		c.store = bolt
 	}
-	c.store = bolt
 	var addresses []net.IPNet
 	for _, ip := range cfg.APIAddresses {
 		if v4 := ip.To4(); v4 != nil {

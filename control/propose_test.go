@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -14,12 +17,16 @@ import (
 	"github.com/warmfront/warmfront/control/store"
 )
 
-func newControl(t *testing.T) *Control {
-	t.Helper()
-	c, err := New(Config{
+func testConfig(t *testing.T) Config {
+	return Config{
 		DataDir: t.TempDir(), Zone: "warmfront.test", Secret: []byte("a cluster secret made for tests"),
 		PeerAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
-	})
+	}
+}
+
+func newControl(t *testing.T) *Control {
+	t.Helper()
+	c, err := New(testConfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +51,7 @@ func add(name string) func(*cdn.State) ([]cdn.Change, error) {
 // counted is a store that counts and can fail.
 type counted struct {
 	store.Store
+	closed  int
 	mu      sync.Mutex
 	appends int
 	fail    error
@@ -61,6 +69,56 @@ func (s *counted) Append(c []cdn.Change) error {
 		return s.fail
 	}
 	return s.Store.Append(c)
+}
+
+func (s *counted) Close() error {
+	s.closed++
+	return s.Store.Close()
+}
+
+func TestTheJournalMayBeKeptElsewhere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "elsewhere.db")
+	open := func() *counted {
+		bolt, err := store.OpenBolt(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &counted{Store: bolt}
+	}
+	cfg := testConfig(t)
+	first := open()
+	cfg.Store = first
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Propose(t.Context(), add("n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil || first.appends != 1 || first.closed != 1 {
+		t.Errorf("%d writes, closed %d times, %v", first.appends, first.closed, err)
+	}
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, "journal.db")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a journal in the data folder: %v", err)
+	}
+
+	second := open()
+	cfg.Store = second
+	if c, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if c.Head().Number != 1 {
+		t.Errorf("starts again at %v", c.Head())
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+
+	third := open()
+	cfg.Store, cfg.Zone = third, ""
+	if _, err := New(cfg); err == nil || third.closed != 1 {
+		t.Errorf("without a zone: %v, closed %d times", err, third.closed)
+	}
 }
 
 func TestProposalsAreSerialisedAndShareAWrite(t *testing.T) {
