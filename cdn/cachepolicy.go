@@ -11,7 +11,7 @@ func ManagedCachePolicies() []CachePolicy {
 	methodOverrides := names("host", "origin", "x-http-method", "x-http-method-override", "x-method-override")
 	policy := func(id, name string, least, def, most time.Duration, headers, cookies, query Selection, gzip, brotli bool) CachePolicy {
 		return CachePolicy{ID: id, Name: name, MinTTL: least, DefaultTTL: def, MaxTTL: most,
-			Headers: headers, Cookies: cookies, Query: query, Gzip: gzip, Brotli: brotli}
+			Headers: headers, Cookies: cookies, Query: query, ForwardQuery: query, Gzip: gzip, Brotli: brotli}
 	}
 	const sec, day = time.Second, 24 * time.Hour
 	return []CachePolicy{

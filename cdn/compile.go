@@ -285,12 +285,12 @@ func compileForwardedValues(e *Element) (CachePolicy, error) {
 		return CachePolicy{}, Errorf("InvalidTTLOrder", "MinTTL, DefaultTTL and MaxTTL must be whole seconds and rise in this order.")
 	}
 	c := CachePolicy{
-		Name:   "ForwardedValues",
+		Name: "ForwardedValues", Legacy: true,
 		MinTTL: seconds(least), DefaultTTL: seconds(def), MaxTTL: seconds(most),
 		Gzip: e.peekBool("Compress"), Brotli: e.peekBool("Compress"),
 	}
 	if fv.Bool("QueryString") {
-		c.Query.Mode = SelectAll
+		c.Query.Mode, c.ForwardQuery.Mode = SelectAll, SelectAll
 		if names := fv.Texts("QueryStringCacheKeys"); len(names) > 0 {
 			c.Query = Selection{SelectNames, names}
 		}

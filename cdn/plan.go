@@ -80,7 +80,15 @@ type CachePolicy struct {
 	ID, Name                   string
 	MinTTL, DefaultTTL, MaxTTL time.Duration
 	Headers, Cookies, Query    Selection
-	Gzip, Brotli               bool
+	// ForwardQuery is what the origin gets of the query string: Query, but for the
+	// older settings, which forward all of it even where only some parameters are
+	// part of the key (developer guide, "Cache content based on query string
+	// parameters").
+	ForwardQuery Selection
+	Gzip, Brotli bool
+	// Legacy is set where this stands for a behavior's ForwardedValues: headers
+	// that it does not name are then forwarded too.
+	Legacy bool
 }
 
 // Selection names which of a request's headers, cookies or query parameters are

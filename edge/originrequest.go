@@ -19,7 +19,8 @@ const userAgent = "Amazon CloudFront"
 func (x *exchange) originRequest(passing bool) *message.Request {
 	v := x.req
 	r := &message.Request{
-		Method: v.Method, Scheme: v.Scheme, Host: x.origin.Domain, Path: x.origin.Path + x.path, Query: x.query,
+		Method: v.Method, Scheme: v.Scheme, Host: x.origin.Domain, Path: x.origin.Path + x.path,
+		Query:  selectQuery(x.behavior.Cache.ForwardQuery, v.Query),
 		Header: make(message.Header, 0, len(v.Header)+8), Viewer: v.Viewer,
 	}
 	if x.selectsHeader("Host") {
@@ -97,7 +98,7 @@ func (x *exchange) forwards(name string, passing bool) bool {
 	}
 	// Under a cache policy only what it names is forwarded; the older settings
 	// forward whatever they do not know. RFC 9111 has caches forward it all.
-	return x.strict() || x.behavior.Cache.ID == ""
+	return x.strict() || x.behavior.Cache.Legacy
 }
 
 // neverForwarded lists, in lower case, what CloudFront removes whatever the

@@ -159,3 +159,28 @@ func TestSelectCookies(t *testing.T) {
 		t.Error("all except")
 	}
 }
+
+func TestWhatOfTheQueryTheOriginGets(t *testing.T) {
+	older := func(forwarded string) site {
+		return site{behaviors: []behavior{{def: 60, max: 60, forwarded: forwarded}}}
+	}
+	const a = "<QueryStringCacheKeys><Items><Name>a</Name></Items></QueryStringCacheKeys>"
+	for _, c := range []struct {
+		name string
+		site site
+		want string
+	}{
+		{"a cache policy without", site{}, ""},
+		{"a cache policy that names some", site{behaviors: []behavior{{policy: "08627262-05a9-4f76-9ded-b50ca2e3a84f"}}}, "m=3"},
+		{"older settings without", older("<QueryString>false</QueryString>"), ""},
+		{"older settings", older("<QueryString>true</QueryString>"), "a=1&b=2&m=3"},
+		// Developer guide: "Forward all, cache based on allow list".
+		{"older settings with keys", older("<QueryString>true</QueryString>" + a), "a=1&b=2&m=3"},
+	} {
+		n := newNetwork(t, c.site, numbered())
+		n.get("/x?a=1&b=2&m=3")
+		if got := n.at.last().Query; got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
