@@ -43,7 +43,8 @@ type Edge struct {
 // store is where objects are kept.
 type store interface {
 	Get(key string, selects func(*cache.Object) bool) *cache.Object
-	Put(o *cache.Object)
+	// Put reports whether o is stored: not in the place of a newer one.
+	Put(o *cache.Object) bool
 	Resize(o *cache.Object)
 	Remove(o *cache.Object)
 	RemoveKey(key string)

@@ -183,15 +183,15 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
 	o.Variant = f.variant(o.Vary)
-	f.object, f.kept = o, true
+	f.object = o
 	if f.request.Method == "HEAD" || resp.Body == nil || resp.Status == 204 {
 		resp.Close()
-		e.store.Put(o)
+		f.kept = e.store.Put(o)
 		return nil
 	}
 	o.Body = cache.NewBody(resp.Length)
 	f.keepPlace(o)
-	e.store.Put(o)
+	f.kept = e.store.Put(o)
 	return resp
 }
 
@@ -206,9 +206,9 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 		Body: stored.Body, Length: stored.Length, Birth: f.birth, Order: f.order, Received: received,
 		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, f.uris),
 	}
-	f.object, f.confirmed, f.kept = o, true, life.Store
+	f.object, f.confirmed = o, true
 	if life.Store {
-		e.store.Put(o)
+		f.kept = e.store.Put(o)
 	} else {
 		e.store.Remove(stored)
 	}
@@ -247,8 +247,7 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 			Key: f.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.birth, Order: f.order, Received: now,
 			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: f.uris,
 		}
-		f.kept = true
-		e.store.Put(f.object)
+		f.kept = e.store.Put(f.object)
 	}
 }
 
@@ -273,7 +272,7 @@ func (e *Edge) keepStale(f *flight, stored *cache.Object, status int, now time.T
 	}
 	f.object = &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: stored.Header,
-		Body: stored.Body, Length: stored.Length, Birth: stored.Birth, Received: stored.Received,
+		Body: stored.Body, Length: stored.Length, Birth: stored.Birth, Order: stored.Order, Received: stored.Received,
 		InitialAge: stored.InitialAge, Lifetime: life, URIs: stored.URIs,
 	}
 	e.store.Put(f.object)

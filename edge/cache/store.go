@@ -31,7 +31,7 @@ const maxVariants = 32
 
 type shard struct {
 	mu sync.RWMutex
-	m  map[string][]*Object // newest first; a slice is replaced, never changed
+	m  map[string][]*Object // in the order they were asked for, newest first; a slice is replaced, never changed
 }
 
 // NewMemory makes a store that holds up to limit bytes and evicts as policy says.
@@ -67,23 +67,33 @@ func (m *Memory) Get(key string, selects func(*Object) bool) *Object {
 }
 
 // Put stores an object in the place of the one with its key and variant, and
-// evicts until there is room.
-func (m *Memory) Put(o *Object) {
+// evicts until there is room. It reports whether the object is stored: one that
+// was asked for before the one in its place came late, and says nothing new.
+func (m *Memory) Put(o *Object) bool {
 	s := m.shard(o.Key)
 	dropped := make([]*Object, 0, 1)
 	s.mu.Lock()
-	if slices.Contains(s.m[o.Key], o) {
-		s.mu.Unlock()
-		return
-	}
-	variants := make([]*Object, 1, len(s.m[o.Key])+1)
-	variants[0] = o
+	variants := make([]*Object, 0, len(s.m[o.Key])+1)
+	placed := false
 	for _, v := range s.m[o.Key] {
-		if v.Variant == o.Variant && slices.Equal(v.Vary, o.Vary) || len(variants) == maxVariants {
+		switch same := v.Variant == o.Variant && slices.Equal(v.Vary, o.Vary); {
+		case v == o, same && o.Order < v.Order:
+			s.mu.Unlock()
+			return v == o
+		case same:
 			dropped = append(dropped, v)
-		} else {
-			variants = append(variants, v)
+			continue
+		case !placed && v.Order <= o.Order:
+			variants, placed = append(variants, o), true
 		}
+		variants = append(variants, v)
+	}
+	if !placed {
+		variants = append(variants, o)
+	}
+	if len(variants) > maxVariants {
+		dropped = append(dropped, variants[maxVariants:]...)
+		variants = variants[:maxVariants]
 	}
 	s.m[o.Key] = variants
 	s.mu.Unlock()
@@ -98,6 +108,7 @@ func (m *Memory) Put(o *Object) {
 			m.policy.Add(o)
 		}
 	})
+	return true
 }
 
 // Resize counts an object anew whose body has grown or ended.

@@ -181,3 +181,19 @@ func TestObjectIsComparedOncePerVersion(t *testing.T) {
 		t.Errorf("the floor: %v", got)
 	}
 }
+
+func TestWhatWasAskedForEarlierDoesNotReplaceWhatIsNewer(t *testing.T) {
+	m := NewMemory(1<<20, &Sieve{})
+	object := func(order uint64, vary ...string) *Object { return &Object{Key: "k", Order: order, Vary: vary} }
+	any := func(*Object) bool { return true }
+	newer, older, otherwise := object(2), object(1), object(1, "x")
+	if !m.Put(newer) || m.Put(older) || !m.Put(newer) {
+		t.Error("Put says otherwise of what it stored")
+	}
+	if !m.Put(otherwise) || m.Get("k", any) != newer {
+		t.Error("an older variant is found first")
+	}
+	if same := object(2); !m.Put(same) || m.Get("k", any) != same || m.Objects() != 2 {
+		t.Errorf("the same, brought up to date, is not stored; %d objects", m.Objects())
+	}
+}
