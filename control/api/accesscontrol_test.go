@@ -9,6 +9,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
@@ -103,4 +104,44 @@ func TestListAccessControls(t *testing.T) {
 		etag := must(f.GetOriginAccessControl(ctx, &sdk.GetOriginAccessControlInput{Id: last}))(t).ETag
 		must(f.DeleteOriginAccessControl(ctx, &sdk.DeleteOriginAccessControlInput{Id: last, IfMatch: etag}))(t)
 	}
+}
+
+// A distribution is as far as the newest change of what it is made of.
+func TestAChangedAccessControlIsToBeDeployed(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	created := must(f.CreateOriginAccessControl(ctx, &sdk.CreateOriginAccessControlInput{OriginAccessControlConfig: accessConfig("demo")}))(t)
+	id := created.OriginAccessControl.Id
+	site, other := f.create("site", withAccessControl(*id), disabled), f.create("other")
+	want := func(siteStatus, otherStatus, when string) {
+		t.Helper()
+		got := map[string]string{}
+		for _, d := range must(f.ListDistributions(ctx, &sdk.ListDistributionsInput{}))(t).DistributionList.Items {
+			got[*d.Id] = *d.Status
+		}
+		if got[*site.Distribution.Id] != siteStatus || got[*other.Distribution.Id] != otherStatus {
+			t.Errorf("%s: %v", when, got)
+		}
+		one := must(f.GetDistribution(ctx, &sdk.GetDistributionInput{Id: site.Distribution.Id}))(t)
+		if *one.Distribution.Status != siteStatus || *one.ETag != *site.ETag {
+			t.Errorf("%s: %s with ETag %s, want %s", when, *one.Distribution.Status, *one.ETag, *site.ETag)
+		}
+	}
+	f.journal.settle()
+	want("Deployed", "Deployed", "all has settled")
+
+	cfg := accessConfig("demo")
+	cfg.SigningBehavior = types.OriginAccessControlSigningBehaviorsNever
+	must(f.UpdateOriginAccessControl(ctx, &sdk.UpdateOriginAccessControlInput{Id: id, IfMatch: created.ETag, OriginAccessControlConfig: cfg}))(t)
+	want("InProgress", "Deployed", "the access control has changed")
+	remove := &sdk.DeleteDistributionInput{Id: site.Distribution.Id, IfMatch: site.ETag}
+	_, err := f.DeleteDistribution(ctx, remove)
+	wantCode(t, err, cloudfront.CodeDistributionNotDisabled)
+	// A control that starts from a snapshot says the same.
+	f.journal.state = must(cdn.Restore(must(f.journal.State().Snapshot())(t)))(t)
+	want("InProgress", "Deployed", "restored from a snapshot")
+
+	f.journal.settle()
+	want("Deployed", "Deployed", "the change has settled")
+	must(f.DeleteDistribution(ctx, remove))(t)
 }
