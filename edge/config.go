@@ -75,6 +75,9 @@ type Config struct {
 	Sandbox     bool
 	// ServicePorts are the cluster's own, refused as origins on such addresses.
 	ServicePorts []uint16
+	// Services returns the addresses of services of the cluster that register
+	// nowhere, control's above all, which are never origins. Nil: none.
+	Services func() []netip.AddrPort
 	// OriginRoots verify origins' certificates. Nil: the system's.
 	OriginRoots *x509.CertPool
 	// Signer may be nil where no origin has an access control.

@@ -66,7 +66,7 @@ func New(cfg Config) (*Edge, error) {
 	var err error
 	e.upstream, err = upstream.New(upstream.Config{
 		S3Endpoint: cfg.S3Endpoint, Names: cfg.Origins, Roots: cfg.OriginRoots, Dial: cfg.DialOrigin,
-		Guard: upstream.Guard{Sandbox: cfg.Sandbox, Allow: cfg.OriginAllow, ServicePorts: cfg.ServicePorts},
+		Guard: upstream.Guard{Sandbox: cfg.Sandbox, Allow: cfg.OriginAllow, ServicePorts: cfg.ServicePorts, Services: cfg.Services},
 		Nodes: func() map[string]cdn.Node {
 			if s := cfg.State(); s != nil {
 				return s.Nodes

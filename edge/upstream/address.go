@@ -18,6 +18,9 @@ type Guard struct {
 	// ServicePorts are those of the cluster's own services; on loopback and
 	// private addresses they are always refused.
 	ServicePorts []uint16
+	// Services returns the addresses of services that register nowhere, control's
+	// above all: always refused, wherever they are. Nil: none.
+	Services func() []netip.AddrPort
 }
 
 // metadata lists the addresses at which clouds give their machines credentials
@@ -46,7 +49,7 @@ func (g Guard) Check(a netip.AddrPort, nodes map[string]cdn.Node) string {
 	switch {
 	case ip.IsLinkLocalUnicast(), ip.IsMulticast(), ip.IsUnspecified(), slices.Contains(metadata(), ip):
 		return "link-local, metadata and multicast addresses are never origins"
-	case isService(netip.AddrPortFrom(ip, a.Port()), nodes):
+	case isService(netip.AddrPortFrom(ip, a.Port()), nodes), g.isService(netip.AddrPortFrom(ip, a.Port())):
 		return "it is a service of the cluster itself"
 	}
 	inside := ip.IsLoopback() || ip.IsPrivate() || slices.ContainsFunc(private(), func(p netip.Prefix) bool { return p.Contains(ip) })
@@ -59,6 +62,12 @@ func (g Guard) Check(a netip.AddrPort, nodes map[string]cdn.Node) string {
 		return ""
 	}
 	return "loopback and private addresses are origins only where --origin-allow names them"
+}
+
+func (g Guard) isService(a netip.AddrPort) bool {
+	return g.Services != nil && slices.ContainsFunc(g.Services(), func(s netip.AddrPort) bool {
+		return netip.AddrPortFrom(plain(s.Addr()), s.Port()) == a
+	})
 }
 
 // plain takes an IPv4 address out of the IPv6 forms that reach the same host: the

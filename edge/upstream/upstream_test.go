@@ -336,3 +336,17 @@ func TestOverRealSockets(t *testing.T) {
 		t.Errorf("TLS to a plain port: %v", err)
 	}
 }
+
+func TestServicesThatRegisterNowhereAreNoOrigins(t *testing.T) {
+	g := Guard{Sandbox: true, Services: func() []netip.AddrPort {
+		return []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:7947"), netip.MustParseAddrPort("[::ffff:203.0.113.9]:8800")}
+	}}
+	for addr, refused := range map[string]bool{
+		"10.0.0.1:7947": true, "[::ffff:10.0.0.1]:7947": true, "203.0.113.9:8800": true, "[64:ff9b::203.0.113.9]:8800": true,
+		"10.0.0.1:80": false, "10.0.0.2:7947": false, "203.0.113.9:443": false,
+	} {
+		if why := g.Check(netip.MustParseAddrPort(addr), nil); (why != "") != refused {
+			t.Errorf("%s: %q", addr, why)
+		}
+	}
+}
