@@ -9,14 +9,16 @@
 // under it is looked up, and decide.go says whether it is served, confirmed or
 // fetched anew (serve.go). A fetch is a flight (flight.go) that others may join;
 // it asks the origin (fetch.go, originrequest.go), stores what may be stored and
-// lets all who wait read it while it arrives. What TTL an object gets is
+// lets all who wait read it while it arrives; what cannot be shared is remembered
+// for a while, and not waited for (lone.go). What TTL an object gets is
 // edge/rfc9111's to say (ttl.go there). The answer is cut to the viewer's
 // conditions and range (answer.go) and gets CloudFront's headers
 // (viewerheaders.go).
 //
 // It promises what the invalidation guarantee asks of a node: every object and
 // every flight carries the version of the journal that was applied when its
-// fetch began; the lease is looked at after a request was read, on every hit;
-// without it the origin confirms each hit in a request that begins after the
-// viewer's. These decisions are the pure functions of decide.go.
+// fetch began; the lease is looked at after a request was read, on every hit, and
+// the state after the lease; without a lease the origin confirms each hit in a
+// request that begins after the viewer's. These decisions are the pure functions
+// of decide.go.
 package edge

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net"
-	"net/http"
 	"strconv"
 	"sync/atomic"
 
@@ -36,7 +35,7 @@ type Edge struct {
 	fetches crew
 
 	http, https net.Listener // nil where not configured
-	servers     []*http.Server
+	servers     []serving
 	upstream    *upstream.Upstream
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -20,6 +21,45 @@ import (
 type adapter struct {
 	edge   *Edge
 	scheme string
+}
+
+const (
+	headerTimeout = 10 * time.Second // for a request's header
+	idleTimeout   = 75 * time.Second // between requests of a connection
+	// maxRequestBytes is where reading a header stops; checkLimits refuses less
+	// with the right status.
+	maxRequestBytes = 64 << 10
+)
+
+// netHTTP serves an adapter.
+type netHTTP struct {
+	*http.Server
+	scheme string
+}
+
+func newNetHTTP(e *Edge, scheme string) netHTTP {
+	return netHTTP{&http.Server{
+		Handler:           adapter{e, scheme},
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxRequestBytes,
+		TLSConfig:         e.tlsConfig(),
+		ErrorLog:          quietLog(e.cfg.Logger),
+		// "OPTIONS *" is ours to refuse.
+		DisableGeneralOptionsHandler: true,
+	}, scheme}
+}
+
+// Serve implements server.
+func (s netHTTP) Serve(ln net.Listener) error {
+	serve := s.Server.Serve
+	if s.scheme == "https" {
+		serve = func(ln net.Listener) error { return s.ServeTLS(ln, "", "") }
+	}
+	if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // streamTimeout is how long a viewer may take for one piece of a body, either way.

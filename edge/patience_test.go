@@ -87,8 +87,8 @@ func TestOnlyViewersAreHurried(t *testing.T) {
 			})
 			n.edge.cfg.Certificates = cert
 			ln := &pipes{make(chan net.Conn), make(chan struct{})}
-			server := n.edge.server("https")
-			go func() { _ = server.ServeTLS(ln, "", "") }()
+			server := newNetHTTP(n.edge, "https")
+			go func() { _ = server.Serve(ln) }()
 			transport := &http.Transport{DialContext: ln.dial, ForceAttemptHTTP2: http2, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate is not of virtual time
 			client := &http.Client{Transport: transport}
 			for _, c := range []struct{ method, path, want string }{{"GET", "/x", "one two"}, {"POST", "/x", "one two"}, {"POST", "/empty", ""}, {"GET", "/x", "one two"}} {
@@ -123,7 +123,7 @@ func TestAViewerThatTakesNothingIsLetGo(t *testing.T) {
 			return ok(strings.Repeat("x", 1_000_000)), nil
 		})
 		ln := &pipes{make(chan net.Conn), make(chan struct{})}
-		server := n.edge.server("http")
+		server := newNetHTTP(n.edge, "http")
 		go func() { _ = server.Serve(ln) }()
 		conn, err := ln.dial(t.Context(), "", "")
 		if err != nil {

@@ -5,18 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync"
-	"time"
 )
 
-const (
-	headerTimeout = 10 * time.Second // for a request's header
-	idleTimeout   = 75 * time.Second // between requests of a connection
-	// maxRequestBytes is where reading a header stops; checkLimits refuses less
-	// with the right status.
-	maxRequestBytes = 64 << 10
-)
+// server is an adapter's: it speaks one protocol to viewers and asks the edge.
+type server interface {
+	// Serve returns nil once Shutdown or Close was called.
+	Serve(net.Listener) error
+	// Shutdown lets requests in flight end, as long as ctx lasts.
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// serving is a server and what it listens on.
+type serving struct {
+	server
+	on net.Listener
+}
 
 // listen opens the listeners that are configured.
 func (e *Edge) listen() error {
@@ -33,23 +38,9 @@ func (e *Edge) listen() error {
 			return fmt.Errorf("viewers' %s address: %w", l.scheme, err)
 		}
 		*l.at = e.cfg.WrapListener(ln)
-		e.servers = append(e.servers, e.server(l.scheme))
+		e.servers = append(e.servers, serving{newNetHTTP(e, l.scheme), *l.at})
 	}
 	return nil
-}
-
-// server makes the net/http adapter's server for a scheme.
-func (e *Edge) server(scheme string) *http.Server {
-	return &http.Server{
-		Handler:           adapter{e, scheme},
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxRequestBytes,
-		TLSConfig:         e.tlsConfig(),
-		ErrorLog:          quietLog(e.cfg.Logger),
-		// "OPTIONS *" is ours to refuse.
-		DisableGeneralOptionsHandler: true,
-	}
 }
 
 // HTTPAddr is where HTTP is listened on, nil where it is not.
@@ -80,16 +71,10 @@ func (e *Edge) publicHTTPSPort() int {
 // flight within the drain limit, and closes.
 func (e *Edge) Run(ctx context.Context) error {
 	failed := make(chan error, len(e.servers))
-	var serving sync.WaitGroup
+	var running sync.WaitGroup
 	for _, s := range e.servers {
-		serving.Go(func() {
-			var err error
-			if s.Handler.(adapter).scheme == "https" {
-				err = s.ServeTLS(e.https, "", "")
-			} else {
-				err = s.Serve(e.http)
-			}
-			if !errors.Is(err, http.ErrServerClosed) {
+		running.Go(func() {
+			if err := s.Serve(s.on); err != nil {
 				failed <- err
 			}
 		})
@@ -100,7 +85,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	err = errors.Join(err, e.drain(), e.Close())
-	serving.Wait()
+	running.Wait()
 	return err
 }
 
