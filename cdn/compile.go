@@ -67,7 +67,9 @@ func Compile(d *Distribution, res Resources) (*Plan, error) {
 	// Kept and given back, with nothing for an edge or a router to do.
 	doc.At("CallerReference")
 	doc.At("Comment")
-	doc.At("ViewerCertificate", "CloudFrontDefaultCertificate")
+	if doc.Bool("ViewerCertificate", "CloudFrontDefaultCertificate") {
+		doc.At("ViewerCertificate", "SSLSupportMethod") // means nothing then
+	}
 	doc.At("ViewerCertificate", "MinimumProtocolVersion")
 	doc.At("ViewerCertificate", "CertificateSource")
 	p.Ignored = ignored(doc)
@@ -160,6 +162,10 @@ func validPort(n int64) bool { return n >= 1 && n <= 65535 }
 // compileOriginTimes reads attempts and time-outs with CloudFront's defaults and
 // ranges (developer guide, "Quotas").
 func compileOriginTimes(e *Element, o *Origin) error {
+	kind := "CustomOriginConfig"
+	if o.Kind == OriginS3 {
+		kind = "S3OriginConfig"
+	}
 	attempts, err := e.Int(3, "ConnectionAttempts")
 	if err != nil || attempts < 1 || attempts > 3 {
 		return Errorf("InvalidArgument", "The connection attempts of the origin %q must be 1, 2 or 3.", o.ID)
@@ -172,7 +178,7 @@ func compileOriginTimes(e *Element, o *Origin) error {
 		code      string
 	}{
 		{&o.ConnectTimeout, 10, 10, []string{"ConnectionTimeout"}, "InvalidArgument"},
-		{&o.ReadTimeout, 30, 120, []string{"CustomOriginConfig", "OriginReadTimeout"}, "InvalidOriginReadTimeout"},
+		{&o.ReadTimeout, 30, 120, []string{kind, "OriginReadTimeout"}, "InvalidOriginReadTimeout"},
 		{&o.KeepaliveTimeout, 5, 120, []string{"CustomOriginConfig", "OriginKeepaliveTimeout"}, "InvalidOriginKeepaliveTimeout"},
 	} {
 		n, err := e.Int(t.def, t.at...)

@@ -105,11 +105,24 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		MemoryBytes: cfg.MemoryBytes, WrapListener: e.wrapViewers(cfg, pop),
 		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
+		Services: cfg.controlServices(),
 		Country: func(a netip.Addr) string {
 			place, _ := cfg.Geo.Locate(a)
 			return place.Country
 		},
 	}
+}
+
+// controlServices are control's addresses, which no origin is at. Names among
+// --control are left to the ports: their addresses may change.
+func (cfg *NodeConfig) controlServices() func() []netip.AddrPort {
+	var services []netip.AddrPort
+	for _, c := range cfg.Control {
+		if peer, err := netip.ParseAddrPort(c); err == nil {
+			services = append(services, peer, netip.AddrPortFrom(peer.Addr(), cfg.Ports.Control))
+		}
+	}
+	return func() []netip.AddrPort { return services }
 }
 
 // wrapViewers puts faults, the viewer proxy's word for who the viewer is, and

@@ -58,6 +58,9 @@ func (cfg *NodeConfig) complete() error {
 	if cfg.Zone == "" || cfg.Log == nil || cfg.Geo == nil {
 		return errors.New("a node needs a zone, a geo database and a logger")
 	}
+	if err := CheckZone(cfg.Zone); err != nil {
+		return err
+	}
 	if cfg.gate == nil {
 		cfg.gate = newGate()
 	}

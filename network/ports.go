@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -38,10 +39,14 @@ func ContainerPorts() Ports {
 	return p
 }
 
+// maxPortBase keeps every port but the viewer proxy's for cities below those that
+// Linux gives to outgoing connections (32768 and up).
+const maxPortBase = 22000
+
 // Shift moves every port up by base, so that several networks run side by side.
 func (p Ports) Shift(base int) (Ports, error) {
-	if base < 0 || int(p.CityProxy)+254+base > 65535 {
-		return p, fmt.Errorf("--port-base %d: use 0 to %d; it is added to every port", base, 65535-int(p.CityProxy)-254)
+	if base < 0 || base > maxPortBase {
+		return p, fmt.Errorf("--port-base %d: use 0 to %d; it is added to every port", base, maxPortBase)
 	}
 	for _, port := range []*uint16{&p.DNS, &p.HTTP, &p.HTTPS, &p.Control, &p.S3, &p.Proxy, &p.CityProxy, &p.Gossip, &p.Peer, &p.Metrics} {
 		*port += uint16(base)
@@ -74,3 +79,18 @@ func explainTaken(err error) error {
 
 // DefaultZone is the domain a network is authoritative for unless told otherwise.
 const DefaultZone = "warmfront.test"
+
+// CheckZone says in words what is wrong with a --zone (RFC 1035 section 2.3.1: letters,
+// digits and hyphens).
+func CheckZone(zone string) error {
+	for label := range strings.SplitSeq(zone, ".") {
+		ok := label != "" && len(label) <= 63 && !strings.HasPrefix(label, "-") && !strings.HasSuffix(label, "-")
+		for _, r := range label {
+			ok = ok && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-')
+		}
+		if !ok || len(zone) > 200 {
+			return fmt.Errorf("--zone %q is not a domain name in lower case, such as warmfront.test", zone)
+		}
+	}
+	return nil
+}

@@ -95,7 +95,7 @@ func (u *Up) fault(ctx context.Context, f operator.Fault) (operator.Faulted, err
 	}
 	var hit []*slot
 	for _, s := range u.slots {
-		if !s.named(f.Target) {
+		if !s.named(f.Target) && !(f.Kind == "heal" && strings.EqualFold(f.Target, "all")) {
 			continue
 		}
 		if f.Kind == "slow" && s.role == cdn.RoleRouter {
@@ -123,7 +123,7 @@ func (u *Up) fault(ctx context.Context, f operator.Fault) (operator.Faulted, err
 }
 
 // named reports whether a target means the node: its id, its POP, its continent,
-// or "all", which means every edge.
+// or "all", which means every edge (and, to heal, every node).
 func (s *slot) named(target string) bool {
 	if strings.EqualFold(target, s.id) || s.pop != "" && (strings.EqualFold(target, s.pop) || strings.EqualFold(target, "all")) {
 		return true

@@ -27,7 +27,7 @@ import (
 // free; another network may run on the machine.
 func freeBase(t *testing.T) Ports {
 	t.Helper()
-	for base := 14000; base < 33000; base += 500 {
+	for base := 12000; base < 22000; base += 500 {
 		p, err := DefaultPorts().Shift(base)
 		if err != nil {
 			break

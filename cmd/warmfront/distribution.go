@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -42,9 +43,11 @@ func newDistributionCreate(g *global) *cobra.Command {
 		Use:   "create --origin DOMAIN | --config FILE",
 		Short: "Create a distribution for an origin",
 		Long: "Create a distribution for an origin: a bucket's name (\"s3://demo\", \"demo.s3.us-east-1.amazonaws.com\") or a host name.\n" +
+			"A bucket stays private: the distribution is given an origin access control, and a bucket without a policy one that lets it read.\n" +
 			"HTTP is redirected to HTTPS and objects are cached for 24 hours unless the origin says otherwise.\n" +
 			"--config takes the JSON that `aws cloudfront create-distribution --distribution-config` takes.",
 		Example: "  warmfront distribution create --origin s3://demo --default-root-object index.html --wait\n" +
+			"  warmfront distribution create --origin http://127.0.0.1:3000\n" +
 			"  warmfront distribution create --origin www.example.com --price-class 100",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return createDistribution(cmd, g, f) },
@@ -78,9 +81,18 @@ func createDistribution(cmd *cobra.Command, g *global, f createFlags) error {
 	if err != nil {
 		return err
 	}
+	bucket := ""
+	if f.config == "" && f.accessControl == "" {
+		if bucket, err = c.signFor(cmd.Context(), config); err != nil {
+			return err
+		}
+	}
 	out, err := c.cloudFront().CreateDistribution(cmd.Context(), &cloudfront.CreateDistributionInput{DistributionConfig: config})
 	if err != nil {
 		return err
+	}
+	if bucket != "" {
+		c.grant(cmd, bucket, aws.ToString(out.Distribution.ARN))
 	}
 	return g.finish(cmd, c, out.Distribution, f.wait)
 }
@@ -136,15 +148,8 @@ func (f createFlags) distributionConfig() (*types.DistributionConfig, error) {
 			origin.OriginAccessControlId = aws.String(f.accessControl)
 		}
 	} else {
-		origin.CustomOriginConfig = &types.CustomOriginConfig{HTTPPort: aws.Int32(80), HTTPSPort: aws.Int32(443), OriginProtocolPolicy: types.OriginProtocolPolicyMatchViewer}
-		host, port, ok := strings.Cut(domain, ":")
-		if ok {
-			var n int32
-			if _, err := fmt.Sscanf(port, "%d", &n); err != nil {
-				return nil, fmt.Errorf("--origin %s: %q is not a port", f.origin, port)
-			}
-			origin.DomainName, origin.CustomOriginConfig.HTTPPort = aws.String(host), aws.Int32(n)
-			origin.CustomOriginConfig.OriginProtocolPolicy = types.OriginProtocolPolicyHttpOnly
+		if err := customOrigin(&origin, domain); err != nil {
+			return nil, err
 		}
 	}
 	reference := f.reference
@@ -166,6 +171,37 @@ func (f createFlags) distributionConfig() (*types.DistributionConfig, error) {
 			Compress:             aws.Bool(true),
 		},
 	}, nil
+}
+
+// customOrigin reads HOST, HOST:PORT, or either after http:// or https://. A port
+// without a scheme means plain HTTP, as a server on one's own machine speaks it.
+func customOrigin(o *types.Origin, origin string) error {
+	custom := &types.CustomOriginConfig{HTTPPort: aws.Int32(80), HTTPSPort: aws.Int32(443), OriginProtocolPolicy: types.OriginProtocolPolicyMatchViewer}
+	host, plain := strings.CutPrefix(strings.TrimSuffix(origin, "/"), "http://")
+	host, secure := strings.CutPrefix(host, "https://")
+	host, port, hasPort := strings.Cut(host, ":")
+	if hasPort {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("--origin %s: %q is not a port", origin, port)
+		}
+		if secure {
+			custom.HTTPSPort = aws.Int32(int32(n))
+		} else {
+			custom.HTTPPort = aws.Int32(int32(n))
+		}
+	}
+	switch {
+	case secure:
+		custom.OriginProtocolPolicy = types.OriginProtocolPolicyHttpsOnly
+	case plain || hasPort:
+		custom.OriginProtocolPolicy = types.OriginProtocolPolicyHttpOnly
+	}
+	if host == "" || strings.ContainsAny(host, "/?#@ ") {
+		return fmt.Errorf("--origin %s: give a host name, perhaps with a port, or s3://BUCKET; a path goes into --origin-path", origin)
+	}
+	o.DomainName, o.CustomOriginConfig = aws.String(host), custom
+	return nil
 }
 
 // isBucket says whether a domain name is an S3 REST endpoint's.

@@ -47,6 +47,9 @@ func newUp(g *global) *cobra.Command {
 			if f.detach && f.exec != "" {
 				return errors.New("--exec waits for its command and then stops the network: leave out --detach")
 			}
+			if f.wait && !f.detach {
+				return errors.New("--wait goes with --detach: without it the network runs in the foreground")
+			}
 			if f.detach {
 				return detach(cmd, g, f)
 			}
@@ -59,7 +62,7 @@ func newUp(g *global) *cobra.Command {
 	flags.IntVar(&f.portBase, "port-base", 0, "added to every port, so that several networks run side by side")
 	flags.StringVar(&f.zone, "zone", network.DefaultZone, "domain the network is authoritative for")
 	flags.BoolVar(&f.noDemo, "no-demo", false, "make no demo bucket and distribution")
-	flags.BoolVar(&f.detach, "detach", false, "run in the background (stop it with `warmfront down`)")
+	flags.BoolVar(&f.detach, "detach", false, "run in the background; stop it with warmfront down")
 	flags.BoolVar(&f.wait, "wait", false, "with --detach: return when everything answers")
 	flags.StringVar(&f.exec, "exec", "", "run a shell command inside the network once it is ready, then stop and exit with its status")
 	flags.StringVar(&f.memory, "memory", "64MiB", "memory for cached objects, each edge")
@@ -219,7 +222,7 @@ func welcome(w io.Writer, cfg network.UpConfig, r network.Running, took time.Dur
 		codes = append(codes[:16], "…")
 	}
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
-	say("Warmfront is up: %d edges in %d cities, ready in %.1f s.", len(cfg.POPs)*cfg.NodesPerPOP, len(cfg.POPs), took.Seconds())
+	say("Warmfront is up: %s in %s, ready in %.1f s.", count(len(cfg.POPs)*cfg.NodesPerPOP, "edge", "edges"), count(len(cfg.POPs), "city", "cities"), took.Seconds())
 	say("  cities       %s", strings.Join(codes, " "))
 	say("  API          %s        (CloudFront's; signed)", r.Control)
 	say("  S3 origin    %s", r.S3)
@@ -230,7 +233,7 @@ func welcome(w io.Writer, cfg network.UpConfig, r network.Running, took time.Dur
 		paste(say, cfg, r)
 	}
 	say("\nAWS tools:  eval \"$(%s env%s)\"   then   aws s3 ls   and   aws cloudfront list-distributions", command(), dataFlag(cfg.Folder))
-	say("Ctrl-C stops. IP geolocation by DB-IP, https://db-ip.com")
+	say("Ctrl-C (or %s down%s) stops. IP geolocation by DB-IP, https://db-ip.com", command(), dataFlag(cfg.Folder))
 }
 
 func paste(say func(string, ...any), cfg network.UpConfig, r network.Running) {
@@ -250,6 +253,13 @@ func paste(say func(string, ...any), cfg network.UpConfig, r network.Running) {
 	say("  %s get https://%s/ --from %s%s", command(), r.Domain, some.Code, dataFlag(cfg.Folder))
 	say("  %s invalidate %s '/*' --wait%s", command(), r.Distribution, dataFlag(cfg.Folder))
 	say("  %s fault stop %s%s", command(), some.Code, dataFlag(cfg.Folder))
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // command is how this program was called, so that what is printed can be pasted.

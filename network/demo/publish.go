@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -37,6 +38,9 @@ type Published struct {
 // and a distribution for it with an origin access control. What is there already
 // is left as it is.
 func (p *Publisher) Publish(ctx context.Context) (Published, error) {
+	if d, err := p.find(ctx); err != nil || d.ID != "" {
+		return Published{d.ID, d.Domain}, err // theirs now: what they deleted or changed stays so
+	}
 	if err := p.fillBucket(ctx); err != nil {
 		return Published{}, fmt.Errorf("demo bucket: %w", err)
 	}
@@ -44,18 +48,60 @@ func (p *Publisher) Publish(ctx context.Context) (Published, error) {
 	if err != nil {
 		return Published{}, fmt.Errorf("demo distribution: %w", err)
 	}
-	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AllowCloudFront","Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},`+
-		`"Action":"s3:GetObject","Resource":"arn:aws:s3:::%s/*","Condition":{"StringEquals":{"AWS:SourceArn":%q}}}]}`, Bucket, d.ARN)
-	if _, err := p.s3(ctx, http.MethodPut, "/"+Bucket+"?policy", "application/json", []byte(policy)); err != nil {
+	if _, err := p.Grant(ctx, Bucket, d.ARN); err != nil {
 		return Published{}, fmt.Errorf("demo bucket's policy: %w", err)
 	}
 	return Published{d.ID, d.Domain}, nil
 }
 
-func (p *Publisher) fillBucket(ctx context.Context) error {
-	if _, err := p.s3(ctx, http.MethodHead, "/"+Bucket, "", nil); err == nil {
-		return nil // theirs now: what they deleted or changed stays so
+// bucketPolicy is the form of the policies that Grant makes, and adds to.
+type bucketPolicy struct {
+	Version   string
+	Statement []bucketStatement
+}
+
+type bucketStatement struct {
+	Sid, Effect      string
+	Principal        map[string]string
+	Action, Resource string
+	Condition        map[string]map[string][]string
+}
+
+// grantSid marks the statement that Grant makes.
+const grantSid = "DistributionsRead"
+
+// Grant lets a distribution, by its ARN, read a bucket, and reports whether it may
+// now. A policy that somebody else wrote is left as it is.
+func (p *Publisher) Grant(ctx context.Context, bucket, arn string) (bool, error) {
+	policy := bucketPolicy{"2012-10-17", []bucketStatement{{
+		Sid: grantSid, Effect: "Allow", Principal: map[string]string{"Service": "cloudfront.amazonaws.com"},
+		Action: "s3:GetObject", Resource: "arn:aws:s3:::" + bucket + "/*",
+		Condition: map[string]map[string][]string{"StringEquals": {"AWS:SourceArn": {arn}}},
+	}}}
+	have, err := p.s3(ctx, http.MethodGet, "/"+bucket+"?policy", "", nil)
+	switch {
+	case err == nil && bytes.Contains(have, []byte(arn)):
+		return true, nil
+	case err == nil:
+		var old bucketPolicy
+		if json.Unmarshal(have, &old) != nil || len(old.Statement) != 1 || old.Statement[0].Sid != grantSid {
+			return false, nil
+		}
+		arns := old.Statement[0].Condition["StringEquals"]["AWS:SourceArn"]
+		policy.Statement[0].Condition["StringEquals"]["AWS:SourceArn"] = append(arns, arn)
+	case !strings.Contains(err.Error(), "NoSuchBucketPolicy"):
+		return false, err
 	}
+	body, err := json.Marshal(policy)
+	if err == nil {
+		_, err = p.s3(ctx, http.MethodPut, "/"+bucket+"?policy", "application/json", body)
+	}
+	return err == nil, err
+}
+
+func (p *Publisher) fillBucket(ctx context.Context) error {
+	// An earlier start may have been interrupted half way: us-east-1 lets its owner
+	// make a bucket again.
 	if _, err := p.s3(ctx, http.MethodPut, "/"+Bucket, "", nil); err != nil {
 		return err
 	}
@@ -81,9 +127,6 @@ type distribution struct {
 const callerReference = "warmfront-demo"
 
 func (p *Publisher) distribution(ctx context.Context) (distribution, error) {
-	if d, err := p.find(ctx); err != nil || d.ID != "" {
-		return d, err
-	}
 	access, err := p.accessControl(ctx)
 	if err != nil {
 		return distribution{}, err
