@@ -25,6 +25,9 @@ func (e *Edge) mapHost(r *message.Request) *message.Request {
 	}
 	mapped := *r
 	mapped.Host, mapped.Scheme = name+"."+e.cfg.LocalhostZone, "https"
+	if sni, ok := strings.CutSuffix(Host(r.ServerName), ".localhost"); ok {
+		mapped.ServerName = sni + "." + e.cfg.LocalhostZone
+	}
 	return &mapped
 }
 

@@ -364,6 +364,7 @@ front_door() {
   equal "localhost, no redirect" 200 "$(curl -sS -o "$work/body" -w '%{http_code}' "http://${name%%.*}.localhost:$http/")"
   grep -q '<title>Warmfront demo</title>' "$work/body"
   served_by FRA --resolve "$name:$https:127.0.0.1" "https://$name:$https/"
+  served_by FRA "https://${name%%.*}.localhost:$https/"
 }
 get_from() {
   "$warmfront" get "https://$name/" --from SYD >"$work/answer"
