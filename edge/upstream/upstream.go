@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -126,6 +128,9 @@ func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*
 	resp, err := u.pool(p).RoundTrip(httpRequest(ctx, p, r)) //nolint:bodyclose // it becomes the Response's
 	limit.headerIsThere()
 	if err != nil {
+		if errors.Is(err, io.EOF) { // closed without a word: no end of anything
+			err = fmt.Errorf("the origin closed the connection: %w", io.ErrUnexpectedEOF)
+		}
 		err = classify(ctx, err)
 		cancel(nil)
 		return nil, err
