@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,12 +110,35 @@ func TestASilentConnectionHoldsUpNobody(t *testing.T) {
 	})
 }
 
+func TestAListenerSurvivesAnErrorThatPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeListener{conns: make(chan net.Conn, 1), passing: []error{syscall.EMFILE}}
+		s := newSniffed(l)
+		if _, err := s.Accept(); !errors.Is(err, syscall.EMFILE) {
+			t.Fatalf("too many open files: %v", err)
+		}
+		ready := make(chan struct{})
+		close(ready)
+		l.conns <- slowAddr{ready: ready}
+		if _, err := s.Accept(); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		_ = s.Close()
+	})
+}
+
 type fakeListener struct {
 	net.Listener
-	conns chan net.Conn
+	conns   chan net.Conn
+	passing []error // returned first
 }
 
 func (l *fakeListener) Accept() (net.Conn, error) {
+	if len(l.passing) > 0 {
+		err := l.passing[0]
+		l.passing = l.passing[1:]
+		return nil, err
+	}
 	if c, ok := <-l.conns; ok {
 		return c, nil
 	}
