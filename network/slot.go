@@ -54,6 +54,7 @@ func (s *slot) stop() {
 	running := s.running
 	s.running, s.program = nil, nil
 	s.mu.Unlock()
+	s.gate.heal() // a paused node could not stop
 	if running != nil {
 		running.stop()
 	}

@@ -169,6 +169,9 @@ func (u *Up) Run(ctx context.Context, ready func(Running)) error {
 		err = rm
 	}
 	defer u.lock.Close()
+	for _, s := range u.slots { // what is paused could not stop
+		s.gate.heal()
+	}
 	return errors.Join(err, u.sup.stopAll([]string{"proxy", "edge", "router"}, []string{"origin"}))
 }
 

@@ -152,6 +152,7 @@ func TestWalkThrough(t *testing.T) {
 	t.Run("an unknown name gets no certificate", func(t *testing.T) { refusesUnknownName(t, r) })
 	t.Run("a stopped edge", func(t *testing.T) { survivesAStop(t, u, g, url) })
 	t.Run("a partitioned edge", func(t *testing.T) { survivesAPartition(t, u, r, g, url) })
+	t.Run("paused nodes", func(t *testing.T) { stopsWhatIsPaused(t, u) })
 }
 
 func portText(p uint16) string {
@@ -191,6 +192,19 @@ func survivesAStop(t *testing.T, u *Up, g *viewer.Getter, url string) {
 		if _, err := u.fault(t.Context(), f); cdn.ErrorCode(err) == "" {
 			t.Errorf("%+v: %v", f, err)
 		}
+	}
+}
+
+// stopsWhatIsPaused leaves a router and an edge paused, and another edge stopped
+// while it was: the network's own stop, within 15 s, is the test's clean-up.
+func stopsWhatIsPaused(t *testing.T, u *Up) {
+	for _, f := range []operator.Fault{{Kind: "pause", Target: "router-2"}, {Kind: "pause", Target: "SYD"}, {Kind: "pause", Target: "NRT"}, {Kind: "stop", Target: "NRT"}} {
+		if _, err := u.fault(t.Context(), f); err != nil {
+			t.Fatalf("%+v: %v", f, err)
+		}
+	}
+	if u.faultOf("SYD-1") != "paused" || u.faultOf("router-2") != "paused" || u.faultOf("NRT-1") != "stopped" {
+		t.Errorf("faults %q %q %q", u.faultOf("SYD-1"), u.faultOf("router-2"), u.faultOf("NRT-1"))
 	}
 }
 
