@@ -74,14 +74,6 @@ func Handler(cfg Config) http.Handler {
 	return h
 }
 
-// Serves reports whether the path of r is the API's: whether its first segment is
-// the date of a version, known or not.
-func Serves(r *http.Request) bool {
-	version, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	_, err := time.Parse(time.DateOnly, version)
-	return err == nil
-}
-
 type handler struct {
 	Config
 	operations map[string]operation

@@ -188,17 +188,6 @@ func TestEveryOperation(t *testing.T) {
 	}
 }
 
-func TestServes(t *testing.T) {
-	for target, want := range map[string]bool{
-		"/2020-05-31/distribution": true, "/2018-11-05/anything": true, "/2999-12-31/": true, "/2020-05-31": true,
-		"/": false, "/warmfront/v1/nodes": false, "/2020-13-31/distribution": false, "/x/2020-05-31/": false,
-	} {
-		if got := api.Serves(httptest.NewRequest("GET", target, nil)); got != want {
-			t.Errorf("%s: %v", target, got)
-		}
-	}
-}
-
 // TestEveryAnswerHasARequestID and, where it has a body, a well-formed document in
 // the namespace of the version that was asked in.
 func TestEveryAnswerHasARequestID(t *testing.T) {
