@@ -3,7 +3,9 @@ package message
 import (
 	"io"
 	"net/netip"
+	"os"
 	"strings"
+	"time"
 )
 
 // Request is a request as a viewer made it, or as the edge makes it to an origin.
@@ -24,10 +26,24 @@ type Request struct {
 	// Body is nil where there is none; Length is its size, -1 if unknown.
 	Body   io.Reader
 	Length int64
+	// Trailer returns the fields that came after the body, once Body has ended. Nil
+	// where there can be none.
+	Trailer func() Header
+	// Upgrade is the protocol that the connection is to be given over to, in lower
+	// case: "websocket". Empty: none.
+	Upgrade string
+	// Interim passes an interim response (1xx) on before the answer. Nil where
+	// who asks wants none.
+	Interim func(status int, h Header)
+
 	// Viewer is where the request came from.
 	Viewer netip.AddrPort
-	// ServerName is what TLS asked for (SNI), empty without TLS.
-	ServerName string
+	// Received is when the last byte of the header had been read: the one reading
+	// of the clock that a decision about the request goes by.
+	Received time.Time
+	// ServerName is what TLS asked for (SNI), TLSVersion and Cipher what was agreed
+	// ("TLSv1.3", "TLS_AES_128_GCM_SHA256"); all empty without TLS.
+	ServerName, TLSVersion, Cipher string
 }
 
 // URI is the path with the query, if any.
@@ -43,7 +59,7 @@ func (r *Request) URI() string {
 // memory of its requests again.
 func (r *Request) Detached() *Request {
 	d := *r
-	for _, s := range [...]*string{&d.Method, &d.Scheme, &d.Host, &d.Path, &d.Query, &d.ServerName} {
+	for _, s := range [...]*string{&d.Method, &d.Scheme, &d.Host, &d.Path, &d.Query, &d.Upgrade, &d.ServerName, &d.TLSVersion, &d.Cipher} {
 		*s = strings.Clone(*s)
 	}
 	d.Header = r.Header.Detached()
@@ -62,6 +78,43 @@ type Response struct {
 	// Live is set where the body is still arriving: whoever hands it on passes
 	// each piece on at once.
 	Live bool
+	// Trailer returns the fields that came after the body, once Body has ended. Nil
+	// where there can be none.
+	Trailer func() Header
+	// Upgraded is the connection behind an answer of 101, for both sides to speak on
+	// as they like. Who takes the Response closes it.
+	Upgraded io.ReadWriteCloser
+}
+
+// Pieces is what a Body also is that can hand out its bytes where they lie, so
+// that they are sent without a copy.
+type Pieces interface {
+	// Next returns the bytes that follow, as many as lie in one piece, and waits for
+	// the first of them. They are not changed, and may be read until Close. At the
+	// end the error is io.EOF.
+	Next() ([]byte, error)
+}
+
+// Sections is what a Body also is whose bytes lie in files, so that the kernel can
+// send them (sendfile).
+type Sections interface {
+	// Section returns the bytes that follow as part of a file, whose own position
+	// means nothing and which stays open until the next call or Close. Length is 0
+	// where the bytes that follow lie in no file: then they are read as any body's.
+	// At the end the error is io.EOF.
+	Section() (f *os.File, offset, length int64, err error)
+}
+
+// Delivery says how an answer reached the viewer.
+type Delivery struct {
+	// Bytes is all that was written to the viewer, as far as the protocol's adapter
+	// knows, Body how much of that was body.
+	Bytes, Body int64
+	// First is when the first byte of the answer was written, Ended when the last
+	// was.
+	First, Ended time.Time
+	// Err is why the answer did not reach the viewer whole.
+	Err error
 }
 
 // Close closes the body, if there is one.

@@ -33,7 +33,9 @@ var ownImports = map[string][]string{
 // dependencies says which packages may import a module: one heavy dependency, one package, so that replacing it is a
 // change to one package. "*" is any package; a module with no package is for tests alone.
 var dependencies = map[string][]string{
+	"github.com/andybalholm/brotli":       {"edge/compression"},
 	"github.com/aws/":                     {"cmd/warmfront", "scripts/cloudfrontgen"},
+	"github.com/dunglas/httpsfv":          {"edge/rfc9111"},
 	"github.com/google/btree":             {"origin/s3disk"},
 	"github.com/google/go-cmp":            {},
 	"github.com/hashicorp/memberlist":     {"gossip"},
@@ -43,6 +45,7 @@ var dependencies = map[string][]string{
 	"github.com/oschwald/":                {"geo", "scripts/geodb"},
 	"github.com/pires/go-proxyproto":      {"edge/proxyproto"},
 	"github.com/prometheus/client_golang": {"*"},
+	"github.com/quic-go/":                 {"edge/http3"},
 	"github.com/rclone/gofakes3":          {"origin"},
 	"github.com/rogpeppe/go-internal":     {},
 	"github.com/spf13/":                   {"cmd/warmfront"},
