@@ -40,38 +40,43 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 		}
 		return x.errorPage(f)
 	}
-	resp := &message.Response{Status: o.Status, Header: o.Header.Clone(roomForOwnFields), Length: o.Length}
-	resp.Header.Del("Content-Length") // resp.Length says it
+	x.fields = append(x.fields[:0], o.Header...)
+	x.answer = message.Response{Status: o.Status, Header: x.fields, Length: o.Length}
+	resp := &x.answer
 	if x.done.hit || x.done.result == resultRefreshHit || o.Header.Has("Age") {
-		resp.Header.Set("Age", strconv.FormatInt(int64(o.Age(now)/time.Second), 10))
+		resp.Header.Set("Age", x.seconds(o.Age(now)))
 	}
 	if o.Status >= 400 {
 		x.done.result = resultError
 	}
 	part := rfc9111.Range{Length: -1}
-	if o.Status == 200 && (x.req.Method == "GET" || x.req.Method == "HEAD") {
+	if o.Status == 200 && (x.Request.Method == "GET" || x.Request.Method == "HEAD") {
 		part = x.cut(resp, o)
 	}
-	if x.req.Method == "HEAD" || o.Body == nil || resp.Status == 304 || resp.Status == 412 || resp.Status == 416 {
+	if x.Request.Method == "HEAD" || o.Body == nil || resp.Status == 304 || resp.Status == 412 || resp.Status == 416 {
 		return resp
 	}
-	r, ok := o.Body.Reader(ctx, part.Offset, part.Length)
-	if !ok {
+	if !o.Body.Open(&x.reader, ctx, part.Offset, part.Length) {
 		return nil
 	}
 	if o.Length < 0 && part.Length < 0 && o.Body.Complete() {
 		resp.Length = o.Body.Size()
 	}
 	resp.Live = !o.Body.Complete()
-	resp.Body = r
+	resp.Body = &x.reader
 	return resp
+}
+
+// seconds writes a number of whole seconds.
+func (x *exchange) seconds(d time.Duration) string {
+	return x.text.End(strconv.AppendInt(x.text.Begin(), int64(d/time.Second), 10))
 }
 
 // cut applies the viewer's conditions and range to a 200 (RFC 9110 sections 13.2
 // and 14.2) and returns the bytes that are to be sent.
 func (x *exchange) cut(resp *message.Response, o *cache.Object) rfc9111.Range {
 	whole := rfc9111.Range{Length: -1}
-	v := x.req.Header
+	v := x.Request.Header
 	switch rfc9111.Evaluate(v, o.Header, o.Received) {
 	case 304:
 		resp.Status, resp.Length = 304, -1
@@ -89,7 +94,7 @@ func (x *exchange) cut(resp *message.Response, o *cache.Object) rfc9111.Range {
 	if size < 0 && o.Body != nil && o.Body.Complete() {
 		size = o.Body.Size()
 	}
-	if x.req.Method != "GET" || size < 0 || o.Body == nil || !v.Has("Range") {
+	if x.Request.Method != "GET" || size < 0 || o.Body == nil || !v.Has("Range") {
 		return whole
 	}
 	part, status := rfc9111.ParseRange(v, o.Header, size)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -339,7 +340,7 @@ func TestWhatCannotBeSharedIsNotWaitedForTwice(t *testing.T) {
 			if took, asked := ask(50); took != time.Second || asked != 50 {
 				t.Errorf("%s, known: the last of 50 is answered after %v, the origin asked %d times", name, took, asked)
 			}
-			n.advance(loneTime)
+			n.advance(collapse.LoneTime)
 			if took, asked := ask(2); took != 2*time.Second || asked != 2 {
 				t.Errorf("%s, forgotten: answered after %v, the origin asked %d times", name, took, asked)
 			}

@@ -3,13 +3,14 @@ package edge
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"net"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -19,11 +20,11 @@ type Edge struct {
 	cfg     Config
 	store   store
 	origin  origin
-	flights flights
-	lone    lone
+	flights collapse.Group[*flight]
+	lone    *collapse.Lone
 	metrics *metrics
 
-	pop, pseudonym, cacheName string
+	pop, pseudonym, via, cacheName, loopName string
 
 	// order numbers arrivals of requests and beginnings of fetches.
 	order    atomic.Uint64
@@ -32,7 +33,7 @@ type Edge struct {
 	// ctx lives as long as fetches may, which is longer than any viewer waits.
 	ctx     context.Context
 	stop    context.CancelFunc
-	fetches crew
+	fetches collapse.Crew
 
 	http, https net.Listener // nil where not configured
 	servers     []serving
@@ -88,11 +89,19 @@ func New(cfg Config) (*Edge, error) {
 func newCore(cfg Config) *Edge {
 	memory := cache.NewMemory(cfg.MemoryBytes, &cache.Sieve{})
 	e := &Edge{
-		cfg: cfg, store: memory, flights: flights{m: map[string]*queue{}}, lone: lone{seed: maphash.MakeSeed()},
+		cfg: cfg, store: memory, lone: collapse.NewLone(),
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: pseudonym(cfg.Node.ID), cacheName: cacheName(cfg.Node.ID),
 	}
+	e.via = "1.1" + e.pseudonym
+	e.loopName = strings.TrimPrefix(e.cacheName, "warmfront/") + "." + cfg.Zone
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e, memory)
 	return e
+}
+
+// Handle answers one request as an exchange of its own. Servers, which answer
+// many, have an exchange for each connection or stream.
+func (e *Edge) Handle(ctx context.Context, req *message.Request) *message.Response {
+	return e.newExchange().Handle(ctx, req)
 }

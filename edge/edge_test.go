@@ -260,7 +260,8 @@ var errVanished = errors.New("the viewer has vanished")
 
 // stored returns the object under the key of a GET of path.
 func (n *network) stored(uri string) *cache.Object {
-	x := n.edge.receive(n.request("GET", uri))
+	x := n.edge.newExchange()
+	x.receive(n.request("GET", uri))
 	if f := x.route(); f != nil {
 		n.t.Fatal(f.sentence)
 	}

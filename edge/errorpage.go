@@ -33,7 +33,7 @@ func (x *exchange) page(status int, sentence string) *message.Response {
 	resp.Header.Add("Server", "CloudFront")
 	resp.Header.Add("Date", rfc9111.FormatDate(x.edge.cfg.Now()))
 	resp.Header.Add("Content-Type", "text/html; charset=utf-8")
-	if x.req.Method != "HEAD" {
+	if x.Request.Method != "HEAD" {
 		resp.Body = io.NopCloser(strings.NewReader(text))
 	}
 	return resp
@@ -43,10 +43,10 @@ func (x *exchange) page(status int, sentence string) *message.Response {
 // it has none or the page is not to be had: then the error stays as it is
 // (developer guide, "Generate custom error responses").
 func (x *exchange) customError(ctx context.Context, status int) *message.Response {
-	if x.inner || x.behavior == nil || status < 400 {
+	if x.inner || x.Behavior == nil || status < 400 {
 		return nil
 	}
-	for _, r := range x.plan.ErrorResponses {
+	for _, r := range x.Plan.ErrorResponses {
 		if r.Code != status || r.PagePath == "" {
 			continue
 		}
@@ -56,7 +56,7 @@ func (x *exchange) customError(ctx context.Context, status int) *message.Respons
 			resp.Close()
 			return nil
 		}
-		if x.req.Method == "HEAD" {
+		if x.Request.Method == "HEAD" {
 			resp.Close()
 			resp.Body = nil
 		}
@@ -70,9 +70,9 @@ func (x *exchange) customError(ctx context.Context, status int) *message.Respons
 // forPage is the request for a custom error page: a GET, by the behavior that
 // matches its path, without what the viewer asked of another object.
 func (x *exchange) forPage(path string) *exchange {
-	req := *x.req
+	req := *x.Request
 	req.Method, req.Path, req.Query, req.Body, req.Length = "GET", path, "", nil, 0
-	req.Header = x.req.Header.Clone(0)
+	req.Header = x.Request.Header.Clone(0)
 	req.Header.Filter(func(f message.Field) bool {
 		switch strings.ToLower(f.Name) {
 		case "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since":
@@ -80,10 +80,9 @@ func (x *exchange) forPage(path string) *exchange {
 		}
 		return true
 	})
-	p := &exchange{
-		edge: x.edge, req: &req, id: x.id, state: x.state, start: x.start, arrived: x.arrived, leased: x.leased,
-		plan: x.plan, inner: true,
-	}
+	p := x.edge.newExchange()
+	p.Request, p.Plan, p.inner = &req, x.Plan, true
+	p.id, p.state, p.start, p.arrived, p.leased = x.id, x.state, x.start, x.arrived, x.leased
 	p.aim(path)
 	return p
 }

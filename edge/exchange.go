@@ -2,20 +2,27 @@ package edge
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
-// exchange is one request on its way through the edge. What routing finds is set
-// once, before anything else reads it; only done changes afterwards, and only by
-// the request's own goroutine.
+// exchange is one request on its way through the edge. An adapter has one for each
+// connection or stream and uses it for one request after the other, so that a hit
+// allocates nothing. What routing finds is set once, before anything else reads
+// it; only done changes afterwards, and only by the request's own goroutine.
 type exchange struct {
 	edge *Edge
-	req  *message.Request
-	id   string // X-Amz-Cf-Id
+	// View is the request as the settings found for it see it; its Plan and Behavior
+	// are nil until then.
+	policy.View
+	asked *message.Request // as the adapter gave it
+	id    string           // X-Amz-Cf-Id
 	// state is the one the request sees to its end; start, arrived, leased and
 	// it were read after the request was, the state after the lease.
 	state   *cdn.State
@@ -23,26 +30,30 @@ type exchange struct {
 	arrived uint64
 	leased  bool
 
-	plan     *cdn.Plan
-	behavior *cdn.Behavior
-	origin   *cdn.Origin
-	path     string // what is asked for: the viewer's, or the default root object
-	query    string // as far as the cache policy selects it
-	encoding string // Accept-Encoding, normalised as the cache policy allows
-	uris     []string
-	key      string
+	uris []string
+	key  string
 	// nextOnly is set once a shared fetch was of no use.
 	nextOnly bool
 	// inner is set on the request for a custom error page.
 	inner bool
 
 	done record
+
+	// What answers are made in, used again for the next request.
+	answer message.Response
+	fields message.Header
+	text   message.Text
+	reader cache.Reader
+	mapped message.Request
+	random *rand.ChaCha8
+	idText [idLength]byte
 }
 
 // record is what was done with a request: it becomes headers, metrics and a log
 // line.
 type record struct {
 	result result
+	sent   int // the answer's status
 	hit    bool
 	// forward says why the origin was asked, in RFC 9211's words, and status what
 	// it answered.
@@ -56,28 +67,20 @@ type record struct {
 	health bool
 }
 
-// result is CloudFront's result type, as X-Cache gives it.
-type result string
-
-const (
-	resultHit        result = "Hit"
-	resultMiss       result = "Miss"
-	resultRefreshHit result = "RefreshHit"
-	resultError      result = "Error"
-	resultRedirect   result = "Redirect"
-)
-
-// Handle answers a viewer's request. The caller closes the answer's body; it is
-// read while ctx lasts.
-func (e *Edge) Handle(ctx context.Context, req *message.Request) *message.Response {
-	resp, _ := e.handle(ctx, req)
-	return resp
+// newExchange makes an exchange for a connection or a stream.
+func (e *Edge) newExchange() *exchange {
+	x := &exchange{edge: e, random: newRandom()}
+	x.Country, x.Text = e.cfg.Country, &x.text
+	return x
 }
 
-func (e *Edge) handle(ctx context.Context, req *message.Request) (*message.Response, *exchange) {
-	x := e.receive(req)
+// Handle answers a viewer's request. The answer, and all that the request refers
+// to, are used until Delivered is called; the caller closes the answer's body
+// before that, and reads it while ctx lasts.
+func (x *exchange) Handle(ctx context.Context, req *message.Request) *message.Response {
+	x.receive(req)
 	if resp := x.health(); resp != nil {
-		return resp, x
+		return resp
 	}
 	resp := x.respond(ctx)
 	if page := x.customError(ctx, resp.Status); page != nil {
@@ -85,16 +88,15 @@ func (e *Edge) handle(ctx context.Context, req *message.Request) (*message.Respo
 		resp = page
 	}
 	x.finish(resp)
-	return resp, x
+	return resp
 }
 
 // receive begins the exchange for a request that has been read.
-func (e *Edge) receive(req *message.Request) *exchange {
-	x := &exchange{
-		edge: e, req: e.mapHost(req), id: newRequestID(),
-		start: e.cfg.Now(), arrived: e.order.Add(1),
-		done: record{result: resultMiss},
-	}
+func (x *exchange) receive(req *message.Request) {
+	x.reset()
+	x.asked, x.Request = req, x.mapHost(req)
+	x.id = x.newRequestID()
+	x.start, x.arrived = x.edge.cfg.Now(), x.edge.order.Add(1)
 	// The lease first, then the state, never the other way round. A lease that is
 	// valid now means that everything Completed before now is in any state read
 	// from here on. Were the state read first, a fenced node could catch up and
@@ -103,9 +105,23 @@ func (e *Edge) receive(req *message.Request) *exchange {
 	//
 	// The lease goes by the real clock: a sandbox that moves its time moves
 	// freshness with it, and never a lease.
-	x.leased = e.cfg.Lease.Valid(time.Now())
-	x.state = e.state()
-	return x
+	now := req.Received
+	if now.IsZero() {
+		now = time.Now()
+	}
+	x.leased = x.edge.cfg.Lease.Valid(now)
+	x.state = x.edge.state()
+}
+
+// reset forgets the request before.
+func (x *exchange) reset() {
+	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
+	x.Path, x.Query, x.Encoding, x.key = "", "", "", ""
+	x.nextOnly, x.inner = false, false
+	x.done = record{result: resultMiss}
+	x.uris = x.uris[:0]
+	x.fields = x.fields[:0]
+	x.text.Reset()
 }
 
 // state is the newest state applied, nil before the first: an empty one says
@@ -120,10 +136,8 @@ func (e *Edge) state() *cdn.State {
 // respond makes the answer, before custom error pages and the headers that every
 // answer gets.
 func (x *exchange) respond(ctx context.Context) *message.Response {
-	for _, check := range [...]func() *fault{x.checkLimits, x.route, x.checkViewer} {
-		if f := check(); f != nil {
-			return x.errorPage(*f)
-		}
+	if f := x.refused(); f != nil {
+		return x.errorPage(*f)
 	}
 	if x.mustRedirect() {
 		return x.redirect()
@@ -131,26 +145,35 @@ func (x *exchange) respond(ctx context.Context) *message.Response {
 	return x.serve(ctx)
 }
 
+// refused says why the request gets no answer from the cache or the origin, nil if
+// it does.
+func (x *exchange) refused() *fault {
+	if f := x.checkLimits(); f != nil {
+		return f
+	}
+	if f := x.route(); f != nil {
+		return f
+	}
+	return x.checkViewer()
+}
+
 // facts returns what the request knows, given that newest is the newest
 // invalidation that concerns it.
 func (x *exchange) facts(newest cdn.Version) facts {
 	f := facts{
 		now: x.start, arrived: x.arrived, leased: x.leased,
-		applied: x.state.Version, newest: newest, floor: x.state.Invalidations(x.plan.ID).Floor(),
-		planned: x.plan.Version,
+		applied: x.state.Version, newest: newest, floor: x.state.Invalidations(x.Plan.ID).Floor(),
+		planned: x.Plan.Version,
 	}
-	if x.strict() {
-		f.asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.req.Header)}
+	if x.Strict() {
+		f.asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.Request.Header)}
 	}
 	return f
 }
 
-// strict reports whether the distribution caches by RFC 9111 alone.
-func (x *exchange) strict() bool { return x.plan.Caching == cdn.CachingRFC9111 }
-
 // newestInvalidation is the newest that matches what the request asks for.
 func (x *exchange) newestInvalidation() cdn.Version {
-	inv := x.state.Invalidations(x.plan.ID)
+	inv := x.state.Invalidations(x.Plan.ID)
 	newest := inv.Floor()
 	for _, uri := range x.uris {
 		newest = newest.Max(inv.Newest(uri))

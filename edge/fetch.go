@@ -32,31 +32,31 @@ type fetch struct {
 // fetch makes the fetch of what the request asks for.
 func (x *exchange) fetch() fetch {
 	f := fetch{
-		plan: x.plan, behavior: x.behavior, origin: x.origin, planned: x.state.Version,
-		key: x.key, request: x.originRequest(false).Detached(),
+		plan: x.Plan, behavior: x.Behavior, origin: x.Origin, planned: x.state.Version,
+		key: strings.Clone(x.key), request: x.OriginRequest(x.asking(false)),
 	}
 	for _, u := range x.uris {
 		f.uris = append(f.uris, strings.Clone(u))
 	}
 	add := func(name string) {
-		if value := x.forwardedField(name); value != "" && !f.varying.Has(name) {
+		if value := x.Field(name); value != "" && !f.varying.Has(name) {
 			f.varying.Add(name, value)
 		}
 	}
 	for _, name := range [...]string{"Accept-Encoding", "User-Agent", "Cookie", "Host"} {
 		add(name)
 	}
-	for _, name := range x.behavior.Cache.Headers.Names {
+	for _, name := range x.Behavior.Cache.Headers.Names {
 		add(name)
 	}
-	for i := range x.req.Header {
-		add(x.req.Header[i].Name)
+	for i := range x.Request.Header {
+		add(x.Request.Header[i].Name)
 	}
 	f.varying = f.varying.Detached()
 	return f
 }
 
-// variant is exchange.variant of the request that the fetch was made for.
+// variant is View.Variant of the request that the fetch was made for.
 func (f *fetch) variant(vary []string) string { return rfc9111.Variant(vary, f.varying.Get) }
 
 // selects is exchange.selects of that request.
@@ -86,14 +86,16 @@ func (e *Edge) launch(f *flight) {
 	if p := state.Plans[f.plan.ID]; p != nil && p.Version == f.plan.Version {
 		f.birth = state.Version
 	}
-	e.fetches.start(func() { e.fly(f) })
+	e.fetches.Start(func() { e.fly(f) })
 }
 
 // fly asks the origin and settles what the flight brings; then it fills the body
 // of what is shared while others read it.
 func (e *Edge) fly(f *flight) {
 	resp := e.ask(f)
-	e.flights.landed(f, e.launch)
+	if f.queued {
+		e.flights.Landed(f.key, f, e.launch)
+	}
 	close(f.done)
 	if resp != nil {
 		e.fill(f.object, resp)
@@ -172,11 +174,11 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 		if stored != nil && resp.Status < 500 {
 			e.store.Remove(stored) // the origin has something else now
 		}
-		e.lone.add(f.key, received)
+		e.lone.Add(f.key, received)
 		f.keepPrivate(resp)
 		return nil
 	}
-	e.lone.remove(f.key)
+	e.lone.Remove(f.key)
 	o := &cache.Object{
 		Key: f.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: resp.Length,
 		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
@@ -330,6 +332,7 @@ func (e *Edge) copyBody(o *cache.Object, from io.Reader) error {
 // edge says itself, and gives it a Date if it has none (RFC 9110 section 6.6.1).
 func clean(resp *message.Response, received time.Time) {
 	resp.Header.DropHopByHop()
+	resp.Header.Del("Content-Length") // resp.Length says it
 	resp.Header.Filter(func(f message.Field) bool { return !ownField(f.Name) })
 	if !resp.Header.Has("Date") {
 		resp.Header.Add("Date", rfc9111.FormatDate(received))

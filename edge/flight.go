@@ -73,7 +73,8 @@ func (f *flight) keepPlace(o *cache.Object) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.abandoned {
-		f.hold, _ = o.Body.Reader(context.Background(), 0, -1)
+		f.hold = new(cache.Reader)
+		o.Body.Open(f.hold, context.Background(), 0, -1)
 	}
 }
 
@@ -89,111 +90,4 @@ func (f *flight) abandon() {
 		_ = f.hold.Close()
 		f.hold = nil
 	}
-}
-
-// maxUnderWay is how many flights of one key may wait for the origin at once: the
-// one under way, and one for those who may not join it because it began too
-// early. Whoever comes then waits for the next, all of them for the same.
-const maxUnderWay = 2
-
-// flights are those that wait for an origin, by cache key.
-type flights struct {
-	mu sync.Mutex
-	m  map[string]*queue
-}
-
-type queue struct {
-	latest   *flight // the one that began last, nil once none is under way
-	underWay int
-	next     *flight // waits for one to end
-}
-
-// join returns a flight for key that accept takes, and whether it is a
-// new one, of what fetch makes (it may have to wait for its turn). begin stamps a flight
-// and starts it; it is called with the lock held, so that who looks at a flight
-// under way finds its stamp.
-//
-// Between a look into the store and this call a flight may have landed: its
-// object is in the store then, and another fetch would be one too many. So
-// stored is asked, under the lock, before one begins; if it says yes there is no
-// flight.
-func (g *flights) join(key string, fetch func() fetch, accept func(begun) bool, stored func() bool, begin func(*flight)) (f *flight, first bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	q := g.m[key]
-	if q == nil {
-		q = &queue{}
-		g.m[key] = q
-	}
-	switch {
-	case q.latest != nil && accept(q.latest.begun):
-		return q.latest, false
-	case q.next != nil:
-		return q.next, false
-	case stored():
-		if q.underWay == 0 {
-			delete(g.m, key)
-		}
-		return nil, false
-	}
-	f = newFlight(fetch())
-	f.queued = true
-	if q.underWay < maxUnderWay {
-		q.latest = f
-		q.underWay++
-		begin(f)
-	} else {
-		q.next = f
-	}
-	return f, true
-}
-
-// landed takes a flight off the queue and begins the one that waits. It is called
-// before the flight's done is closed: who comes after finds what it stored.
-func (g *flights) landed(f *flight, begin func(*flight)) {
-	if !f.queued {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	q := g.m[f.key]
-	q.underWay--
-	if q.latest == f {
-		q.latest = nil
-	}
-	if q.next != nil {
-		q.latest, q.next = q.next, nil
-		q.underWay++
-		begin(q.latest)
-	}
-	if q.underWay == 0 {
-		delete(g.m, f.key)
-	}
-}
-
-// crew is the goroutines of fetches, which may begin while the edge closes.
-type crew struct {
-	mu     sync.Mutex
-	closed bool
-	wg     sync.WaitGroup
-}
-
-// start runs f. After finish nobody waits for it: its context has ended then, and
-// so will it.
-func (c *crew) start(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		go f()
-		return
-	}
-	c.wg.Go(f)
-}
-
-// finish waits for those that were started.
-func (c *crew) finish() {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.wg.Wait()
 }

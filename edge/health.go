@@ -11,7 +11,7 @@ import (
 // counts as live only where viewers reach it: http://health.<zone>/healthz. Nil
 // for every other request.
 func (x *exchange) health() *message.Response {
-	if x.req.Path != "/healthz" || x.req.Host != "health."+x.edge.cfg.Zone {
+	if x.Request.Path != "/healthz" || x.Request.Host != "health."+x.edge.cfg.Zone {
 		return nil
 	}
 	x.done.health = true
@@ -19,7 +19,7 @@ func (x *exchange) health() *message.Response {
 	resp := &message.Response{Status: status, Length: int64(len(text))}
 	resp.Header.Add("Content-Type", "text/plain; charset=utf-8")
 	resp.Header.Add("Cache-Control", "no-store")
-	if x.req.Method != "HEAD" {
+	if x.Request.Method != "HEAD" {
 		resp.Body = io.NopCloser(strings.NewReader(text))
 	}
 	return resp

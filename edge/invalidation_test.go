@@ -431,7 +431,8 @@ func TestAFetchSharesNothingWithTheRequest(t *testing.T) {
 	alias := func(from, to int) string { return unsafe.String(&buffer[from], to-from) }
 	n := newNetwork(t, site{strict: true}, numbered())
 	r := n.request("GET", alias(0, 5), "X-Lang", alias(25, 30))
-	x := n.edge.receive(r)
+	x := n.edge.newExchange()
+	x.receive(r)
 	if f := x.route(); f != nil {
 		t.Fatal(f.sentence)
 	}

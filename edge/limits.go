@@ -16,7 +16,7 @@ const (
 // checkLimits refuses what is too large or malformed, before anything is made of
 // it.
 func (x *exchange) checkLimits() *fault {
-	r := x.req
+	r := x.Request
 	switch {
 	case !strings.HasPrefix(r.Path, "/") || r.Host == "":
 		return &fault{400, "The request is malformed."}

@@ -15,16 +15,13 @@ import (
 // metrics are those of one node, in a registry of its own: many nodes run in one
 // process.
 type metrics struct {
-	requests *prometheus.CounterVec
+	requests [results]prometheus.Counter
 	bytes    prometheus.Counter
 	fetches  *prometheus.CounterVec
 }
 
 func newMetrics(e *Edge, memory *cache.Memory) *metrics {
 	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "warmfront_edge_requests_total", Help: "Requests of viewers, by CloudFront's result type.",
-		}, []string{"result"}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "warmfront_edge_sent_bytes_total", Help: "Bytes of bodies sent to viewers.",
 		}),
@@ -32,11 +29,17 @@ func newMetrics(e *Edge, memory *cache.Memory) *metrics {
 			Name: "warmfront_edge_origin_requests_total", Help: "Requests to origins, by what came of them: a class of status, or why there was no answer.",
 		}, []string{"outcome"}),
 	}
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "warmfront_edge_requests_total", Help: "Requests of viewers, by CloudFront's result type.",
+	}, []string{"result"})
+	for r := range results {
+		m.requests[r] = requests.WithLabelValues(r.String())
+	}
 	gauge := func(name, help string, read func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.bytes, m.fetches,
+		requests, m.bytes, m.fetches,
 		gauge("warmfront_edge_cache_bytes", "Bytes of memory that stored objects take.", func() float64 { return float64(memory.Bytes()) }),
 		gauge("warmfront_edge_cache_objects", "Objects stored.", func() float64 { return float64(memory.Objects()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -62,7 +65,7 @@ func newMetrics(e *Edge, memory *cache.Memory) *metrics {
 
 // served counts a request that was answered.
 func (m *metrics) served(r result, bytes int64) {
-	m.requests.WithLabelValues(string(r)).Inc()
+	m.requests[r].Inc()
 	m.bytes.Add(float64(bytes))
 }
 

@@ -1,14 +1,11 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -67,15 +64,15 @@ const streamTimeout = 60 * time.Second
 
 // ServeHTTP implements http.Handler.
 func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
 	control := http.NewResponseController(w)
 	// HTTP/1.1 keeps the deadline of the answer before on its connection.
 	_ = control.SetWriteDeadline(time.Time{})
 	req := a.request(r, control)
-	resp, x := a.edge.handle(r.Context(), req)
-	defer resp.Close()
+	x := a.edge.newExchange()
+	resp := x.Handle(r.Context(), req)
 	sent, err := send(w, control, resp)
-	a.edge.served(x, resp, sent, time.Since(began), err)
+	resp.Close()
+	x.Delivered(message.Delivery{Body: sent, Ended: time.Now(), Err: err})
 	if err != nil {
 		// The header has promised more than came: only breaking the connection
 		// (or the stream) tells the viewer.
@@ -93,7 +90,8 @@ func (a adapter) request(r *http.Request, control *http.ResponseController) *mes
 		}
 	}
 	req := &message.Request{
-		Method: r.Method, Scheme: a.scheme, Host: Host(r.Host), Path: path, Query: query,
+		Received: time.Now(),
+		Method:   r.Method, Scheme: a.scheme, Host: Host(r.Host), Path: path, Query: query,
 		Major: r.ProtoMajor, Minor: r.ProtoMinor, Header: fields(r.Header), Length: r.ContentLength,
 	}
 	if r.Body != nil && r.Body != http.NoBody {
@@ -183,39 +181,4 @@ func send(w http.ResponseWriter, control *http.ResponseController, resp *message
 	// the pieces past the renewal of the deadline.
 	_, err := io.Copy(struct{ io.Writer }{out}, resp.Body)
 	return out.sent, err
-}
-
-// served counts and logs a request that was answered.
-func (e *Edge) served(x *exchange, resp *message.Response, sent int64, took time.Duration, err error) {
-	if x.done.health {
-		return
-	}
-	e.metrics.served(x.done.result, sent)
-	distribution := ""
-	if x.plan != nil {
-		distribution = x.plan.ID
-	}
-	logger := e.cfg.Logger
-	if !logger.Enabled(context.Background(), slog.LevelDebug) {
-		return
-	}
-	logger.Debug("request", "id", x.id, "distribution", distribution, "viewer", x.req.Viewer, "method", x.req.Method,
-		"host", x.req.Host, "uri", redacted(x.req), "status", resp.Status, "result", string(x.done.result),
-		"bytes", sent, "took", took, "cache", x.cacheStatus(), "err", err)
-}
-
-// redacted is the URI without the values of its query, which may be secrets.
-func redacted(r *message.Request) string {
-	if r.Query == "" {
-		return r.Path
-	}
-	q, err := url.ParseQuery(r.Query)
-	if err != nil {
-		return r.Path + "?…"
-	}
-	names := make([]string, 0, len(q))
-	for n := range q {
-		names = append(names, n)
-	}
-	return r.Path + "?" + strings.Join(names, "&")
 }

@@ -124,7 +124,7 @@ func (e *Edge) Close() error {
 		}
 	}
 	e.stop()
-	e.fetches.finish()
+	e.fetches.Finish()
 	if e.upstream != nil {
 		e.upstream.Close()
 	}

@@ -6,24 +6,25 @@ import (
 	"slices"
 
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
 // serve answers a request that passed all checks: from the cache, by a fetch
 // that others share, or by handing it to the origin.
 func (x *exchange) serve(ctx context.Context) *message.Response {
-	if !x.cacheable() {
+	if !x.Cacheable() {
 		x.done.forward = "bypass"
-		if !x.behavior.Caches(x.req.Method) {
+		if !x.Behavior.Caches(x.Request.Method) {
 			x.done.forward = "method"
 		}
 		return x.pass(ctx)
 	}
-	if x.req.Method == "HEAD" {
+	if x.Request.Method == "HEAD" {
 		// What a GET stored answers a HEAD; if it does not, the HEAD is an object
 		// of its own.
 		head := x.key
-		x.key = x.cacheKey("GET")
+		x.key = x.Key("GET")
 		if o, act, _ := x.lookup(); act == actServe {
 			return x.hit(ctx, o)
 		}
@@ -45,7 +46,7 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 			return x.errorPage(fault{504, "Nothing that is stored answers the request, and it may not be forwarded (only-if-cached)."})
 		}
 		x.done.forward = forwardReason(o, act)
-		if !x.collapses() || x.edge.lone.has(x.key, x.start) {
+		if !x.Collapses() || x.edge.lone.Has(x.key, x.start) {
 			break
 		}
 		if resp := x.share(ctx); resp != nil {
@@ -70,18 +71,6 @@ func forwardReason(o *cache.Object, act action) string {
 	return "miss"
 }
 
-// cacheable reports whether the cache is asked at all. A behavior that forwards
-// all headers, or whose maximum TTL is 0, caches nothing (developer guide, "Cache
-// content based on request headers"; managed policy CachingDisabled).
-func (x *exchange) cacheable() bool {
-	return x.behavior.Caches(x.req.Method) && x.behavior.Cache.MaxTTL > 0 && !selectsAll(x.behavior.Cache.Headers)
-}
-
-// collapses reports whether simultaneous requests for the same object share a
-// fetch: not where cookies are forwarded (developer guide, "Simultaneous requests
-// for the same object").
-func (x *exchange) collapses() bool { return !selectsAny(x.behavior.Cache.Cookies) }
-
 // lookup returns what is stored for the request, and what to do.
 func (x *exchange) lookup() (*cache.Object, action, string) {
 	o := x.edge.store.Get(x.key, x.selects)
@@ -92,7 +81,7 @@ func (x *exchange) lookup() (*cache.Object, action, string) {
 		x.edge.store.Remove(o)
 		return nil, actFetch, "incomplete"
 	}
-	inv := x.state.Invalidations(x.plan.ID)
+	inv := x.state.Invalidations(x.Plan.ID)
 	newest := o.NewestInvalidation(x.state.Version, inv)
 	if !slices.Equal(x.uris, o.URIs) {
 		newest = newest.Max(x.newestInvalidation())
@@ -106,16 +95,31 @@ func (x *exchange) lookup() (*cache.Object, action, string) {
 
 // selects reports whether o is the variant for this request.
 func (x *exchange) selects(o *cache.Object) bool {
-	return len(o.Vary) == 0 || x.variant(o.Vary) == o.Variant
+	return len(o.Vary) == 0 || x.Variant(o.Vary) == o.Variant
 }
 
 // refresh has an object confirmed while it is served stale.
 func (x *exchange) refresh() {
 	x.done.detail = "stale-while-revalidate"
-	f, first := x.edge.flights.join(x.key, x.fetch, func(begun) bool { return true }, x.renewed, x.edge.launch)
+	f, first := x.join(func(begun) bool { return true }, x.renewed)
 	if first {
 		f.abandon()
 	}
+}
+
+// join returns a flight for what the request asks for that accept takes, and
+// whether it was made for it; nil if what is wanted has been stored meanwhile.
+func (x *exchange) join(accept func(begun) bool, stored func() bool) (*flight, bool) {
+	return x.edge.flights.Join(x.key, collapse.Joining[*flight]{
+		Accept: func(f *flight) bool { return accept(f.begun) },
+		Stored: stored,
+		Make: func() *flight {
+			f := newFlight(x.fetch())
+			f.queued = true
+			return f
+		},
+		Begin: x.edge.launch,
+	})
 }
 
 // renewed reports whether what was stale is fresh by now.
@@ -136,7 +140,7 @@ func (x *exchange) arrivedMeanwhile() bool {
 func (x *exchange) share(ctx context.Context) *message.Response {
 	known := x.facts(x.newestInvalidation())
 	accept := func(b begun) bool { return mayJoin(b, known) && (b.order > x.arrived || !x.nextOnly) }
-	f, first := x.edge.flights.join(x.key, x.fetch, accept, x.arrivedMeanwhile, x.edge.launch)
+	f, first := x.join(accept, x.arrivedMeanwhile)
 	if f == nil {
 		return nil
 	}
@@ -202,7 +206,7 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 func (x *exchange) private(ctx context.Context, f *flight) *message.Response {
 	x.done.status = f.status
 	resp := f.take()
-	if x.req.Header.Has("Range") && resp.Status == 200 {
+	if x.Request.Header.Has("Range") && resp.Status == 200 {
 		resp.Close()
 		return x.pass(ctx)
 	}
@@ -229,6 +233,6 @@ func (x *exchange) failed(err error) *message.Response {
 	if !x.leased {
 		f.status = 504
 	}
-	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.plan.ID, "origin", x.origin.ID, "err", err)
+	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.Plan.ID, "origin", x.Origin.ID, "err", err)
 	return x.errorPage(f)
 }

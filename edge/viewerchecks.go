@@ -14,13 +14,13 @@ const maxStacked = 2
 
 // checkViewer applies what the behavior asks of viewers.
 func (x *exchange) checkViewer() *fault {
-	https := x.req.Scheme == "https"
+	https := x.Request.Scheme == "https"
 	switch {
-	case strings.Count(x.req.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked:
+	case strings.Count(x.Request.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked:
 		return &fault{403, "The request has come through too many distributions; it may be going in a circle."}
-	case !x.behavior.Allows(x.req.Method):
+	case !x.Behavior.Allows(x.Request.Method):
 		return &fault{403, "This distribution is not configured to allow the request's method."}
-	case !https && x.behavior.ViewerProtocol == cdn.HTTPSOnly:
+	case !https && x.Behavior.ViewerProtocol == cdn.HTTPSOnly:
 		return &fault{403, "This resource is served over HTTPS only."}
 	case x.mustRedirect() && x.redirectStatus() == 0:
 		return &fault{403, "This resource is served over HTTPS only, and the request cannot be redirected."}
@@ -30,16 +30,16 @@ func (x *exchange) checkViewer() *fault {
 
 // mustRedirect reports whether the viewer is to come again over HTTPS.
 func (x *exchange) mustRedirect() bool {
-	return x.req.Scheme != "https" && x.behavior.ViewerProtocol == cdn.RedirectToHTTPS
+	return x.Request.Scheme != "https" && x.Behavior.ViewerProtocol == cdn.RedirectToHTTPS
 }
 
 // redirectStatus is 301 for GET and HEAD; for the rest 307, which keeps the
 // method and is not known before HTTP/1.1: 0 then.
 func (x *exchange) redirectStatus() int {
 	switch {
-	case x.req.Method == "GET" || x.req.Method == "HEAD":
+	case x.Request.Method == "GET" || x.Request.Method == "HEAD":
 		return 301
-	case x.req.Major < 1 || x.req.Major == 1 && x.req.Minor < 1:
+	case x.Request.Major < 1 || x.Request.Major == 1 && x.Request.Minor < 1:
 		return 0
 	}
 	return 307
@@ -49,12 +49,12 @@ func (x *exchange) redirectStatus() int {
 // network is reached.
 func (x *exchange) redirect() *message.Response {
 	x.done.result = resultRedirect
-	location := "https://" + x.req.Host
+	location := "https://" + x.Request.Host
 	if port := x.edge.publicHTTPSPort(); port != 443 {
 		location += ":" + strconv.Itoa(port)
 	}
 	status := x.redirectStatus()
 	resp := x.page(status, "This resource is served over HTTPS.")
-	resp.Header.Add("Location", location+x.req.URI())
+	resp.Header.Add("Location", location+x.Request.URI())
 	return resp
 }

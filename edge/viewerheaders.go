@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/warmfront/warmfront/edge/message"
 )
@@ -25,47 +27,61 @@ func ownField(name string) bool {
 // finish gives an answer the fields that tell what the edge did (developer guide,
 // "Response behavior"; RFC 9211).
 func (x *exchange) finish(r *message.Response) {
+	x.done.sent = r.Status
 	h := &r.Header
-	h.Add("X-Cache", string(x.done.result)+" from cloudfront")
-	h.Add("Via", "1.1"+x.edge.pseudonym)
+	h.Add("X-Cache", x.done.result.xCache())
+	h.Add("Via", x.edge.via)
 	h.Add("X-Amz-Cf-Pop", x.edge.pop)
 	h.Add("X-Amz-Cf-Id", x.id)
 	h.Add("Cache-Status", x.cacheStatus())
+	if r == &x.answer {
+		x.fields = r.Header // it may have grown: its memory serves the next request
+	}
 }
 
 // cacheStatus is the member of Cache-Status for this cache.
 func (x *exchange) cacheStatus() string {
 	d := &x.done
-	var b strings.Builder
-	b.Grow(64)
-	b.WriteString(x.edge.cacheName)
+	b := append(x.text.Begin(), x.edge.cacheName...)
 	switch {
 	case d.hit:
-		b.WriteString("; hit; ttl=")
-		b.WriteString(strconv.FormatInt(int64(d.ttl/time.Second), 10))
+		b = append(b, "; hit; ttl="...)
+		b = strconv.AppendInt(b, int64(d.ttl/time.Second), 10)
 	case d.forward != "":
-		b.WriteString("; fwd=" + d.forward)
+		b = append(append(b, "; fwd="...), d.forward...)
 		if d.status != 0 {
-			b.WriteString("; fwd-status=" + strconv.Itoa(d.status))
+			b = strconv.AppendInt(append(b, "; fwd-status="...), int64(d.status), 10)
 		}
 		if d.stored {
-			b.WriteString("; stored; ttl=" + strconv.FormatInt(int64(d.ttl/time.Second), 10))
+			b = strconv.AppendInt(append(b, "; stored; ttl="...), int64(d.ttl/time.Second), 10)
 		}
 		if d.collapsed {
-			b.WriteString("; collapsed")
+			b = append(b, "; collapsed"...)
 		}
 	}
 	if d.detail != "" {
-		b.WriteString("; detail=" + d.detail)
+		b = append(append(b, "; detail="...), d.detail...)
 	}
-	return b.String()
+	return x.text.End(b)
 }
 
-// newRequestID is 54 characters of the URL-safe base64 alphabet and "==".
-func newRequestID() string {
-	var b [40]byte
-	_, _ = rand.Read(b[:]) // never fails (package documentation)
-	return base64.URLEncoding.EncodeToString(b[:])
+// idLength is how long an X-Amz-Cf-Id is: 54 characters of the URL-safe base64
+// alphabet and "==".
+const idLength = 56
+
+// newRequestID makes an id that nobody can guess from others.
+func (x *exchange) newRequestID() string {
+	var b [idLength / 4 * 3]byte
+	_, _ = x.random.Read(b[:40]) // never fails (package documentation)
+	base64.URLEncoding.Encode(x.idText[:], b[:40])
+	return unsafe.String(&x.idText[0], idLength)
+}
+
+// newRandom is a generator of ids with a seed of its own.
+func newRandom() *mathrand.ChaCha8 {
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails (package documentation)
+	return mathrand.NewChaCha8(seed)
 }
 
 // pseudonym is how the node calls itself in Via, without the protocol's version:

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/warmfront/warmfront/edge/message"
 )
 
 // Body is the bytes of an object: one writer appends, any number of readers read,
@@ -180,29 +182,41 @@ func (b *Body) slowest() (int64, bool) {
 
 // Reader reads a body, or a part of it.
 type Reader struct {
-	body *Body
-	ctx  context.Context
-	at   int64 // guarded by body.mu
-	end  int64 // -1: to the end
+	body  *Body
+	ctx   context.Context
+	at    int64 // guarded by body.mu
+	end   int64 // -1: to the end
+	given int   // of what Next returned last, not yet counted as read
 }
 
-// Reader returns a reader of length bytes from offset (-1: all that come). It
+// Open makes r a reader of length bytes from offset (-1: all that come). It
 // waits for bytes that are still to come, until ctx ends. False if the bytes
 // there have been let go.
-func (b *Body) Reader(ctx context.Context, offset, length int64) (*Reader, bool) {
-	r := &Reader{body: b, ctx: ctx, at: offset, end: -1}
+func (b *Body) Open(r *Reader, ctx context.Context, offset, length int64) bool {
+	*r = Reader{body: b, ctx: ctx, at: offset, end: -1}
 	if length >= 0 {
 		r.end = offset + length
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if offset < b.released {
-		return nil, false
+		return false
 	}
 	if !b.done {
 		b.readers[r] = struct{}{}
 	}
-	return r, true
+	return true
+}
+
+// Next implements message.Pieces.
+func (r *Reader) Next() ([]byte, error) {
+	if r.given > 0 {
+		r.advance(r.given)
+		r.given = 0
+	}
+	piece, err := r.next()
+	r.given = len(piece)
+	return piece, err
 }
 
 // next returns the bytes that are there at the reader's position, in one piece,
@@ -260,6 +274,8 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+var _ message.Pieces = (*Reader)(nil)
+
 // WriteTo implements io.WriterTo: it writes the pieces as they are stored,
 // without a copy.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
@@ -284,6 +300,9 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 // Close ends reading: the writer no longer waits for this reader.
 func (r *Reader) Close() error {
 	b := r.body
+	if b == nil {
+		return nil
+	}
 	b.mu.Lock()
 	delete(b.readers, r)
 	if b.window > 0 {

@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // Field is one header line.
 type Field struct{ Name, Value string }
@@ -133,12 +136,29 @@ func (h *Header) DropHopByHop() {
 // separate, empty members are left out.
 func Items(list string) []string {
 	var out []string
-	quoted, start := false, 0
-	add := func(s string) {
-		if s = strings.Trim(s, " \t"); s != "" {
-			out = append(out, s)
+	for item := range Members(list) {
+		out = append(out, item)
+	}
+	return out
+}
+
+// Members yields what Items returns.
+func Members(list string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for list != "" {
+			end := memberEnd(list)
+			item := strings.Trim(list[:end], " \t")
+			if item != "" && !yield(item) {
+				return
+			}
+			list = list[min(end+1, len(list)):]
 		}
 	}
+}
+
+// memberEnd is where the first member of a list ends: at its comma, or with it.
+func memberEnd(list string) int {
+	quoted := false
 	for i := 0; i < len(list); i++ {
 		switch c := list[i]; {
 		case c == '\\' && quoted:
@@ -146,10 +166,8 @@ func Items(list string) []string {
 		case c == '"':
 			quoted = !quoted
 		case c == ',' && !quoted:
-			add(list[start:i])
-			start = i + 1
+			return i
 		}
 	}
-	add(list[min(start, len(list)):])
-	return out
+	return len(list)
 }

@@ -1,4 +1,4 @@
-package edge
+package policy
 
 import (
 	"slices"
@@ -27,21 +27,25 @@ func chosen(s cdn.Selection, name string, same func(selected, name string) bool)
 
 // selectQuery keeps the parameters that s selects, in their order, as they are
 // written. Names compare with case.
-func selectQuery(s cdn.Selection, query string) string {
+func selectQuery(text *message.Text, s cdn.Selection, query string) string {
 	switch {
 	case s.Mode == cdn.SelectNone || query == "":
 		return ""
 	case s.Mode == cdn.SelectAll:
 		return query
 	}
-	var kept []string
+	kept := text.Begin()
 	for p := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(p, "=")
-		if chosen(s, name, func(a, b string) bool { return a == b }) {
-			kept = append(kept, p)
+		if !chosen(s, name, func(a, b string) bool { return a == b }) {
+			continue
 		}
+		if len(kept) > 0 {
+			kept = append(kept, '&')
+		}
+		kept = append(kept, p...)
 	}
-	return strings.Join(kept, "&")
+	return text.End(kept)
 }
 
 // selectCookies keeps the cookies that s selects, in their order. Names compare
@@ -70,7 +74,7 @@ func normalEncoding(accept string, c cdn.CachePolicy) string {
 		return ""
 	}
 	var br, gzip bool
-	for _, item := range message.Items(accept) {
+	for item := range message.Members(accept) {
 		name, params, _ := strings.Cut(item, ";")
 		if refused(params) {
 			continue

@@ -1,0 +1,49 @@
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// Delivered counts and logs a request whose answer went out.
+func (x *exchange) Delivered(d message.Delivery) {
+	if x.done.health {
+		return
+	}
+	e := x.edge
+	e.metrics.served(x.done.result, d.Body)
+	if e.cfg.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		x.log(d)
+	}
+}
+
+func (x *exchange) log(d message.Delivery) {
+	distribution := ""
+	if x.Plan != nil {
+		distribution = x.Plan.ID
+	}
+	r := x.asked
+	x.edge.cfg.Logger.Debug("request", "id", strings.Clone(x.id), "distribution", distribution, "viewer", r.Viewer, "method", r.Method,
+		"host", r.Host, "uri", redacted(r), "status", x.done.sent, "result", x.done.result.String(),
+		"bytes", d.Body, "took", d.Ended.Sub(r.Received), "cache", x.cacheStatus(), "err", d.Err)
+}
+
+// redacted is the URI without the values of its query, which may be secrets.
+func redacted(r *message.Request) string {
+	if r.Query == "" {
+		return r.Path
+	}
+	q, err := url.ParseQuery(r.Query)
+	if err != nil {
+		return r.Path + "?…"
+	}
+	names := make([]string, 0, len(q))
+	for n := range q {
+		names = append(names, n)
+	}
+	return r.Path + "?" + strings.Join(names, "&")
+}
