@@ -4,7 +4,8 @@
 # the committed floor. With a TEST-ID, shows what that test sends and receives.
 #
 # The suite comes from npm into bin/conformance, at the versions and digests of package-lock.json. Needs node, npm and
-# the AWS CLI. PORT_BASE is added to every port.
+# the AWS CLI. PORT_BASE is added to every port. SUITE is the folder of another release of the suite, to run in place of
+# that one; no floor holds then.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -25,15 +26,17 @@ trap finish EXIT
 for command in node npm aws; do
   command -v $command >/dev/null || { echo "this needs $command; on Debian: apt-get install nodejs npm awscli" >&2; exit 1; }
 done
-suite=bin/conformance/node_modules/http-cache-tests
-if ! cmp -s scripts/conformance/package-lock.json bin/conformance/package-lock.json || [ ! -d "$suite" ]; then
+suite=bin/conformance/node_modules/http-cache-tests floor=scripts/conformance/floor
+if [ -n "${SUITE:-}" ]; then
+  suite=$(realpath "$SUITE") floor=/dev/null
+elif ! cmp -s scripts/conformance/package-lock.json bin/conformance/package-lock.json || [ ! -d "$suite" ]; then
   mkdir -p bin/conformance
   cp scripts/conformance/package.json scripts/conformance/package-lock.json bin/conformance/
   npm ci --prefix bin/conformance --ignore-scripts --no-audit --no-fund --silent
 fi
 
 env npm_config_protocol=http npm_config_port=$origin npm_config_pidfile="$work/pid" \
-  node "$PWD/$suite/server/server.mjs" >"$work/origin.log" 2>&1 &
+  node "$(realpath "$suite")/server/server.mjs" >"$work/origin.log" 2>&1 &
 server=$!
 for _ in $(seq 100); do
   grep -q Listening "$work/origin.log" && break
@@ -46,7 +49,7 @@ bin/warmfront up --pops FRA --no-demo --wan off --port-base "$base" --data "$wor
 eval "$(bin/warmfront env --data "$work/state")"
 export AWS_PAGER=''
 unset AWS_SESSION_TOKEN AWS_PROFILE
-# UseOriginCacheControlHeaders-QueryStrings: nothing is kept longer, or shorter, than the origin says.
+# Nothing is kept longer, or shorter, than the origin says, and only the URL is the key.
 cat >"$work/distribution.json" <<'JSON'
 {
   "DistributionConfig": {
@@ -56,7 +59,8 @@ cat >"$work/distribution.json" <<'JSON'
       "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}}]},
     "DefaultCacheBehavior": {
       "TargetOriginId": "suite", "ViewerProtocolPolicy": "allow-all",
-      "CachePolicyId": "4cc15a8a-d715-48a4-82b8-cc0b614638fe",
+      "MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 31536000,
+      "ForwardedValues": {"QueryString": true, "Cookies": {"Forward": "none"}, "Headers": {"Quantity": 0}},
       "AllowedMethods": {
         "Quantity": 7, "Items": ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"],
         "CachedMethods": {"Quantity": 2, "Items": ["GET", "HEAD"]}}}
@@ -69,4 +73,4 @@ read -r id domain < <(aws cloudfront create-distribution-with-tags --output text
 aws cloudfront wait distribution-deployed --id "$id"
 
 node --no-warnings scripts/conformance/http-cache-tests.mjs "$suite" "http://$domain:$http" 127.86.0.1 \
-  scripts/conformance/floor bin/conformance/http-cache-tests.json "$@"
+  "$floor" bin/conformance/http-cache-tests.json "$@"
