@@ -55,6 +55,18 @@ e2e: build ## Run the network on this machine and drive it with dig, curl and th
 conformance: build ## Run the neutral suites: how far Warmfront agrees with others' reading of the standards
 	scripts/conformance/run.sh
 
+.PHONY: bench-edge
+bench-edge: build ## Measure cache hits beside nginx, Varnish, Traffic Server and HAProxy (ARGS='-load 1k -rounds 3')
+	$(call need,wrk,wrk)
+	$(call need,h2load,nghttp2-client)
+	go build -o bin/bench-edge ./scripts/bench/edge
+	bin/bench-edge $(ARGS)
+
+.PHONY: bench-miss
+bench-miss: build ## Measure how a thousand viewers are given one cold object, beside the same servers (ARGS='-viewers 10000')
+	go build -o bin/bench-miss ./scripts/bench/miss
+	bin/bench-miss $(ARGS)
+
 .PHONY: generate
 generate: ## Write the generated code anew
 	go run ./scripts/cloudfrontgen
