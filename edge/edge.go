@@ -87,7 +87,7 @@ func New(cfg Config) (*Edge, error) {
 
 // newCore makes what serves requests, without sockets.
 func newCore(cfg Config) *Edge {
-	memory := cache.NewMemory(cfg.MemoryBytes, &cache.Sieve{})
+	memory := cache.NewMemory(cfg.MemoryBytes)
 	e := &Edge{
 		cfg: cfg, store: memory, lone: collapse.NewLone(),
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),

@@ -3,10 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
-
-	"github.com/warmfront/warmfront/edge/message"
 )
 
 // Body is the bytes of an object: one writer appends, any number of readers read,
@@ -14,8 +11,12 @@ import (
 //
 // A body that outgrows its limit is no longer kept: it becomes a pipe (see
 // Overflow) to those who read it already.
+//
+// A body too large to be one piece of memory, of an object whose parts can be
+// asked for one by one, is kept in slices (see NewSliced).
 type Body struct {
 	chunkSize int64
+	sliced    *sliced // then none of the rest is used
 
 	mu       sync.Mutex
 	chunks   [][]byte // all of chunkSize but the last; nil once let go
@@ -115,13 +116,20 @@ func (b *Body) Overflow(window int64) {
 
 // Size is how many bytes there are.
 func (b *Body) Size() int64 {
+	if b.sliced != nil {
+		return b.sliced.size
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.size
 }
 
-// Complete reports whether all bytes are there.
+// Complete reports whether all bytes are there, and will stay as long as the body
+// does.
 func (b *Body) Complete() bool {
+	if b.sliced != nil {
+		return false // any part of it may have to be brought
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.done && b.err == nil
@@ -129,6 +137,9 @@ func (b *Body) Complete() bool {
 
 // Failed reports whether it ended before all bytes were there.
 func (b *Body) Failed() bool {
+	if b.sliced != nil {
+		return b.sliced.hasFailed()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err != nil
@@ -136,6 +147,9 @@ func (b *Body) Failed() bool {
 
 // footprint is how much memory it takes, or will if it has the declared length.
 func (b *Body) footprint(declared int64) int64 {
+	if b.sliced != nil {
+		return b.sliced.footprint()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.done || declared < 0 {
@@ -178,136 +192,4 @@ func (b *Body) slowest() (int64, bool) {
 		least, any = min(least, r.at), true
 	}
 	return least, any
-}
-
-// Reader reads a body, or a part of it.
-type Reader struct {
-	body  *Body
-	ctx   context.Context
-	at    int64 // guarded by body.mu
-	end   int64 // -1: to the end
-	given int   // of what Next returned last, not yet counted as read
-}
-
-// Open makes r a reader of length bytes from offset (-1: all that come). It
-// waits for bytes that are still to come, until ctx ends. False if the bytes
-// there have been let go.
-func (b *Body) Open(r *Reader, ctx context.Context, offset, length int64) bool {
-	*r = Reader{body: b, ctx: ctx, at: offset, end: -1}
-	if length >= 0 {
-		r.end = offset + length
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if offset < b.released {
-		return false
-	}
-	if !b.done {
-		b.readers[r] = struct{}{}
-	}
-	return true
-}
-
-// Next implements message.Pieces.
-func (r *Reader) Next() ([]byte, error) {
-	if r.given > 0 {
-		r.advance(r.given)
-		r.given = 0
-	}
-	piece, err := r.next()
-	r.given = len(piece)
-	return piece, err
-}
-
-// next returns the bytes that are there at the reader's position, in one piece,
-// and waits for the first of them. They are never changed.
-func (r *Reader) next() ([]byte, error) {
-	b := r.body
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for r.end < 0 || r.at < r.end {
-		if r.at < b.size {
-			from := r.at % b.chunkSize
-			till := min(b.chunkSize, b.size-r.at+from)
-			if r.end >= 0 {
-				till = min(till, r.end-r.at+from)
-			}
-			return b.chunks[r.at/b.chunkSize][from:till], nil
-		}
-		if b.done {
-			if b.err != nil {
-				return nil, b.err
-			}
-			if r.end >= 0 {
-				return nil, io.ErrUnexpectedEOF
-			}
-			break
-		}
-		if err := b.wait(r.ctx); err != nil {
-			return nil, err
-		}
-	}
-	return nil, io.EOF
-}
-
-func (r *Reader) advance(n int) {
-	b := r.body
-	b.mu.Lock()
-	r.at += int64(n)
-	if b.window > 0 {
-		b.changed() // the writer may be waiting for this reader
-	}
-	b.mu.Unlock()
-}
-
-// Read implements io.Reader.
-func (r *Reader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	piece, err := r.next()
-	if err != nil {
-		return 0, err
-	}
-	n := copy(p, piece)
-	r.advance(n)
-	return n, nil
-}
-
-var _ message.Pieces = (*Reader)(nil)
-
-// WriteTo implements io.WriterTo: it writes the pieces as they are stored,
-// without a copy.
-func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	var written int64
-	for {
-		piece, err := r.next()
-		if errors.Is(err, io.EOF) {
-			return written, nil
-		}
-		if err != nil {
-			return written, err
-		}
-		n, err := w.Write(piece)
-		written += int64(n)
-		r.advance(n)
-		if err != nil {
-			return written, err
-		}
-	}
-}
-
-// Close ends reading: the writer no longer waits for this reader.
-func (r *Reader) Close() error {
-	b := r.body
-	if b == nil {
-		return nil
-	}
-	b.mu.Lock()
-	delete(b.readers, r)
-	if b.window > 0 {
-		b.changed()
-	}
-	b.mu.Unlock()
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache/eviction"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -49,12 +50,22 @@ type Object struct {
 	URIs []string
 
 	checked atomic.Pointer[check]
-	used    atomic.Bool // since the eviction hand passed; the Policy's
-	newer   *Object     // the eviction queue's links; the Policy's
-	older   *Object
-	cost    int64 // as counted by the Store
-	queued  bool  // whether the Policy has it
-	gone    bool  // whether it was removed; then it is never queued again
+	// entry is the object in the eviction policy, gone whether it was removed: then
+	// it is never taken in again. Both are guarded by the Memory's eviction lock.
+	entry eviction.Entry[tenant]
+	gone  bool
+	// counted is set once the policy may be told of hits.
+	counted atomic.Bool
+}
+
+// evicted implements tenant.
+func (o *Object) evicted(m *Memory) {
+	if m.unlink(o) {
+		m.evictions.Add(1)
+	}
+	if o.Body != nil && o.Body.sliced != nil {
+		o.Body.sliced.leave(m)
+	}
 }
 
 // check is what was found when the object was last compared with the journal.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/warmfront/warmfront/edge/cache/eviction"
 )
 
 // Memory is a store of objects in memory.
@@ -13,14 +15,19 @@ type Memory struct {
 	seed   maphash.Seed
 	shards [shards]shard
 
-	// eviction guards the policy and the objects' cost, queued and gone. It is
-	// taken after a shard's lock was given back, never within.
+	// eviction guards the policy, the entries it has, and whether objects are gone.
+	// It is taken after a shard's lock or a body's was given back, never within.
 	eviction sync.Mutex
-	policy   Policy
-	used     int64
+	policy   eviction.Policy[tenant]
 
 	objects   atomic.Int64
 	evictions atomic.Uint64
+}
+
+// tenant is what takes room: an object, or one slice of a body.
+type tenant interface {
+	// evicted is called, without a lock, once the policy has let go of it.
+	evicted(*Memory)
 }
 
 const shards = 32
@@ -34,9 +41,9 @@ type shard struct {
 	m  map[string][]*Object // in the order they were asked for, newest first; a slice is replaced, never changed
 }
 
-// NewMemory makes a store that holds up to limit bytes and evicts as policy says.
-func NewMemory(limit int64, policy Policy) *Memory {
-	m := &Memory{limit: limit, seed: maphash.MakeSeed(), policy: policy}
+// NewMemory makes a store that holds up to limit bytes.
+func NewMemory(limit int64) *Memory {
+	m := &Memory{limit: limit, seed: maphash.MakeSeed(), policy: eviction.NewTinyLFU[tenant](limit)}
 	for i := range m.shards {
 		m.shards[i].m = map[string][]*Object{}
 	}
@@ -59,7 +66,9 @@ func (m *Memory) Get(key string, selects func(*Object) bool) *Object {
 	s.mu.RUnlock()
 	for _, o := range variants {
 		if selects(o) {
-			m.policy.Use(o)
+			if o.counted.Load() {
+				m.policy.Use(&o.entry)
+			}
 			return o
 		}
 	}
@@ -103,21 +112,33 @@ func (m *Memory) Put(o *Object) bool {
 			m.forget(v)
 		}
 		if !o.gone {
-			o.cost, o.queued = o.size(), true
-			m.used += o.cost
-			m.policy.Add(o)
+			o.entry.Value = o
+			m.policy.Add(&o.entry, maphash.String(m.seed, o.Key), o.size())
+			o.counted.Store(true)
 		}
 	})
+	for _, v := range dropped {
+		v.release(m, o)
+	}
+	if o.Body != nil && o.Body.sliced != nil {
+		o.Body.sliced.join(m)
+	}
 	return true
+}
+
+// release gives up the slices of an object that is no longer stored, unless the
+// one in its place shares them: it was a confirmation of it.
+func (o *Object) release(m *Memory, in *Object) {
+	if o.Body != nil && o.Body.sliced != nil && (in == nil || in.Body != o.Body) {
+		o.Body.sliced.leave(m)
+	}
 }
 
 // Resize counts an object anew whose body has grown or ended.
 func (m *Memory) Resize(o *Object) {
 	m.account(func() {
-		if o.queued {
-			cost := o.size()
-			m.used += cost - o.cost
-			o.cost = cost
+		if o.entry.In() {
+			m.policy.Resize(&o.entry, o.size())
 		}
 	})
 }
@@ -126,6 +147,7 @@ func (m *Memory) Resize(o *Object) {
 func (m *Memory) Remove(o *Object) {
 	if m.unlink(o) {
 		m.account(func() { m.forget(o) })
+		o.release(m, nil)
 	}
 }
 
@@ -164,10 +186,8 @@ func (m *Memory) RemoveKey(key string) {
 // it out then.
 func (m *Memory) forget(o *Object) {
 	o.gone = true
-	if o.queued {
-		o.queued = false
-		m.used -= o.cost
-		m.policy.Remove(o)
+	if o.entry.In() {
+		m.policy.Remove(&o.entry)
 	}
 }
 
@@ -175,21 +195,16 @@ func (m *Memory) forget(o *Object) {
 func (m *Memory) account(change func()) {
 	m.eviction.Lock()
 	change()
-	var victims []*Object
-	for m.used > m.limit {
-		o := m.policy.Victim()
-		if o == nil {
-			break
+	var victims []tenant
+	for e := m.policy.Evict(); e != nil; e = m.policy.Evict() {
+		if o, ok := e.Value.(*Object); ok {
+			o.gone = true
 		}
-		o.queued, o.gone = false, true
-		m.used -= o.cost
-		victims = append(victims, o)
+		victims = append(victims, e.Value)
 	}
 	m.eviction.Unlock()
-	for _, o := range victims {
-		if m.unlink(o) {
-			m.evictions.Add(1)
-		}
+	for _, v := range victims {
+		v.evicted(m)
 	}
 }
 
@@ -197,7 +212,7 @@ func (m *Memory) account(change func()) {
 func (m *Memory) Bytes() int64 {
 	m.eviction.Lock()
 	defer m.eviction.Unlock()
-	return m.used
+	return m.policy.Bytes()
 }
 
 // Objects is how many objects are stored.
@@ -205,3 +220,11 @@ func (m *Memory) Objects() int64 { return m.objects.Load() }
 
 // Evictions is how many objects were evicted to make room.
 func (m *Memory) Evictions() uint64 { return m.evictions.Load() }
+
+// hashSlice is the hash of a slice for the policy.
+func (m *Memory) hashSlice(p *slice) uint64 {
+	return maphash.Comparable(m.seed, struct {
+		of    *sliced
+		index int
+	}{p.of, p.index})
+}

@@ -27,7 +27,7 @@ func anyVariant(*Object) bool { return true }
 
 func TestMemoryKeepsItsLimit(t *testing.T) {
 	const limit = 1 << 20
-	m := NewMemory(limit, &Sieve{})
+	m := NewMemory(limit)
 	r := rand.New(rand.NewPCG(1, 1))
 	for i := range 2000 {
 		m.Put(object(fmt.Sprint(r.IntN(500)), "", r.IntN(20_000)))
@@ -50,7 +50,7 @@ func TestMemoryKeepsItsLimit(t *testing.T) {
 }
 
 func TestVariantsAreReplacedEachForItself(t *testing.T) {
-	m := NewMemory(1<<20, &Sieve{})
+	m := NewMemory(1 << 20)
 	de, en, en2 := object("k", "de", 1), object("k", "en", 1), object("k", "en", 2)
 	m.Put(de)
 	m.Put(en)
@@ -83,7 +83,7 @@ func TestVariantsAreReplacedEachForItself(t *testing.T) {
 }
 
 func TestResizeCountsAGrowingBody(t *testing.T) {
-	m := NewMemory(1<<20, &Sieve{})
+	m := NewMemory(1 << 20)
 	o := &Object{Key: "k", Body: NewBody(-1), Length: -1}
 	m.Put(o)
 	before := m.Bytes()
@@ -100,7 +100,7 @@ func TestResizeCountsAGrowingBody(t *testing.T) {
 }
 
 func TestMemoryUnderConcurrentUse(t *testing.T) {
-	m := NewMemory(200_000, &Sieve{})
+	m := NewMemory(200_000)
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -136,33 +136,6 @@ func TestMemoryUnderConcurrentUse(t *testing.T) {
 	}
 }
 
-func TestSieveSparesWhatWasUsed(t *testing.T) {
-	s := &Sieve{}
-	var o [5]*Object
-	for i := range o {
-		o[i] = &Object{Key: fmt.Sprint(i)}
-		s.Add(o[i])
-	}
-	s.Use(o[0])
-	s.Use(o[2])
-	order := ""
-	for v := s.Victim(); v != nil; v = s.Victim() {
-		order += v.Key
-		if order == "1" {
-			s.Remove(o[3]) // where the hand may stand
-			s.Use(o[4])
-		}
-	}
-	if order != "1024" {
-		t.Errorf("order %s", order)
-	}
-	s.Add(o[0])
-	s.Remove(o[0])
-	if s.Victim() != nil || s.newest != nil || s.oldest != nil {
-		t.Error("not empty")
-	}
-}
-
 func TestObjectIsComparedOncePerVersion(t *testing.T) {
 	v := func(n uint64) cdn.Version { return cdn.Version{Epoch: 1, Number: n} }
 	o := &Object{URIs: []string{"/", "/index.html"}}
@@ -183,7 +156,7 @@ func TestObjectIsComparedOncePerVersion(t *testing.T) {
 }
 
 func TestWhatWasAskedForEarlierDoesNotReplaceWhatIsNewer(t *testing.T) {
-	m := NewMemory(1<<20, &Sieve{})
+	m := NewMemory(1 << 20)
 	object := func(order uint64, vary ...string) *Object { return &Object{Key: "k", Order: order, Vary: vary} }
 	any := func(*Object) bool { return true }
 	newer, older, otherwise := object(2), object(1), object(1, "x")
