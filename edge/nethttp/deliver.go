@@ -68,6 +68,9 @@ func (v *viewer) deliver(resp *message.Response) message.Delivery {
 	if err == nil && resp.Trailer != nil {
 		v.addTrailers(resp.Trailer())
 	}
+	if err == nil && v.request.ProtoMajor == 3 {
+		err = v.control.Flush() // a short answer is held back: has it a taker?
+	}
 	v.renew() // for what the library still holds back
 	head := len("HTTP/1.1 200 \r\n\r\n") + len(http.StatusText(resp.Status)) + resp.Header.Size()
 	return message.Delivery{Bytes: int64(head) + v.sent, Body: v.sent, First: v.started, Ended: time.Now(), Err: err}
@@ -116,7 +119,7 @@ func (v *viewer) writeBody(resp *message.Response) error {
 }
 
 func (v *viewer) copyBody(body io.Reader) error {
-	next := func() ([]byte, error) { return nil, nil }
+	var next func() ([]byte, error)
 	if pieces, ok := body.(message.Pieces); ok {
 		next = pieces.Next
 	} else {

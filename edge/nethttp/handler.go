@@ -112,7 +112,7 @@ func appendFields(to message.Header, h http.Header) message.Header {
 			continue
 		}
 		for _, v := range values {
-			to = append(to, message.Field{Name: name, Value: v})
+			to = append(to, message.Field{Name: name, Value: strings.Trim(v, " \t")}) // HTTP/2 and HTTP/3 leave what is around it
 		}
 	}
 	slices.SortStableFunc(to, func(a, b message.Field) int { return strings.Compare(a.Name, b.Name) })
