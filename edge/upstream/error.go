@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"syscall"
 )
@@ -23,6 +24,9 @@ const (
 	ConnectTimeout Reason = "OriginConnectTimeout"
 	TLS            Reason = "OriginTlsError"
 	ReadTimeout    Reason = "OriginReadTimeout"
+	HeaderTooBig   Reason = "OriginHeaderTooBigError"
+	Read           Reason = "OriginReadError"
+	Write          Reason = "OriginWriteError"
 	BadResponse    Reason = "OriginInvalidResponseError"
 )
 
@@ -54,6 +58,9 @@ func (e *Error) Sentence() string {
 		ConnectTimeout: "The origin did not accept the connection in time.",
 		TLS:            "The origin's TLS certificate or protocol was not acceptable.",
 		ReadTimeout:    "The origin did not answer in time.",
+		HeaderTooBig:   "The header of the origin's answer is too large.",
+		Read:           "The origin broke its answer off.",
+		Write:          "The origin did not take the request.",
 		BadResponse:    "The origin did not give a valid answer.",
 	}[e.Reason]
 }
@@ -91,6 +98,20 @@ func classify(ctx context.Context, err error) error {
 		return &Error{Connect, err}
 	}
 	return &Error{BadResponse, err}
+}
+
+// isTimeout reports whether a deadline of a connection is over.
+func isTimeout(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// broken is an Error of a connection that was there: a time-out of whatever it
+// did is the origin's not answering.
+func broken(reason Reason, err error) error {
+	if isTimeout(err) {
+		return &Error{ReadTimeout, errReadTimeout}
+	}
+	return &Error{reason, err}
 }
 
 func notAllowed(address, why string) error {

@@ -3,18 +3,11 @@ package upstream
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
 	"net"
-	"net/http"
-	"net/http/httptrace"
 	"net/netip"
 	"net/url"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -37,6 +30,9 @@ type Config struct {
 	// Roots are the certificate authorities origins are verified by. Nil: the
 	// system's.
 	Roots *x509.CertPool
+	// HTTP2 asks origins over HTTP/2 where TLS agrees on it. Off, as at CloudFront,
+	// only gRPC is asked that way.
+	HTTP2 bool
 }
 
 // MaxHeader is how large the header of an origin's answer may be (developer
@@ -49,7 +45,9 @@ type Upstream struct {
 	s3  *url.URL
 
 	mu    sync.Mutex
-	pools map[place]*http.Transport
+	pools map[place]*pool
+
+	buffers buffers
 }
 
 // New makes an Upstream. Its errors name the flag that is wrong.
@@ -69,16 +67,18 @@ func New(cfg Config) (*Upstream, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	return &Upstream{cfg: cfg, s3: s3, pools: map[place]*http.Transport{}}, nil
+	return &Upstream{cfg: cfg, s3: s3, pools: map[place]*pool{}}, nil
 }
 
-// Close closes the connections that are idle.
+// Close closes the connections that are idle, and those in use once their answers
+// have ended.
 func (u *Upstream) Close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, t := range u.pools {
-		t.CloseIdleConnections()
+	for _, p := range u.pools {
+		p.close()
 	}
+	clear(u.pools)
 }
 
 // maxPools bounds what many distributions with settings of their own can hold;
@@ -86,90 +86,74 @@ func (u *Upstream) Close() {
 const maxPools = 1000
 
 // pool returns the connections to a place.
-func (u *Upstream) pool(p place) *http.Transport {
+func (u *Upstream) pool(at place) *pool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if t := u.pools[p]; t != nil {
-		return t
+	if p := u.pools[at]; p != nil {
+		return p
 	}
 	if len(u.pools) >= maxPools {
-		for _, t := range u.pools {
-			t.CloseIdleConnections()
+		for _, p := range u.pools {
+			p.close()
 		}
 		clear(u.pools)
 	}
-	t := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx, p) },
-		TLSClientConfig: &tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: u.cfg.Roots, ServerName: strings.Trim(p.host, "[]"),
-		},
-		TLSHandshakeTimeout:    p.connect,
-		DisableCompression:     true, // what is asked for is the behavior's to say
-		MaxIdleConnsPerHost:    64,
-		IdleConnTimeout:        p.idle,
-		MaxResponseHeaderBytes: MaxHeader,
-	}
-	u.pools[p] = t
-	return t
+	p := newPool(u, at)
+	u.pools[at] = p
+	return p
 }
 
-// Do sends a request to an origin and returns its answer; the caller closes it.
-// r.Host is what the origin is told, r.Scheme how the viewer came. Errors are
-// *Error, or the reason why ctx ended.
+// Do sends a request to an origin and returns its answer; the caller closes it,
+// and Upgraded too where there is one. r.Host is what the origin is told, r.Scheme
+// how the viewer came. Errors are *Error, the reason why ctx ended, or what
+// reading r.Body failed with.
+//
+// An origin may answer before it has the whole of r.Body. Nothing is read from it
+// after the answer's body has been closed, but for a read that is waiting then.
 func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error) {
-	p := u.place(o, r.Scheme)
-	ctx, cancel := context.WithCancelCause(ctx)
-	limit := newReadLimit(cmp.Or(o.ReadTimeout, defaultReadTimeout), cancel)
-	// The time-out counts from when the origin has the request: connecting has
-	// its own, and how long a body takes to send is the viewer's affair.
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) { limit.awaitHeader() },
-	})
-	resp, err := u.pool(p).RoundTrip(httpRequest(ctx, p, r)) //nolint:bodyclose // it becomes the Response's
-	limit.headerIsThere()
-	if err != nil {
-		if errors.Is(err, io.EOF) { // closed without a word: no end of anything
-			err = fmt.Errorf("the origin closed the connection: %w", io.ErrUnexpectedEOF)
+	x := &exchange{ctx: ctx, pool: u.pool(u.place(o, r.Scheme)), req: r, timeout: cmp.Or(o.ReadTimeout, defaultReadTimeout)}
+	fresh := r.Upgrade != ""
+	for attempt := 1; ; {
+		resp, err := x.try(fresh)
+		var stale staleError
+		var failed *Error
+		switch {
+		case err == nil:
+			return resp, nil
+		case errors.As(err, &stale):
+			// Once: a fresh connection is never stale.
+			if err = stale.error; !stale.unsent && !x.repeatable() {
+				return nil, err
+			}
+		case errors.As(err, &failed) && failed.Reason == ReadTimeout && attempt < x.pool.place.attempts && x.repeatable() && (r.Method == "GET" || r.Method == "HEAD"):
+			attempt++ // as CloudFront does for these two methods
+		default:
+			return nil, err
 		}
-		err = classify(ctx, err)
-		cancel(nil)
+		fresh = true
+	}
+}
+
+// try asks once.
+func (x *exchange) try(fresh bool) (*message.Response, error) {
+	if x.wantsHTTP2() {
+		if resp, err := x.overHTTP2(); !errors.Is(err, errNotHTTP2) {
+			return resp, err
+		}
+	}
+	c, err := x.pool.get(x.ctx, fresh)
+	if err != nil {
 		return nil, err
 	}
-	out := &message.Response{Status: resp.StatusCode, Header: header(resp.Header), Length: resp.ContentLength, Live: true}
-	out.Body = &body{resp.Body, ctx, cancel, limit}
-	return out, nil
+	return x.http1(c)
 }
 
-// httpRequest turns a request into net/http's.
-func httpRequest(ctx context.Context, p place, r *message.Request) *http.Request {
-	u := &url.URL{Scheme: p.scheme, Host: p.addr, RawQuery: r.Query}
-	if strings.HasPrefix(r.Path, "//") { // which Opaque takes for a host
-		u.Path, u.RawPath = r.Path, r.Path
-		if decoded, err := url.PathUnescape(r.Path); err == nil {
-			u.Path = decoded
-		}
-	} else {
-		u.Opaque = r.Path // on the wire exactly as the viewer wrote it
+// repeatable reports whether asking twice does what asking once does, and can be
+// done (RFC 9110 section 9.2.2).
+func (x *exchange) repeatable() bool {
+	switch x.req.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return !hasBody(x.req) && x.req.Upgrade == ""
 	}
-	hr := (&http.Request{Method: r.Method, URL: u, Host: r.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
-	for _, f := range r.Header {
-		hr.Header.Add(f.Name, f.Value)
-	}
-	if r.Body != nil && r.Length != 0 {
-		hr.Body, hr.ContentLength = io.NopCloser(r.Body), r.Length
-	}
-	return hr
-}
-
-// header turns net/http's map into fields, in the order of their names: that of
-// the wire is lost.
-func header(h http.Header) message.Header {
-	out := make(message.Header, 0, len(h)+8)
-	for name, values := range h {
-		for _, v := range values {
-			out = append(out, message.Field{Name: name, Value: v})
-		}
-	}
-	slices.SortStableFunc(out, func(a, b message.Field) int { return strings.Compare(a.Name, b.Name) })
-	return out
+	return false
 }
