@@ -6,25 +6,29 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 )
 
-// AgeValue returns what a response says of its age itself (section 5.1): the
-// first member counts, and what is no number counts as absent.
+// AgeValue returns what a response says of its age itself (section 5.1): of
+// several lines or members the first counts, and what is no number counts as
+// absent.
 func AgeValue(h message.Header) time.Duration {
-	items := message.Items(h.Joined("Age"))
-	if len(items) == 0 {
-		return 0
+	for item := range message.Members(h.Get("Age")) {
+		return parseDelta(item)
 	}
-	return parseDelta(items[0])
+	return 0
 }
 
 // InitialAge is corrected_initial_age: the age of a response when it was received
 // (section 4.2.3). requestTime is when it was asked for.
 func InitialAge(h message.Header, requestTime, responseTime time.Time) time.Duration {
-	apparent := max(0, responseTime.Sub(date(h, responseTime)))
-	return max(apparent, AgeValue(h)+max(0, responseTime.Sub(requestTime)))
+	apparent := since(date(h, responseTime), responseTime)
+	return max(apparent, min(AgeValue(h)+since(requestTime, responseTime), maxDelta))
 }
 
 // Age is current_age: how old a response is now that had the age initial when it
 // was received.
 func Age(initial time.Duration, responseTime, now time.Time) time.Duration {
-	return initial + max(0, now.Sub(responseTime))
+	return min(initial+since(responseTime, now), maxDelta)
 }
+
+// since is how long ago then was, never negative and never more than maxDelta: so
+// sums and differences of a few such times cannot overflow.
+func since(then, now time.Time) time.Duration { return min(max(0, now.Sub(then)), maxDelta) }

@@ -13,7 +13,7 @@ import (
 type Directives struct {
 	NoStore, NoCache, Private, Public               bool
 	MustRevalidate, ProxyRevalidate, MustUnderstand bool
-	OnlyIfCached                                    bool
+	OnlyIfCached, Immutable                         bool
 	MaxAge, SMaxAge, MinFresh, MaxStale             Seconds
 	StaleWhileRevalidate, StaleIfError              Seconds
 }
@@ -24,8 +24,8 @@ type Seconds struct {
 	D   time.Duration
 }
 
-// maxDelta stands for every larger number of seconds (section 1.2.2).
-const maxDelta = math.MaxInt32
+// maxDelta stands for every longer time (section 1.2.2).
+const maxDelta = math.MaxInt32 * time.Second
 
 // CacheControl parses the Cache-Control fields of h.
 //
@@ -39,7 +39,7 @@ func CacheControl(h message.Header) Directives {
 	if value == "" {
 		return d
 	}
-	for _, item := range message.Items(value) {
+	for item := range message.Members(value) {
 		name, arg, hasArg := strings.Cut(item, "=")
 		d.add(strings.ToLower(strings.TrimRight(name, " \t")), strings.Trim(arg, " \t"), hasArg)
 	}
@@ -64,29 +64,41 @@ func (d *Directives) add(name, arg string, hasArg bool) {
 		d.MustUnderstand = true
 	case "only-if-cached":
 		d.OnlyIfCached = true
-	case "max-age":
-		d.MaxAge.set(arg)
-	case "s-maxage":
-		d.SMaxAge.set(arg)
-	case "min-fresh":
-		d.MinFresh.set(arg)
+	case "immutable":
+		d.Immutable = true
 	case "max-stale":
 		if !hasArg {
 			arg = "2147483647" // any age will do (section 5.2.1.2)
 		}
-		d.MaxStale.set(arg)
-	case "stale-while-revalidate":
-		d.StaleWhileRevalidate.set(arg)
-	case "stale-if-error":
-		d.StaleIfError.set(arg)
+		d.MaxStale.set(parseDelta(arg))
+	default:
+		if s := d.seconds(name); s != nil {
+			s.set(parseDelta(arg))
+		}
 	}
 }
 
-func (s *Seconds) set(arg string) {
-	if s.Set {
-		return
+// seconds is the directive of that name, if it is one whose argument is a number.
+func (d *Directives) seconds(name string) *Seconds {
+	switch name {
+	case "max-age":
+		return &d.MaxAge
+	case "s-maxage":
+		return &d.SMaxAge
+	case "min-fresh":
+		return &d.MinFresh
+	case "stale-while-revalidate":
+		return &d.StaleWhileRevalidate
+	case "stale-if-error":
+		return &d.StaleIfError
 	}
-	*s = Seconds{Set: true, D: parseDelta(arg)}
+	return nil
+}
+
+func (s *Seconds) set(d time.Duration) {
+	if !s.Set {
+		*s = Seconds{Set: true, D: d}
+	}
 }
 
 // parseDelta reads delta-seconds, or 0 where it is none. Recipients take the
@@ -103,7 +115,7 @@ func parseDelta(arg string) time.Duration {
 		if arg[i] < '0' || arg[i] > '9' {
 			return 0
 		}
-		n = min(n*10+int64(arg[i]-'0'), maxDelta)
+		n = min(n*10+int64(arg[i]-'0'), math.MaxInt32)
 	}
 	return time.Duration(n) * time.Second
 }

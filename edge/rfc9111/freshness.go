@@ -8,28 +8,28 @@ import "time"
 const heuristicFraction = 10
 
 // lifetime is the freshness_lifetime of section 4.2.1, counted from when the
-// origin made the response.
-func lifetime(d Directives, r Response) (time.Duration, Source) {
+// origin made the response. expires says whether Expires counts.
+func lifetime(d Directives, expires bool, r Response) (time.Duration, Source) {
 	switch {
 	case d.SMaxAge.Set:
 		return d.SMaxAge.D, SourceSMaxAge
 	case d.MaxAge.Set:
 		return d.MaxAge.D, SourceMaxAge
-	case r.Header.Has("Expires"):
+	case expires:
 		return untilExpires(r.Header, r.ResponseTime), SourceExpires
 	}
 	if !d.Public && !heuristicallyCacheable(r.Status) {
 		return 0, SourceNone
 	}
-	modified, ok := ParseDate(r.Header.Get("Last-Modified"))
+	modified, ok := ParseDate(r.Header.Get("Last-Modified"), r.ResponseTime)
 	if !ok {
 		return 0, SourceNone
 	}
-	return max(0, date(r.Header, r.ResponseTime).Sub(modified)) / heuristicFraction, SourceHeuristic
+	return since(modified, date(r.Header, r.ResponseTime)) / heuristicFraction, SourceHeuristic
 }
 
 // heuristicallyCacheable lists the statuses of RFC 9110 section 15.1 but 206,
-// which is never stored here.
+// which is no object.
 func heuristicallyCacheable(status int) bool {
 	switch status {
 	case 200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501:

@@ -8,14 +8,14 @@ import (
 
 // Evaluate says what a request's own conditions make of a stored 200 that would
 // answer it: 304, 412, or 0 for the whole (RFC 9110 section 13.2.2, in its
-// order). Only GET and HEAD come here.
+// order). Only GET and HEAD come here. received is when it was stored.
 func Evaluate(request, stored message.Header, received time.Time) int {
 	if request.Has("If-Match") {
 		if !tagListed(request.Joined("If-Match"), stored.Get("ETag"), strongEqual) {
 			return 412
 		}
-	} else if since, ok := ParseDate(request.Get("If-Unmodified-Since")); ok {
-		if modified, dated := ParseDate(stored.Get("Last-Modified")); dated && modified.After(since) {
+	} else if limit, ok := ParseDate(request.Get("If-Unmodified-Since"), received); ok {
+		if modified, dated := ParseDate(stored.Get("Last-Modified"), received); dated && modified.After(limit) {
 			return 412
 		}
 	}
@@ -25,15 +25,15 @@ func Evaluate(request, stored message.Header, received time.Time) int {
 		}
 		return 0
 	}
-	since, ok := ParseDate(request.Get("If-Modified-Since"))
+	limit, ok := ParseDate(request.Get("If-Modified-Since"), received)
 	if !ok {
 		return 0
 	}
-	modified, dated := ParseDate(stored.Get("Last-Modified"))
+	modified, dated := ParseDate(stored.Get("Last-Modified"), received)
 	if !dated { // section 4.3.2: then its Date stands in
 		modified = date(stored, received)
 	}
-	if !modified.After(since) {
+	if !modified.After(limit) {
 		return 304
 	}
 	return 0
@@ -47,7 +47,7 @@ func tagListed(list, tag string, equal func(a, b string) bool) bool {
 	if tag == "" {
 		return false
 	}
-	for _, t := range message.Items(list) {
+	for t := range message.Members(list) {
 		if equal(t, tag) {
 			return true
 		}

@@ -21,11 +21,15 @@ type Asked struct{ Directives Directives }
 // answers a request now (sections 4.2 and 5.2.1).
 func (a Asked) Reuse(l Lifetime, initialAge time.Duration, received, now time.Time) Verdict {
 	d := a.Directives
-	left := l.Fresh - max(0, now.Sub(received))
+	left := l.Fresh - since(received, now)
 	age := Age(initialAge, received, now)
 	switch {
 	case d.NoCache:
 		return Confirm
+	case l.Immutable && left > 0:
+		// A viewer that reloads its page asks with max-age=0, and need not (RFC 8246
+		// section 2).
+		return Use
 	case d.MaxAge.Set && age > d.MaxAge.D && !(d.MaxStale.Set && age <= d.MaxAge.D+d.MaxStale.D):
 		return Confirm
 	case d.MinFresh.Set && left < d.MinFresh.D:
@@ -47,7 +51,7 @@ func (l Lifetime) OnError(unreachable bool, received, now time.Time) bool {
 	if unreachable {
 		window = l.Unreachable
 	}
-	return within(window, max(0, now.Sub(received))-l.Fresh)
+	return within(window, since(received, now)-l.Fresh)
 }
 
 // within reports whether something is stale for no longer than window, which is

@@ -48,15 +48,17 @@ type Lifetime struct {
 	// Unreachable where it does not answer. None of them ever holds for what was
 	// invalidated: that is the caller's to see to.
 	WhileRevalidate, OnFailure, Unreachable time.Duration
+	// Immutable says that as long as it is fresh it need not be confirmed for a
+	// viewer that would have it younger (RFC 8246).
+	Immutable bool
 }
 
 // Judge says what may be done with a response to a request.
 func Judge(p Policy, q Request, r Response) Lifetime {
-	d := CacheControl(r.Header)
 	if p.Strict {
-		return judgeStrict(q, r, d)
+		return judgeStrict(q, r)
 	}
-	return judgeCloudFront(p, r, d)
+	return judgeCloudFront(p, r, CacheControl(r.Header))
 }
 
 func judgeCloudFront(p Policy, r Response, d Directives) Lifetime {
@@ -107,31 +109,36 @@ func completeSuccess(status int) bool {
 }
 
 // judgeStrict is section 3 for a shared cache.
-func judgeStrict(q Request, r Response, d Directives) Lifetime {
-	fresh, source := lifetime(d, r)
-	l := Lifetime{Fresh: fresh - InitialAge(r.Header, r.RequestTime, r.ResponseTime), Source: source}
+func judgeStrict(q Request, r Response) Lifetime {
+	d, targeted := governing(r.Header)
+	expires := !targeted && r.Header.Has("Expires")
+	fresh, source := lifetime(d, expires, r)
+	l := Lifetime{Fresh: fresh - InitialAge(r.Header, r.RequestTime, r.ResponseTime), Source: source, Immutable: d.Immutable}
 	request := CacheControl(q.Header)
-	explicit := d.Public || d.SMaxAge.Set || d.MaxAge.Set || r.Header.Has("Expires")
+	explicit := d.Public || d.SMaxAge.Set || d.MaxAge.Set || expires
 	authorized := !q.Header.Has("Authorization") || d.MustRevalidate || d.Public || d.SMaxAge.Set
-	final := r.Status >= 200 && r.Status != 206 && r.Status != 304
-	forbidden := d.Private || request.NoStore || d.NoStore && (!d.MustUnderstand || !understood(r.Status)) ||
-		d.MustUnderstand && !understood(r.Status)
-	if !final || forbidden || !authorized || !explicit && !heuristicallyCacheable(r.Status) || varies(r.Header, "*") {
+	forbidden := d.Private || request.NoStore || d.NoStore && !d.MustUnderstand || d.MustUnderstand && !understood(r.Status)
+	if !object(q, r) || forbidden || !authorized || !explicit && !heuristicallyCacheable(r.Status) || varies(r.Header, "*") {
 		return l
 	}
 	if d.NoCache {
 		l.Fresh = 0 // stored, and confirmed before each use (section 5.2.2.4)
 	}
 	l.Store = l.Fresh > 0 || HasValidator(r.Header)
-	if d.MustRevalidate || d.ProxyRevalidate || d.SMaxAge.Set || d.NoCache || r.Status >= 400 {
+	if d.MustRevalidate || d.ProxyRevalidate || d.SMaxAge.Set || d.NoCache {
 		return l // section 4.2.4: not even while disconnected
 	}
-	l.WhileRevalidate = d.StaleWhileRevalidate.D
-	l.OnFailure, l.Unreachable = d.StaleIfError.D, Forever
-	if d.StaleIfError.Set {
-		l.Unreachable = l.OnFailure
+	l.WhileRevalidate, l.OnFailure, l.Unreachable = d.StaleWhileRevalidate.D, d.StaleIfError.D, d.StaleIfError.D
+	if !d.StaleIfError.Set && r.Status < 400 {
+		l.Unreachable = Forever
 	}
 	return l
+}
+
+// object reports whether a response is a whole object of its URI: no interim
+// response, no confirmation, and nothing that only the request's range made of it.
+func object(q Request, r Response) bool {
+	return r.Status >= 200 && r.Status != 206 && r.Status != 304 && (r.Status != 416 || !q.Header.Has("Range"))
 }
 
 // understood lists the statuses whose caching requirements this cache knows

@@ -39,6 +39,13 @@ func TestStrictStorability(t *testing.T) {
 		{"authorized, must-revalidate", auth, 200, header("Cache-Control", "max-age=60, must-revalidate"), true, time.Minute},
 		{"Date in the past ages it", nil, 200, header("Cache-Control", "max-age=60", "Date", at(-20*time.Second)), true, 40 * time.Second},
 		{"Age beats Date", nil, 200, header("Cache-Control", "max-age=60", "Date", at(-20*time.Second), "Age", "30"), true, 30 * time.Second},
+		{"any status with Expires", nil, 303, header("Expires", at(time.Minute), "Date", at(0)), true, time.Minute},
+		{"status unknown, must-understand and no-store", nil, 599, header("Cache-Control", "no-store, must-understand, max-age=60"), false, time.Minute},
+		{"only for the range", header("Range", "bytes=9-"), 416, header("Cache-Control", "max-age=60"), false, time.Minute},
+		{"a lifetime of more than the type holds", nil, 200, header("Expires", "Fri, 31 Dec 9999 23:59:59 GMT", "Date", at(0)), true, maxDelta},
+		{"two lines, the first counts", nil, 200, header("Cache-Control", "max-age=60", "Cache-Control", "max-age=5"), true, time.Minute},
+		{"a huge Age", nil, 200, header("Cache-Control", "max-age=60", "Age", "2147483648", "ETag", `"a"`), true, time.Minute - maxDelta},
+		{"Pragma in a response says nothing", nil, 200, header("Cache-Control", "max-age=60", "Pragma", "no-cache"), true, time.Minute},
 		{"part", nil, 206, header("Cache-Control", "max-age=60"), false, time.Minute},
 	} {
 		l := Judge(Policy{Strict: true, Min: time.Hour, Default: day, Max: year}, Request{"GET", c.request}, Response{c.status, c.header, noon, noon})
@@ -62,8 +69,10 @@ func TestInitialAge(t *testing.T) {
 		{"a Date in the future", header("Date", at(time.Minute)), 0, 0},
 		{"an Age that is no number", header("Age", "x"), 0, 0},
 		{"the first of two", header("Age", "7", "Age", "9"), 0, 7 * time.Second},
+		{"the first of two in a line", header("Age", "7, 9"), 0, 7 * time.Second},
+		{"a fraction", header("Age", "7.0"), 0, 0},
 		{"a negative one", header("Age", "-7"), 0, 0},
-		{"too large", header("Age", "99999999999999999999"), 0, maxDelta * time.Second},
+		{"too large", header("Age", "99999999999999999999"), 0, maxDelta},
 	} {
 		if got := InitialAge(c.header, noon.Add(-c.delay), noon); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
@@ -80,6 +89,7 @@ func TestInitialAge(t *testing.T) {
 func TestReuse(t *testing.T) {
 	l := Lifetime{Fresh: time.Minute, WhileRevalidate: 30 * time.Second, OnFailure: time.Hour, Unreachable: time.Hour}
 	strict := Lifetime{Fresh: time.Minute}
+	immutable := Lifetime{Fresh: time.Minute, Immutable: true}
 	for _, c := range []struct {
 		cc       string
 		lifetime Lifetime
@@ -103,6 +113,10 @@ func TestReuse(t *testing.T) {
 		{"max-stale", l, time.Hour, Use},
 		{"max-stale=100", strict, 70 * time.Second, Confirm},
 		{"max-age=10, max-stale=5", l, 15 * time.Second, Use},
+		{"max-age=0", immutable, 10 * time.Second, Use},
+		{"no-cache", immutable, 10 * time.Second, Confirm},
+		{"max-age=0", immutable, time.Minute, Confirm},
+		{"", l, 1e6 * time.Hour, Confirm},
 	} {
 		a := Asked{CacheControl(header("Cache-Control", c.cc))}
 		if got := a.Reuse(c.lifetime, 0, noon, noon.Add(c.after)); got != c.want {
@@ -125,6 +139,31 @@ func TestOnError(t *testing.T) {
 	} {
 		if got := c.lifetime.OnError(c.unreachable, noon, noon.Add(c.after)); got != c.want {
 			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// TestStaleWindowsUnderTheRFC: what the response forbids is not done while
+// disconnected either (section 4.2.4).
+func TestStaleWindowsUnderTheRFC(t *testing.T) {
+	for _, c := range []struct {
+		status                              int
+		cc                                  string
+		revalidate, onFailure, disconnected time.Duration
+	}{
+		{200, "max-age=1", 0, 0, Forever},
+		{200, "max-age=1, stale-while-revalidate=4", 4 * time.Second, 0, Forever},
+		{200, "max-age=1, stale-if-error=60", 0, time.Minute, time.Minute},
+		{200, "max-age=1, stale-if-error=60, must-revalidate", 0, 0, 0},
+		{200, "max-age=1, proxy-revalidate", 0, 0, 0},
+		{200, "s-maxage=1, stale-while-revalidate=4", 0, 0, 0},
+		{200, "max-age=1, no-cache", 0, 0, 0},
+		{404, "max-age=1", 0, 0, 0},
+		{404, "max-age=1, stale-while-revalidate=4, stale-if-error=60", 4 * time.Second, time.Minute, time.Minute},
+	} {
+		l := Judge(Policy{Strict: true}, Request{Method: "GET"}, Response{c.status, header("Cache-Control", c.cc, "ETag", `"a"`), noon, noon})
+		if l.WhileRevalidate != c.revalidate || l.OnFailure != c.onFailure || l.Unreachable != c.disconnected {
+			t.Errorf("%d %q: %+v", c.status, c.cc, l)
 		}
 	}
 }

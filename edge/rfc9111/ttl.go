@@ -25,8 +25,9 @@ const (
 // the cache", its table of minimum, default and maximum TTL). It is counted from
 // when the response was received.
 //
-// What the origin says is lessened by the Age that the response arrived with, and is then clamped: the minimum promises that the edge keeps it that
-// long. With a minimum of 0 a response that forbids caching has TTL 0.
+// What the origin says is lessened by the Age that the response arrived with, and
+// is then clamped: the minimum promises that the edge keeps it that long. With
+// a minimum of 0 a response that forbids caching has TTL 0.
 func ttl(p Policy, d Directives, r Response) (time.Duration, Source) {
 	aged := AgeValue(r.Header)
 	clamp := func(t time.Duration) time.Duration { return max(min(t-aged, p.Max), p.Min) }
@@ -46,9 +47,9 @@ func ttl(p Policy, d Directives, r Response) (time.Duration, Source) {
 // untilExpires is how long after its Date a response expires; what is no date,
 // "0" above all, is in the past (section 5.3).
 func untilExpires(h message.Header, received time.Time) time.Duration {
-	t, ok := ParseDate(h.Get("Expires"))
+	t, ok := ParseDate(h.Get("Expires"), received)
 	if !ok {
 		return 0
 	}
-	return max(0, t.Sub(date(h, received)))
+	return since(date(h, received), t)
 }

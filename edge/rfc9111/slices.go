@@ -1,0 +1,57 @@
+package rfc9111
+
+import (
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// FirstRange reads the first range of a Range field's value without knowing the
+// size of the object: from first to last, last being -1 where it goes on to the
+// end. Of a suffix, which counts from the end, first is -1 and last how many bytes
+// it wants. False if it is no range of bytes.
+func FirstRange(value string) (first, last int64, ok bool) {
+	unit, set, ok := strings.Cut(value, "=")
+	if !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
+		return 0, 0, false
+	}
+	set, _, _ = strings.Cut(set, ",")
+	a, b, ok := strings.Cut(strings.TrimSpace(set), "-")
+	from, okFirst := position(a)
+	to, okLast := position(b)
+	switch {
+	case !ok || !okFirst || !okLast || a == "" && b == "":
+		return 0, 0, false
+	case a == "":
+		return -1, to, true
+	case b == "":
+		return from, -1, true
+	case to < from:
+		return 0, 0, false
+	}
+	return from, to, true
+}
+
+// strongAfter is how much older than its Date a modification must be to be told
+// from the next one (RFC 9110 section 8.8.2.2).
+const strongAfter = time.Minute
+
+// StrongValidator returns what tells one version of an object from every other,
+// byte by byte, for use in If-Range: its strong entity tag, or its Last-Modified
+// where that is old enough. Empty if it has neither.
+func StrongValidator(h message.Header) string {
+	if tag := h.Get("ETag"); tag != "" {
+		if strings.HasPrefix(tag, "W/") {
+			return ""
+		}
+		return tag
+	}
+	value := h.Get("Last-Modified")
+	modified, ok := ParseDate(value, time.Time{})
+	sent, dated := ParseDate(h.Get("Date"), time.Time{})
+	if !ok || !dated || sent.Sub(modified) < strongAfter {
+		return ""
+	}
+	return value
+}
