@@ -28,7 +28,32 @@ func (x *exchange) fetched(ctx context.Context, f *flight) *message.Response {
 	}
 	now := x.edge.cfg.Now()
 	x.done.status, x.done.stored, x.done.ttl = f.status, f.kept, f.object.TimeToLive(now)
+	if f.partial && x.Strict() && x.arrived < f.order {
+		return x.asItCame(ctx, f, now)
+	}
 	return x.fromObject(ctx, f.object, now)
+}
+
+// asItCame hands on the part of an object that the origin sent when it was asked
+// for the viewer's own range.
+func (x *exchange) asItCame(ctx context.Context, f *flight, now time.Time) *message.Response {
+	resp := x.begin(f.object, now)
+	resp.Status, resp.Length = 206, f.part.Length
+	resp.Header.Set("Content-Range", rfc9111.Range{Offset: f.part.First, Length: f.part.Length}.ContentRange(f.part.Size))
+	x.serving = f.object
+	f.object.Body.OpenFrom(&x.reader, ctx, f.part.First, f.part.Length, x)
+	resp.Body, resp.Live = &x.reader, true
+	return resp
+}
+
+// begin makes an answer of an object, still without its body.
+func (x *exchange) begin(o *cache.Object, now time.Time) *message.Response {
+	x.fields = append(x.fields[:0], o.Header...)
+	x.answer = message.Response{Status: o.Status, Header: x.fields, Length: o.Length}
+	if x.done.hit || x.done.result == resultRefreshHit || o.InitialAge >= time.Second || o.Header.Has("Age") {
+		x.answer.Header.Set("Age", x.seconds(o.Age(now)))
+	}
+	return &x.answer
 }
 
 // fromObject cuts an answer from an object to the viewer's conditions and range.
@@ -40,12 +65,7 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 		}
 		return x.errorPage(f)
 	}
-	x.fields = append(x.fields[:0], o.Header...)
-	x.answer = message.Response{Status: o.Status, Header: x.fields, Length: o.Length}
-	resp := &x.answer
-	if x.done.hit || x.done.result == resultRefreshHit || o.Header.Has("Age") {
-		resp.Header.Set("Age", x.seconds(o.Age(now)))
-	}
+	resp := x.begin(o, now)
 	if o.Status >= 400 {
 		x.done.result = resultError
 	}
@@ -56,7 +76,11 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	if x.Request.Method == "HEAD" || o.Body == nil || resp.Status == 304 || resp.Status == 412 || resp.Status == 416 {
 		return resp
 	}
-	if !o.Body.Open(&x.reader, ctx, part.Offset, part.Length) {
+	if o.Body.Sliced() && x.done.hit && !o.Body.Has(max(0, part.Offset), 1) {
+		x.done.hit, x.done.result, x.done.forward = false, resultMiss, "partial"
+	}
+	x.serving = o
+	if !o.Body.OpenFrom(&x.reader, ctx, part.Offset, part.Length, x) {
 		return nil
 	}
 	if o.Length < 0 && part.Length < 0 && o.Body.Complete() {

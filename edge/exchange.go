@@ -44,9 +44,13 @@ type exchange struct {
 	fields message.Header
 	text   message.Text
 	reader cache.Reader
-	mapped message.Request
-	random *rand.ChaCha8
-	idText [idLength]byte
+	// selecting is x.selects, made once.
+	selecting func(*cache.Object) bool
+	// serving is the object whose body is being read.
+	serving *cache.Object
+	mapped  message.Request
+	random  *rand.ChaCha8
+	idText  [idLength]byte
 }
 
 // record is what was done with a request: it becomes headers, metrics and a log
@@ -70,7 +74,7 @@ type record struct {
 // newExchange makes an exchange for a connection or a stream.
 func (e *Edge) newExchange() *exchange {
 	x := &exchange{edge: e, random: newRandom()}
-	x.Country, x.Text = e.cfg.Country, &x.text
+	x.Country, x.Text, x.selecting = e.cfg.Country, &x.text, x.selects
 	return x
 }
 

@@ -27,6 +27,8 @@ type fetch struct {
 	request *message.Request // finished, but for its signature
 	// varying are the fields by which an answer may vary.
 	varying message.Header
+	// ranged is set where only a part is asked for.
+	ranged bool
 }
 
 // fetch makes the fetch of what the request asks for.
@@ -53,6 +55,10 @@ func (x *exchange) fetch() fetch {
 		add(x.Request.Header[i].Name)
 	}
 	f.varying = f.varying.Detached()
+	if value, ok := x.partAsked(); ok {
+		f.ranged = true
+		f.request.Header.Set("Range", value)
+	}
 	return f
 }
 
@@ -81,12 +87,17 @@ func (f *fetch) policy(status int) rfc9111.Policy {
 // distribution was given another origin and then invalidated: what comes from the
 // old origin is older than that invalidation.
 func (e *Edge) launch(f *flight) {
-	f.begun = begun{order: e.order.Add(1), birth: f.planned}
-	state := e.cfg.State()
-	if p := state.Plans[f.plan.ID]; p != nil && p.Version == f.plan.Version {
-		f.birth = state.Version
-	}
+	f.begun = e.stamp(f.plan, f.planned)
 	e.fetches.Start(func() { e.fly(f) })
+}
+
+func (e *Edge) stamp(plan *cdn.Plan, planned cdn.Version) begun {
+	b := begun{order: e.order.Add(1), birth: planned}
+	state := e.cfg.State()
+	if p := state.Plans[plan.ID]; p != nil && p.Version == plan.Version {
+		b.birth = state.Version
+	}
+	return b
 }
 
 // fly asks the origin and settles what the flight brings; then it fills the body
@@ -98,8 +109,17 @@ func (e *Edge) fly(f *flight) {
 	}
 	close(f.done)
 	if resp != nil {
-		e.fill(f.object, resp)
+		e.fillBody(f, resp)
 	}
+}
+
+// fillBody brings in the body of what a flight brought.
+func (e *Edge) fillBody(f *flight, resp *message.Response) {
+	if f.fill != nil {
+		e.fillSlices(f.object, f.fill, resp)
+		return
+	}
+	e.fillWhole(f.object, resp)
 }
 
 // ask settles what a flight brings, and returns the response whose body is still
@@ -109,7 +129,7 @@ func (e *Edge) ask(f *flight) *message.Response {
 	conditional := stored != nil && stored.Status == 200 && rfc9111.HasValidator(stored.Header)
 	for {
 		req := *f.request
-		req.Header = f.request.Header.Clone(roomForOwnFields)
+		req.Header, req.Interim = f.request.Header.Clone(roomForOwnFields), f.passInterim
 		if err := e.sign(&req, f.plan, f.origin); err != nil {
 			f.err = err
 			return nil
@@ -151,7 +171,7 @@ func (e *Edge) ask(f *flight) *message.Response {
 // whether it still holds.
 func (e *Edge) standIn(f *fetch) *cache.Object {
 	o := e.store.Get(f.key, f.selects)
-	if o == nil || o.Failure != "" {
+	if o == nil || o.Failure != "" || o.Fragment {
 		return nil
 	}
 	if o.Body != nil && (o.Body.Failed() || o.Length < 0 && !o.Body.Complete()) {
@@ -168,9 +188,14 @@ func (e *Edge) standIn(f *fetch) *cache.Object {
 // take settles a response of the origin that is neither a confirmation nor a
 // failure that something stored stands in for.
 func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sentHeader message.Header, sent, received time.Time) *message.Response {
+	part, partial := takePart(f, resp)
 	life := rfc9111.Judge(f.policy(resp.Status), rfc9111.Request{Method: f.request.Method, Header: sentHeader},
 		rfc9111.Response{Status: resp.Status, Header: resp.Header, RequestTime: sent, ResponseTime: received})
-	if !life.Store || resp.Length > e.store.MaxObject() {
+	body := e.bodyFor(f, resp, part, partial)
+	if !life.Store || body == nil && (hasBody(f, resp) || f.request.Method != "HEAD" && resp.Length > e.store.MaxObject()) {
+		if partial {
+			undoPart(resp, part)
+		}
 		if stored != nil && resp.Status < 500 {
 			e.store.Remove(stored) // the origin has something else now
 		}
@@ -180,19 +205,24 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	}
 	e.lone.Remove(f.key)
 	o := &cache.Object{
-		Key: f.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: resp.Length,
+		Key: f.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: part.Size,
 		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
 	o.Variant = f.variant(o.Vary)
 	f.object = o
-	if f.request.Method == "HEAD" || resp.Body == nil || resp.Status == 204 {
+	if body == nil {
 		resp.Close()
 		f.kept = e.store.Put(o)
 		return nil
 	}
-	o.Body = cache.NewBody(resp.Length)
-	f.keepPlace(o)
+	o.Body = body
+	f.keepPlace(o, part.First)
+	if body.Sliced() {
+		o.Fragment = !o.Verifiable()
+		f.part, f.partial = part, partial
+		f.fill = body.Fill(part.First, part.First+part.Length)
+	}
 	f.kept = e.store.Put(o)
 	return resp
 }
@@ -205,7 +235,7 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: updated,
-		Body: stored.Body, Length: stored.Length, Birth: f.birth, Order: f.order, Received: received,
+		Body: stored.Body, Length: stored.Length, Fragment: stored.Fragment, Birth: f.birth, Order: f.order, Received: received,
 		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, f.uris),
 	}
 	f.object, f.confirmed = o, true
@@ -274,7 +304,7 @@ func (e *Edge) keepStale(f *flight, stored *cache.Object, status int, now time.T
 	}
 	f.object = &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: stored.Header,
-		Body: stored.Body, Length: stored.Length, Birth: stored.Birth, Order: stored.Order, Received: stored.Received,
+		Body: stored.Body, Length: stored.Length, Fragment: stored.Fragment, Birth: stored.Birth, Order: stored.Order, Received: stored.Received,
 		InitialAge: stored.InitialAge, Lifetime: life, URIs: stored.URIs,
 	}
 	e.store.Put(f.object)
@@ -283,10 +313,10 @@ func (e *Edge) keepStale(f *flight, stored *cache.Object, status int, now time.T
 // resizeStep is how much a body of unknown size grows before it is counted again.
 const resizeStep = 1 << 20
 
-// fill brings an object's body in. It goes on when no viewer is left: who asks
+// fillWhole brings an object's body in. It goes on when no viewer is left: who asks
 // next finds it. A body that turns out too large to store goes on only as long
 // as somebody reads it.
-func (e *Edge) fill(o *cache.Object, resp *message.Response) {
+func (e *Edge) fillWhole(o *cache.Object, resp *message.Response) {
 	defer resp.Close()
 	err := e.copyBody(o, resp.Body)
 	o.Body.Finish(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 // flight is one request to an origin for the benefit of all who wait for it. It
@@ -23,19 +24,37 @@ type flight struct {
 	// for one viewer alone, or err. The latter two may come with an object that may
 	// be served stale.
 	object    *cache.Object
-	confirmed bool  // by a 304
-	stale     bool  // object is what was stored: the origin failed
-	status    int   // of the origin's answer, 0 where there was none
-	kept      bool  // object was stored
-	err       error // why there was no answer
+	confirmed bool // by a 304
+	stale     bool // object is what was stored: the origin failed
+	status    int  // of the origin's answer, 0 where there was none
+	kept      bool // object was stored
+	// fill brings the object's body where that is kept in slices; part is what of it
+	// the origin sent, if partial is set.
+	fill    *cache.Fill
+	part    rfc9111.Part
+	partial bool
+	err     error // why there was no answer
 
 	mu        sync.Mutex
 	response  *message.Response // not to be shared: only who began the flight takes it
 	hold      *cache.Reader     // keeps the place at the body's beginning until then
 	abandoned bool
+	interim   func(int, message.Header) // of the viewer for whom the flight began
 }
 
-func newFlight(f fetch) *flight { return &flight{fetch: f, done: make(chan struct{})} }
+// newFlight makes a flight for what a request asks for.
+func (x *exchange) newFlight() *flight {
+	return &flight{fetch: x.fetch(), done: make(chan struct{}), interim: x.Request.Interim}
+}
+
+// passInterim hands an interim answer to the viewer for whom the flight began.
+func (f *flight) passInterim(status int, h message.Header) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.abandoned && f.interim != nil {
+		f.interim(status, h)
+	}
+}
 
 // wait returns when the flight has brought something, or ctx ends.
 func (f *flight) wait(ctx context.Context) error {
@@ -67,14 +86,14 @@ func (f *flight) take() *message.Response {
 	return r
 }
 
-// keepPlace holds the body's beginning for who began the flight, if they are
+// keepPlace holds the place where the body's bytes begin to come for who began the flight, if they are
 // still there: a body too large to keep must not run away before they read it.
-func (f *flight) keepPlace(o *cache.Object) {
+func (f *flight) keepPlace(o *cache.Object, offset int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.abandoned {
 		f.hold = new(cache.Reader)
-		o.Body.Open(f.hold, context.Background(), 0, -1)
+		o.Body.Open(f.hold, context.Background(), offset, -1)
 	}
 }
 

@@ -2,18 +2,22 @@ package edge
 
 import (
 	"context"
+	"strings"
 
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
+	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 // pass hands the viewer's request to the origin and the answer back, both as
-// streams; nothing is stored and nobody else waits.
+// streams; nobody else waits, and nothing is stored but what a POST says is the
+// answer to a GET.
 func (x *exchange) pass(ctx context.Context) *message.Response {
 	req := x.OriginRequest(x.asking(true))
 	if err := x.edge.sign(req, x.Plan, x.Origin); err != nil {
 		return x.failed(err)
 	}
+	begun, sent := x.edge.stamp(x.Plan, x.state.Version), x.edge.cfg.Now()
 	resp, err := x.edge.origin.Do(ctx, x.Origin, req)
 	x.edge.metrics.asked(resp, err)
 	switch {
@@ -22,10 +26,27 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	case err != nil:
 		return x.failed(err)
 	}
+	received := x.edge.cfg.Now()
 	x.done.status = resp.Status
-	clean(resp, x.edge.cfg.Now())
-	x.forgetUnsafe(resp.Status)
-	return x.stream(resp)
+	if resp.Upgraded != nil {
+		return resp
+	}
+	clean(resp, received)
+	x.forgetUnsafe(resp)
+	if !x.Strict() || !rfc9111.AnswersGET(x.Request.Method, resp.Status, x.Request.URI(), resp.Header, x.Request.Host, x.Origin.Domain) {
+		return x.stream(resp)
+	}
+	f := x.newFlight()
+	f.begun, f.status = begun, resp.Status
+	f.key, f.request.Method = strings.Clone(x.Key("GET")), "GET"
+	if resp = x.edge.take(f, nil, resp, req.Header, sent, received); f.object == nil {
+		return x.stream(f.take())
+	}
+	defer f.abandon()
+	if resp != nil {
+		x.edge.fetches.Start(func() { x.edge.fillBody(f, resp) })
+	}
+	return x.fetched(ctx, f)
 }
 
 // asking is what a request to the origin says of the edge.
@@ -33,16 +54,19 @@ func (x *exchange) asking(passing bool) policy.Asking {
 	return policy.Asking{Passing: passing, Via: x.edge.pseudonym, ID: x.id, CDNLoop: x.edge.loopName}
 }
 
-// forgetUnsafe drops what is stored for a URI that an unsafe method has changed
+// forgetUnsafe drops what is stored for the URIs that an unsafe method has changed
 // (RFC 9111 section 4.4). CloudFront does not.
-func (x *exchange) forgetUnsafe(status int) {
-	switch x.Request.Method {
-	case "GET", "HEAD", "OPTIONS", "TRACE":
+func (x *exchange) forgetUnsafe(resp *message.Response) {
+	if !x.Strict() {
 		return
 	}
-	if x.Strict() && status < 400 {
-		x.edge.store.RemoveKey(x.Key("GET"))
-		x.edge.store.RemoveKey(x.Key("HEAD"))
+	for _, uri := range rfc9111.Invalidated(x.Request.Method, resp.Status, x.Request.URI(), resp.Header, x.Request.Host, x.Origin.Domain) {
+		other, req := x.View, *x.Request
+		req.Path, req.Query, _ = strings.Cut(uri, "?")
+		other.Request = &req
+		other.Aim(req.Path)
+		x.edge.store.RemoveKey(other.Key("GET"))
+		x.edge.store.RemoveKey(other.Key("HEAD"))
 	}
 }
 

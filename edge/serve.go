@@ -73,7 +73,7 @@ func forwardReason(o *cache.Object, act action) string {
 
 // lookup returns what is stored for the request, and what to do.
 func (x *exchange) lookup() (*cache.Object, action, string) {
-	o := x.edge.store.Get(x.key, x.selects)
+	o := x.edge.store.Get(x.key, x.selecting)
 	if o == nil {
 		return nil, actFetch, ""
 	}
@@ -87,8 +87,11 @@ func (x *exchange) lookup() (*cache.Object, action, string) {
 		newest = newest.Max(x.newestInvalidation())
 	}
 	act, why := decide(o, x.facts(newest))
-	if act == actFetch {
+	switch {
+	case act == actFetch:
 		x.edge.store.Remove(o) // it will never be served again
+	case x.lacks(o):
+		return nil, actFetch, ""
 	}
 	return o, act, why
 }
@@ -114,7 +117,7 @@ func (x *exchange) join(accept func(begun) bool, stored func() bool) (*flight, b
 		Accept: func(f *flight) bool { return accept(f.begun) },
 		Stored: stored,
 		Make: func() *flight {
-			f := newFlight(x.fetch())
+			f := x.newFlight()
 			f.queued = true
 			return f
 		},
@@ -175,7 +178,7 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 	case f.stale:
 		return x.errorPage(fault{f.status, "The origin answered with an error, and what is stored may not be served in its place."})
 	case f.object != nil:
-		if !first && !(x.selects(f.object) && mayUse(f.object, known)) {
+		if !first && !(x.selects(f.object) && mayUse(f.object, known)) || !first && x.lacks(f.object) {
 			return nil
 		}
 		return x.fetched(ctx, f)
@@ -188,7 +191,7 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 // alone fetches for this request and nobody else.
 func (x *exchange) alone(ctx context.Context) *message.Response {
 	x.done.collapsed = false
-	f := newFlight(x.fetch())
+	f := x.newFlight()
 	x.edge.launch(f)
 	defer f.abandon()
 	if err := f.wait(ctx); err != nil {
@@ -206,7 +209,7 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 func (x *exchange) private(ctx context.Context, f *flight) *message.Response {
 	x.done.status = f.status
 	resp := f.take()
-	if x.Request.Header.Has("Range") && resp.Status == 200 {
+	if f.ranged && !x.Strict() && resp.Status == 206 || x.Request.Header.Has("Range") && resp.Status == 200 {
 		resp.Close()
 		return x.pass(ctx)
 	}

@@ -192,12 +192,9 @@ func TestConditionsAndRangesOnHits(t *testing.T) {
 	}
 }
 
-func TestARangeOfWhatIsNotStoredFetchesItWhole(t *testing.T) {
+func TestARangeOfWhatIsNotStoredMayBringItWhole(t *testing.T) {
 	n := newNetwork(t, site{}, func(_ context.Context, _ int, r *message.Request) (*message.Response, error) {
-		if r.Header.Has("Range") {
-			t.Error("the range was sent to the origin")
-		}
-		return ok("0123456789"), nil
+		return ok("0123456789"), nil // which ignores ranges
 	})
 	if r := n.get("/x", "Range", "bytes=2-4"); r.Status != 206 || r.body != "234" || r.xcache() != "Miss" {
 		t.Errorf("%d %q", r.Status, r.body)

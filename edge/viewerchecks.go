@@ -18,7 +18,7 @@ func (x *exchange) checkViewer() *fault {
 	switch {
 	case strings.Count(x.Request.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked:
 		return &fault{403, "The request has come through too many distributions; it may be going in a circle."}
-	case !x.Behavior.Allows(x.Request.Method):
+	case !x.Behavior.Allows(x.Request.Method) && !x.Strict():
 		return &fault{403, "This distribution is not configured to allow the request's method."}
 	case !https && x.Behavior.ViewerProtocol == cdn.HTTPSOnly:
 		return &fault{403, "This resource is served over HTTPS only."}

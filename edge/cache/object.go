@@ -29,6 +29,9 @@ type Object struct {
 	// Length is the size of the body as the origin declared it, -1 where it did
 	// not. Of a HEAD's answer it is the size the body would have.
 	Length int64
+	// Fragment is set where parts of the body that are not here cannot be brought:
+	// nothing says that they would be of the same version.
+	Fragment bool
 	// Failure, where it is set, says why there is no answer of the origin: the
 	// object then stands for an error page of the edge's own.
 	Failure string
@@ -67,6 +70,10 @@ func (o *Object) evicted(m *Memory) {
 		o.Body.sliced.leave(m)
 	}
 }
+
+// Verifiable reports whether parts of the body can be asked for one by one: the
+// origin can say that they are of the same version.
+func (o *Object) Verifiable() bool { return rfc9111.StrongValidator(o.Header) != "" }
 
 // check is what was found when the object was last compared with the journal.
 type check struct{ at, newest cdn.Version }

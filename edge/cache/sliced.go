@@ -69,15 +69,23 @@ func NewSliced(size int64) *Body {
 // Sliced reports whether parts of the body may be absent.
 func (b *Body) Sliced() bool { return b.sliced != nil }
 
-// Has reports whether the byte at an offset is here.
-func (b *Body) Has(offset int64) bool {
+// Has reports whether all of length bytes from offset are here, or on their way
+// without anybody being asked for them.
+func (b *Body) Has(offset, length int64) bool {
 	s := b.sliced
 	if s == nil {
 		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.at(offset) != nil
+	for end := offset + length; offset < end; {
+		p := s.at(offset)
+		if p == nil {
+			return false
+		}
+		offset = int64(p.index)*SliceSize + int64(p.hi)
+	}
+	return true
 }
 
 // Fail says that the body is of no version any more that the origin would

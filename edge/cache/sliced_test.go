@@ -88,7 +88,7 @@ func TestSlicesAreBroughtOnce(t *testing.T) {
 		if o.fetches.Load() != 1 || o.brought.Load() != SliceSize {
 			t.Errorf("%d fetches of %d bytes for ten", o.fetches.Load(), o.brought.Load())
 		}
-		if !b.Has(3*SliceSize) || b.Has(4*SliceSize) || b.Has(3*SliceSize-1) {
+		if !b.Has(3*SliceSize, 1) || b.Has(4*SliceSize, 1) || b.Has(3*SliceSize-1, 2) {
 			t.Error("not the one slice is there")
 		}
 		reads(t, b, o, 3*SliceSize, SliceSize)
