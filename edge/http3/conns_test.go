@@ -63,7 +63,7 @@ func TestAConnectionWithARequestIsNotIdle(t *testing.T) {
 		<-release
 		return text("at last")
 	}, func(c *Config) { c.IdleTimeout = 100 * time.Millisecond })
-	time.AfterFunc(180*time.Millisecond, func() { close(release) })
+	time.AfterFunc(300*time.Millisecond, func() { close(release) })
 	if _, body := s.do(t, s.request(t, "GET", "/", nil)); body != "at last" {
 		t.Error(body)
 	}

@@ -75,7 +75,7 @@ type served struct {
 	*Server
 	addr      *net.UDPAddr
 	roots     *x509.CertPool
-	transport *http3.Transport
+	transport *Transport
 	client    *http.Client
 	delivered chan message.Delivery
 	done      chan error
@@ -98,21 +98,13 @@ func serve(t testing.TB, handle func(ctx context.Context, r *message.Request) *m
 	pc := listenUDP(t)
 	s.addr = pc.LocalAddr().(*net.UDPAddr)
 	go func() { s.done <- s.Serve(pc) }()
-	client := &quic.Transport{Conn: quiet(listenUDP(t))}
-	s.transport = &http3.Transport{
-		TLSClientConfig: s.clientTLS("www.test"), DisableCompression: true,
-		Dial: func(ctx context.Context, addr string, tc *tls.Config, qc *quic.Config) (*quic.Conn, error) {
-			to, err := net.ResolveUDPAddr("udp", addr)
-			if err != nil {
-				return nil, err
-			}
-			return client.DialEarly(ctx, to, tc, qc)
-		},
+	var err error
+	if s.transport, err = NewTransport(s.addr.AddrPort().Addr(), s.addr.AddrPort(), s.clientTLS("www.test")); err != nil {
+		t.Fatal(err)
 	}
 	s.client = &http.Client{Transport: s.transport}
 	t.Cleanup(func() {
 		_ = s.transport.Close()
-		_ = client.Close()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
@@ -511,11 +503,16 @@ func TestTheLibraryWritesNothingToTheLog(t *testing.T) {
 	pc := listenUDP(t)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(struct{ net.PacketConn }{pc}) }()
-	resp, err := s.client.Get("https://" + pc.LocalAddr().String())
+	other, err := NewTransport(s.addr.AddrPort().Addr(), pc.LocalAddr().(*net.UDPAddr).AddrPort(), s.clientTLS("www.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := other.RoundTrip(s.request(t, "GET", "/", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	_ = other.Close()
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

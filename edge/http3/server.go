@@ -106,12 +106,13 @@ const (
 	maxUniStreams = 16
 )
 
+// maxSilence is how long nothing need arrive from a viewer: longer than an origin
+// may think about its request.
+const maxSilence = 150 * time.Second
+
 func (s *Server) quicConfig() *quic.Config {
 	return &quic.Config{
-		HandshakeIdleTimeout: s.cfg.HandshakeTimeout,
-		// While an origin thinks nothing is sent: silence is given more time than a
-		// connection without a request.
-		MaxIdleTimeout:             2 * s.cfg.IdleTimeout,
+		HandshakeIdleTimeout: s.cfg.HandshakeTimeout, MaxIdleTimeout: maxSilence,
 		InitialStreamReceiveWindow: streamWindow, MaxStreamReceiveWindow: maxStreamWindow,
 		InitialConnectionReceiveWindow: connectionWindow, MaxConnectionReceiveWindow: maxConnectionWindow,
 		MaxIncomingStreams: int64(s.cfg.MaxStreams), MaxIncomingUniStreams: maxUniStreams,
