@@ -71,7 +71,15 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	}
 	part := rfc9111.Range{Length: -1}
 	if o.Status == 200 && (x.Request.Method == "GET" || x.Request.Method == "HEAD") {
-		part = x.cut(resp, o)
+		x.ranges = x.cut(resp, o, x.ranges[:0])
+		switch {
+		case len(x.ranges) == 1:
+			part = x.ranges[0]
+		case len(x.ranges) > 1:
+			x.serving = o
+			x.manyRanges(ctx, resp, o, x.ranges, o.Length)
+			return resp
+		}
 	}
 	if x.Request.Method == "HEAD" || o.Body == nil || resp.Status == 304 || resp.Status == 412 || resp.Status == 416 {
 		return resp
@@ -97,9 +105,8 @@ func (x *exchange) seconds(d time.Duration) string {
 }
 
 // cut applies the viewer's conditions and range to a 200 (RFC 9110 sections 13.2
-// and 14.2) and returns the bytes that are to be sent.
-func (x *exchange) cut(resp *message.Response, o *cache.Object) rfc9111.Range {
-	whole := rfc9111.Range{Length: -1}
+// and 14.2) and returns the ranges that are to be sent; none for all of it.
+func (x *exchange) cut(resp *message.Response, o *cache.Object, ranges []rfc9111.Range) []rfc9111.Range {
 	v := x.Request.Header
 	switch rfc9111.Evaluate(v, o.Header, o.Received) {
 	case 304:
@@ -107,32 +114,34 @@ func (x *exchange) cut(resp *message.Response, o *cache.Object) rfc9111.Range {
 		for _, name := range [...]string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Range"} {
 			resp.Header.Del(name)
 		}
-		return whole
+		return nil
 	case 412:
 		resp.Status, resp.Length = 412, 0
 		resp.Header.Del("Content-Type")
 		resp.Header.Del("Content-Encoding")
-		return whole
+		return nil
 	}
 	size := o.Length
 	if size < 0 && o.Body != nil && o.Body.Complete() {
 		size = o.Body.Size()
 	}
 	if x.Request.Method != "GET" || size < 0 || o.Body == nil || !v.Has("Range") {
-		return whole
+		return nil
 	}
-	part, status := rfc9111.ParseRange(v, o.Header, size)
-	switch status {
-	case 206:
-		resp.Status, resp.Length = 206, part.Length
-		resp.Header.Set("Content-Range", part.ContentRange(size))
-		return part
-	case 416:
+	ranges, status := rfc9111.ParseRanges(ranges, v, o.Header, size)
+	switch {
+	case status == 206 && len(ranges) == 1:
+		resp.Status, resp.Length = 206, ranges[0].Length
+		resp.Header.Set("Content-Range", ranges[0].ContentRange(size))
+		return ranges
+	case status == 206:
+		return ranges
+	case status == 416:
 		resp.Status, resp.Length = 416, 0
 		resp.Header.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 		resp.Header.Del("Content-Type")
 		resp.Header.Del("Content-Encoding")
 		x.done.result = resultError
 	}
-	return whole
+	return nil
 }

@@ -49,6 +49,7 @@ type exchange struct {
 	// serving is the object whose body is being read.
 	serving *cache.Object
 	mapped  message.Request
+	ranges  []rfc9111.Range
 	random  *rand.ChaCha8
 	idText  [idLength]byte
 }

@@ -2,8 +2,10 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -156,5 +158,33 @@ func TestARangeOfSomethingSmallBringsItWhole(t *testing.T) {
 	}
 	if r := n.get("/film"); r.Status != 200 || r.body != f.part(0, 1000) || r.xcache() != "Hit" || r.Header.Has("Content-Range") {
 		t.Errorf("%d %s %v", r.Status, r.xcache(), r.Header)
+	}
+}
+
+func TestSeveralRanges(t *testing.T) {
+	for _, size := range []int64{1000, 8 * cache.SliceSize} {
+		f := &film{size: size, header: []string{"Content-Type", "video/mp4"}}
+		n := newNetwork(t, site{}, f.answer)
+		n.get("/film")
+		r := n.get("/film", "Range", fmt.Sprintf("bytes=0-1,500-503,%d-", size-3))
+		kind, boundary, _ := strings.Cut(r.Header.Get("Content-Type"), "; boundary=")
+		if r.Status != 206 || kind != "multipart/byteranges" || r.Header.Has("Content-Range") {
+			t.Fatalf("%d %v", r.Status, r.Header)
+		}
+		parts := multipart.NewReader(strings.NewReader(r.body), boundary)
+		for _, want := range [][2]int64{{0, 2}, {500, 4}, {size - 3, 3}} {
+			p, err := parts.NextPart()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(p)
+			if string(got) != f.part(want[0], want[1]) || err != nil || p.Header.Get("Content-Type") != "video/mp4" ||
+				p.Header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", want[0], want[0]+want[1]-1, size) {
+				t.Errorf("%v: %q, %v, %v", want, got, err, p.Header)
+			}
+		}
+		if _, err := parts.NextPart(); !errors.Is(err, io.EOF) {
+			t.Errorf("after the last part: %v", err)
+		}
 	}
 }
