@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +70,9 @@ type conn struct {
 	nudged, drainAsked bool
 	drain              drainStep // written by the reader
 	err                error     // why nothing can be read or written any more
-	resets             resets
+	// resets are the streams that were reset here lately: what the viewer had sent
+	// before it heard of that is no mistake. past are all that ended lately.
+	resets, past lately
 
 	received   int64 // how much the viewer may still send
 	unreported int64 // of what was received and used, not yet told in a WINDOW_UPDATE
@@ -91,26 +94,18 @@ type block struct {
 	since     time.Time
 }
 
-// resets are the streams that were reset here lately: what the viewer had sent
-// before it heard of that is no mistake.
-type resets struct {
+// lately are the last few streams of which something happened.
+type lately struct {
 	ids  [32]uint32
-	next int
+	next uint
 }
 
-func (r *resets) add(id uint32) {
-	r.ids[r.next%len(r.ids)] = id
-	r.next++
+func (l *lately) add(id uint32) {
+	l.ids[l.next%uint(len(l.ids))] = id
+	l.next++
 }
 
-func (r *resets) has(id uint32) bool {
-	for _, o := range r.ids {
-		if o == id {
-			return true
-		}
-	}
-	return false
-}
+func (l *lately) has(id uint32) bool { return slices.Contains(l.ids[:], id) }
 
 func newConn(ctx context.Context, s *Server, nc net.Conn, state *tls.ConnectionState) *conn {
 	c := &conn{srv: s, nc: nc, now: time.Now(), received: connWindow}

@@ -121,8 +121,10 @@ func (c *conn) takeTrailer(id uint32, endStream bool, p []byte) error {
 	switch {
 	case st == nil && c.resets.has(id):
 		return nil
-	case st == nil:
+	case st == nil && c.past.has(id):
 		return connError{codeStreamClosed, "HEADERS on a stream that has ended"}
+	case st == nil:
+		return connError{codeProtocol, "HEADERS on a stream older than the newest"}
 	case st.body == nil || st.body.ended:
 		c.resetStream(st, codeStreamClosed, errMalformed)
 	case c.head.flaw != "" || c.head.tooLarge() || !endStream || st.body.left > 0:

@@ -313,6 +313,7 @@ func (c *conn) end(st *stream) {
 		}
 		st.body.close(errEnded)
 	}
+	c.past.add(st.id)
 	delete(c.streams, st.id)
 }
 
@@ -327,6 +328,7 @@ func (c *conn) drop(st *stream, err error) {
 	if st.err == nil {
 		st.err = err
 	}
+	c.past.add(st.id)
 	delete(c.streams, st.id)
 	st.interrupt()
 }
