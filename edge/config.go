@@ -58,6 +58,13 @@ type Config struct {
 	// WrapListener wraps both listeners: the PROXY protocol, the distance model.
 	WrapListener func(net.Listener) net.Listener
 
+	// HTTP3 has HTTPSAddr listened on for HTTP/3 too; WrapPacketConn wraps its socket.
+	HTTP3          bool
+	WrapPacketConn func(net.PacketConn) net.PacketConn
+	// MaxPerViewer is how many connections one viewer's address may have. 0: any
+	// number, as behind a proxy that all viewers share.
+	MaxPerViewer int
+
 	// State is the newest state applied; nil, or one of version zero, before the
 	// first: viewers and health checks get 503 then.
 	State func() *cdn.State
@@ -125,6 +132,9 @@ func (c *Config) complete() error {
 	c.LocalhostZone = strings.ToLower(strings.Trim(c.LocalhostZone, "."))
 	if c.WrapListener == nil {
 		c.WrapListener = func(ln net.Listener) net.Listener { return ln }
+	}
+	if c.WrapPacketConn == nil {
+		c.WrapPacketConn = func(pc net.PacketConn) net.PacketConn { return pc }
 	}
 	if c.MemoryBytes == 0 {
 		c.MemoryBytes = defaultMemory

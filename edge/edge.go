@@ -36,6 +36,8 @@ type Edge struct {
 	fetches collapse.Crew
 
 	http, https net.Listener // nil where not configured
+	packets     net.PacketConn
+	altSvc      string
 	servers     []serving
 	upstream    *upstream.Upstream
 }

@@ -36,6 +36,7 @@ type exchange struct {
 	nextOnly bool
 	// inner is set on the request for a custom error page.
 	inner bool
+	ready ready
 
 	done record
 
@@ -83,6 +84,9 @@ func (e *Edge) newExchange() *exchange {
 // to, are used until Delivered is called; the caller closes the answer's body
 // before that, and reads it while ctx lasts.
 func (x *exchange) Handle(ctx context.Context, req *message.Request) *message.Response {
+	if resp := x.respondReady(ctx, req); resp != nil {
+		return resp
+	}
 	x.receive(req)
 	if resp := x.health(); resp != nil {
 		return resp
@@ -122,7 +126,7 @@ func (x *exchange) receive(req *message.Request) {
 func (x *exchange) reset() {
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.Path, x.Query, x.Encoding, x.key = "", "", "", ""
-	x.nextOnly, x.inner = false, false
+	x.nextOnly, x.inner, x.ready = false, false, ready{}
 	x.done = record{result: resultMiss}
 	x.uris = x.uris[:0]
 	x.fields = x.fields[:0]

@@ -11,7 +11,7 @@ import (
 // counts as live only where viewers reach it: http://health.<zone>/healthz. Nil
 // for every other request.
 func (x *exchange) health() *message.Response {
-	if x.Request.Path != "/healthz" || x.Request.Host != "health."+x.edge.cfg.Zone {
+	if !x.isHealth() {
 		return nil
 	}
 	x.done.health = true
@@ -23,6 +23,11 @@ func (x *exchange) health() *message.Response {
 		resp.Body = io.NopCloser(strings.NewReader(text))
 	}
 	return resp
+}
+
+func (x *exchange) isHealth() bool {
+	host, ok := strings.CutPrefix(x.Request.Host, "health.")
+	return ok && x.Request.Path == "/healthz" && host == x.edge.cfg.Zone
 }
 
 // healthy is 200 with the node's id, or 503 while it has nothing to serve by or

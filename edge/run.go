@@ -2,44 +2,96 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
+
+	"github.com/warmfront/warmfront/edge/http1"
+	"github.com/warmfront/warmfront/edge/http2"
+	"github.com/warmfront/warmfront/edge/http3"
 )
 
-// server is an adapter's: it speaks one protocol to viewers and asks the edge.
+// server is an adapter's: it speaks a protocol to viewers and asks the edge.
 type server interface {
-	// Serve returns nil once Shutdown or Close was called.
-	Serve(net.Listener) error
 	// Shutdown lets requests in flight end, as long as ctx lasts.
 	Shutdown(ctx context.Context) error
 	Close() error
 }
 
-// serving is a server and what it listens on.
+// serving is a server and what has it serve; nil once Shutdown or Close was called.
 type serving struct {
 	server
-	on net.Listener
+	serve func() error
 }
 
-// listen opens the listeners that are configured.
+// listen opens what is configured: HTTP/1.1 on a port of its own, HTTP/1.1 and 2
+// over TLS, which agree by ALPN, on another, and HTTP/3 on the same of UDP.
 func (e *Edge) listen() error {
-	for _, l := range []struct {
-		addr   string
-		scheme string
-		at     *net.Listener
-	}{{e.cfg.HTTPAddr, "http", &e.http}, {e.cfg.HTTPSAddr, "https", &e.https}} {
-		if l.addr == "" {
-			continue
-		}
-		ln, err := net.Listen("tcp", l.addr)
-		if err != nil {
-			return fmt.Errorf("viewers' %s address: %w", l.scheme, err)
-		}
-		*l.at = e.cfg.WrapListener(ln)
-		e.servers = append(e.servers, serving{newNetHTTP(e, l.scheme), *l.at})
+	var err error
+	if e.http, err = e.listenTCP("http", e.cfg.HTTPAddr); err != nil {
+		return err
 	}
+	if e.http != nil {
+		s := http1.New(e.viewers("http"))
+		e.servers = append(e.servers, serving{s, func() error { return s.Serve(e.http) }})
+	}
+	if e.https, err = e.listenTCP("https", e.cfg.HTTPSAddr); err != nil {
+		return err
+	}
+	if e.https == nil {
+		return nil
+	}
+	two := http2.New(http2.Config{
+		NewExchange: func() http2.Exchange { return e.newExchange() }, Draining: e.draining.Load, Logger: e.cfg.Logger,
+	})
+	secure := e.viewers("https")
+	secure.TLS = e.tlsConfig()
+	secure.HTTP2 = func(ctx context.Context, c *tls.Conn) {
+		state := c.ConnectionState()
+		two.ServeConn(ctx, c, &state)
+	}
+	one := http1.New(secure)
+	e.servers = append(e.servers, serving{one, func() error { return one.Serve(e.https) }}, serving{two, nil})
+	if e.cfg.HTTP3 {
+		return e.listenUDP()
+	}
+	return nil
+}
+
+func (e *Edge) viewers(scheme string) http1.Config {
+	return http1.Config{
+		Scheme: scheme, NewExchange: func() http1.Exchange { return e.newExchange() }, Draining: e.draining.Load,
+		MaxPerViewer: e.cfg.MaxPerViewer, Logger: e.cfg.Logger,
+	}
+}
+
+func (e *Edge) listenTCP(scheme, addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("viewers' %s address: %w", scheme, err)
+	}
+	return e.cfg.WrapListener(ln), nil
+}
+
+// listenUDP opens the port of HTTPS for HTTP/3.
+func (e *Edge) listenUDP() error {
+	pc, err := net.ListenPacket("udp", e.HTTPSAddr().String())
+	if err != nil {
+		return fmt.Errorf("viewers' HTTP/3 address: %w", err)
+	}
+	e.packets = e.cfg.WrapPacketConn(pc)
+	s := http3.New(http3.Config{
+		NewExchange: func() http3.Exchange { return e.newExchange() }, TLS: e.tlsConfig(), Draining: e.draining.Load,
+		MaxPerViewer: e.cfg.MaxPerViewer, Logger: e.cfg.Logger,
+	})
+	e.servers = append(e.servers, serving{s, func() error { return s.Serve(e.packets) }})
+	e.altSvc = `h3=":` + strconv.Itoa(e.publicHTTPSPort()) + `"; ma=86400`
 	return nil
 }
 
@@ -56,7 +108,7 @@ func addrOf(ln net.Listener) net.Addr {
 	return ln.Addr()
 }
 
-// publicHTTPSPort is the port that redirects name.
+// publicHTTPSPort is the port that redirects and Alt-Svc name.
 func (e *Edge) publicHTTPSPort() int {
 	if e.cfg.PublicHTTPSPort != 0 {
 		return e.cfg.PublicHTTPSPort
@@ -73,8 +125,11 @@ func (e *Edge) Run(ctx context.Context) error {
 	failed := make(chan error, len(e.servers))
 	var running sync.WaitGroup
 	for _, s := range e.servers {
+		if s.serve == nil {
+			continue
+		}
 		running.Go(func() {
-			if err := s.Serve(s.on); err != nil {
+			if err := s.serve(); err != nil {
 				failed <- err
 			}
 		})
@@ -112,16 +167,21 @@ func (e *Edge) drain() error {
 func (e *Edge) Close() error {
 	e.draining.Store(true)
 	var errs []error
-	for _, s := range e.servers {
-		errs = append(errs, s.Close())
-	}
-	for _, ln := range []net.Listener{e.https, e.http} {
-		if ln == nil {
-			continue
-		}
-		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	closed := func(err error) {
+		if err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	for _, s := range e.servers {
+		closed(s.Close())
+	}
+	for _, ln := range []net.Listener{e.https, e.http} {
+		if ln != nil {
+			closed(ln.Close())
+		}
+	}
+	if e.packets != nil {
+		closed(e.packets.Close())
 	}
 	e.stop()
 	e.fetches.Finish()

@@ -2,13 +2,11 @@ package edge
 
 import (
 	"crypto/tls"
-	"log"
-	"log/slog"
 	"strings"
 )
 
 // tlsConfig is what viewers are met with: TLS 1.2 and later, a certificate by
-// SNI, HTTP/2 where the distribution has it. A name that is not served gets no
+// SNI, the protocols that the distribution has. A name that is not served gets no
 // certificate but the alert unrecognized_name.
 func (e *Edge) tlsConfig() *tls.Config {
 	get := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -22,23 +20,34 @@ func (e *Edge) tlsConfig() *tls.Config {
 		}
 		return cert, nil
 	}
-	both := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: []string{"h2", "http/1.1"}}
-	http1 := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: []string{"http/1.1"}}
-	both.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if s := e.cfg.State(); s != nil {
-			if p := s.PlanFor(Host(hello.ServerName)); p != nil && !speaksHTTP2(p.HTTPVersion) {
-				return http1, nil
-			}
-		}
-		return nil, nil // nil: go on with this one
+	with := func(protocols ...string) *tls.Config {
+		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: protocols}
 	}
-	return both
+	// One configuration for each HttpVersion, so that tickets are resumed.
+	all, two, three, one := with("h3", "h2", "http/1.1"), with("h2", "http/1.1"), with("h3", "http/1.1"), with("http/1.1")
+	all.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		s := e.cfg.State()
+		if s == nil {
+			return two, nil
+		}
+		p := s.PlanFor(Host(hello.ServerName))
+		switch {
+		case p == nil:
+			return two, nil
+		case speaksHTTP2(p.HTTPVersion) && speaksHTTP3(p.HTTPVersion):
+			return nil, nil // nil: go on with this one
+		case speaksHTTP2(p.HTTPVersion):
+			return two, nil
+		case speaksHTTP3(p.HTTPVersion):
+			return three, nil
+		}
+		return one, nil
+	}
+	return all
 }
 
-// speaksHTTP2 reads a distribution's HttpVersion: http1.1, http2, http3 (which is
-// HTTP/3 and HTTP/1.1), http2and3.
+// speaksHTTP2 and speaksHTTP3 read a distribution's HttpVersion: http1.1, http2,
+// http3 (which is HTTP/3 and HTTP/1.1), http2and3.
 func speaksHTTP2(version string) bool { return strings.HasPrefix(version, "http2") }
 
-// quietLog takes what net/http would write to the process's log: mostly clients
-// that fail a handshake or leave.
-func quietLog(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
+func speaksHTTP3(version string) bool { return strings.HasSuffix(version, "3") }

@@ -34,6 +34,9 @@ func (x *exchange) finish(r *message.Response) {
 	h.Add("X-Amz-Cf-Pop", x.edge.pop)
 	h.Add("X-Amz-Cf-Id", x.id)
 	h.Add("Cache-Status", x.cacheStatus())
+	if x.edge.altSvc != "" && x.Request.Scheme == "https" && x.Plan != nil && speaksHTTP3(x.Plan.HTTPVersion) {
+		h.Add("Alt-Svc", x.edge.altSvc)
+	}
 	if r == &x.answer {
 		x.fields = r.Header // it may have grown: its memory serves the next request
 	}

@@ -103,6 +103,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		State: e.known, Lease: lease{e.client}, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
 		MemoryBytes: cfg.MemoryBytes, WrapListener: e.wrapViewers(cfg, pop),
+		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop),
 		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
 		Services: cfg.controlServices(),

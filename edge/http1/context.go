@@ -138,10 +138,10 @@ func (x *viewerContext) watch() {
 	x.watching = make(chan struct{})
 	// Set here and not in the goroutine: finish's interrupt comes later, then.
 	_ = x.conn.link.Conn.SetReadDeadline(time.Time{})
-	go x.read(x.conn.in)
+	go x.read(x.conn.in, x.watching)
 }
 
-func (x *viewerContext) read(from net.Conn) {
+func (x *viewerContext) read(from net.Conn, watching chan struct{}) {
 	buf := make([]byte, earlySize)
 	n, err := 0, error(nil)
 	for n < len(buf) && err == nil {
@@ -153,7 +153,7 @@ func (x *viewerContext) read(from net.Conn) {
 	if err != nil && !timedOut(err) {
 		x.cancel()
 	}
-	close(x.watching)
+	close(watching)
 }
 
 // release ends watching without ending the context, and returns what has been read

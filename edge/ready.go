@@ -1,0 +1,43 @@
+package edge
+
+import (
+	"context"
+
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// ready is what an exchange has found out about a request ahead of Handle.
+type ready struct {
+	request *message.Request
+	object  *cache.Object
+}
+
+// Ready reports whether Handle would answer req without waiting for anyone: from
+// memory. Handle with the same request is to follow at once.
+func (x *exchange) Ready(req *message.Request) bool {
+	x.receive(req)
+	if req.Method != "GET" || x.isHealth() || x.refused() != nil || x.mustRedirect() || !x.Cacheable() {
+		return false
+	}
+	o, act, _ := x.lookup()
+	if act != actServe || o.Status >= 400 || o.Body == nil || !o.Body.Complete() {
+		return false
+	}
+	x.ready = ready{req, o}
+	return true
+}
+
+// respondReady answers the request that Ready has looked at, nil if it has not.
+func (x *exchange) respondReady(ctx context.Context, req *message.Request) *message.Response {
+	o := x.ready.object
+	if x.ready.request != req || o == nil {
+		return nil
+	}
+	x.ready = ready{}
+	resp := x.hit(ctx, o)
+	if resp != nil {
+		x.finish(resp)
+	}
+	return resp
+}
