@@ -51,7 +51,7 @@ type config struct {
 func main() {
 	cfg, err := parse()
 	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		err = run(ctx, cfg)
 		stop()
 	}

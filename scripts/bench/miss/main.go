@@ -44,7 +44,7 @@ type config struct {
 func main() {
 	cfg, err := parse()
 	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		err = run(ctx, cfg)
 		stop()
 	}
@@ -56,7 +56,7 @@ func main() {
 
 func parse() (config, error) {
 	cfg := config{}
-	names := slices.DeleteFunc(peers.Names(), func(n string) bool { return n == "nginx-sendfile" }) // on a miss it is nginx
+	names := slices.DeleteFunc(peers.Names(), func(n string) bool { return strings.HasPrefix(n, "nginx-") }) // on a miss they are nginx
 	var only, load string
 	flag.StringVar(&only, "only", strings.Join(names, ","), "servers, separated by commas")
 	flag.StringVar(&load, "load", "slow,drip", "loads, separated by commas")

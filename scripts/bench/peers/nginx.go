@@ -6,8 +6,8 @@ import (
 	"os/user"
 )
 
-// nginxConf is for one worker. The log is written 64 KiB at a time, which a busy site's is. open_file_cache is what
-// saves an open and a close of the cached file on every hit.
+// nginxConf is for one worker. The log is written 64 KiB at a time, as a busy site's is. tcp_nopush is left off: with it,
+// objects of 100 KiB wait 40 ms for an acknowledgement. open_file_cache saves an open and a close on every hit.
 const nginxConf = `daemon off;
 user %[8]s;
 worker_processes 1;
@@ -20,10 +20,9 @@ http {
   access_log access.log combined buffer=64k flush=1s;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   sendfile %[1]s;
-  tcp_nopush %[1]s;
   keepalive_timeout 300s;
   keepalive_requests 1000000000;
-  open_file_cache max=10000 inactive=300s;
+  open_file_cache %[9]s;
   proxy_cache_path cache levels=1:2 keys_zone=cache:64m max_size=%[2]dm inactive=1d use_temp_path=off;
   upstream origin { server %[3]s; keepalive 64; }
   server {
@@ -46,7 +45,7 @@ http {
 }
 `
 
-func nginx(sendfile bool) func(context.Context, Config, *Server, string) error {
+func nginx(sendfile, fileCache string) func(context.Context, Config, *Server, string) error {
 	return func(ctx context.Context, cfg Config, s *Server, dir string) error {
 		addrs, err := freePorts(2)
 		if err != nil {
@@ -61,12 +60,8 @@ func nginx(sendfile bool) func(context.Context, Config, *Server, string) error {
 		if err != nil {
 			return err
 		}
-		onOff := "off"
-		if sendfile {
-			onOff = "on"
-		}
 		s.HTTP, s.HTTPS, s.Version = addrs[0], addrs[1], versionOf("nginx", "-v")
-		conf := fmt.Sprintf(nginxConf, onOff, cfg.Memory, cfg.Origin, s.HTTP, s.HTTPS, s.Host, cfg.Files, me.Username)
+		conf := fmt.Sprintf(nginxConf, sendfile, cfg.Memory, cfg.Origin, s.HTTP, s.HTTPS, s.Host, cfg.Files, me.Username, fileCache)
 		if err := write(dir, map[string]string{"nginx.conf": conf, "key.pem": key, "cert.pem": cert}); err != nil {
 			return err
 		}

@@ -86,8 +86,9 @@ type kind struct {
 
 func kinds() []kind {
 	return []kind{
-		{"nginx", []string{"nginx"}, "nginx", nginx(false)},
-		{"nginx-sendfile", []string{"nginx"}, "nginx", nginx(true)},
+		{"nginx", []string{"nginx"}, "nginx", nginx("off", "off")},
+		{"nginx-sendfile", []string{"nginx"}, "nginx", nginx("on", "off")},
+		{"nginx-filecache", []string{"nginx"}, "nginx", nginx("off", "max=10000 inactive=300s")},
 		{"varnish", []string{"varnishd", "varnishncsa", "gcc"}, "varnish gcc", varnish},
 		{"trafficserver", []string{"traffic_server"}, "trafficserver", trafficServer},
 		{"haproxy", []string{"haproxy"}, "haproxy", haproxy},
