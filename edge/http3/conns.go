@@ -19,7 +19,7 @@ type conns struct {
 	mu         sync.Mutex
 	handshakes int // of open
 	open       map[*conn]struct{}
-	perViewer  map[netip.Addr]int // established
+	perViewer  map[netip.Prefix]int // established
 }
 
 const (
@@ -31,7 +31,7 @@ const (
 )
 
 func (cs *conns) init(maxPerViewer int) {
-	cs.maxPerViewer, cs.open, cs.perViewer = maxPerViewer, map[*conn]struct{}{}, map[netip.Addr]int{}
+	cs.maxPerViewer, cs.open, cs.perViewer = maxPerViewer, map[*conn]struct{}{}, map[netip.Prefix]int{}
 }
 
 // crowded reports whether addresses are to be proven (RFC 9000 section 8.1.2).
@@ -45,7 +45,7 @@ func (cs *conns) crowded() bool {
 type conn struct {
 	all    *conns
 	idle   time.Duration
-	viewer netip.Addr // as counted: zero before the handshake is complete
+	viewer netip.Prefix // as counted: zero before the handshake is complete
 
 	quic    *quic.Conn // nil before the handshake is complete
 	running int        // requests being answered
@@ -100,10 +100,10 @@ func (c *conn) establish(q *quic.Conn) bool {
 		return true // it has gone meanwhile
 	}
 	cs.handshakes--
-	c.viewer = addrOf(q.RemoteAddr())
+	c.viewer = viewerOf(q.RemoteAddr())
 	c.timer = time.AfterFunc(c.idle, c.expire)
 	cs.perViewer[c.viewer]++
-	return cs.perViewer[c.viewer] <= cs.maxPerViewer
+	return cs.maxPerViewer == 0 || cs.perViewer[c.viewer] <= cs.maxPerViewer
 }
 
 // gone takes note that a connection has ended, or its handshake.
@@ -186,10 +186,14 @@ func (cs *conns) progress() (running int, sent uint64) {
 	return running, sent
 }
 
-func addrOf(a net.Addr) netip.Addr {
-	if u, ok := a.(*net.UDPAddr); ok {
-		return u.AddrPort().Addr().Unmap()
-	}
+// viewerOf is what counts as one viewer: an address, or what one customer is given
+// of IPv6.
+func viewerOf(a net.Addr) netip.Prefix {
 	ap, _ := netip.ParseAddrPort(a.String()) // the zero Addr for what has none
-	return ap.Addr().Unmap()
+	addr := ap.Addr().Unmap().WithZone("")
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(addr, bits).Masked()
 }

@@ -93,7 +93,7 @@ func TestConnectionsPerViewer(t *testing.T) {
 func (s *served) counted() int {
 	s.conns.mu.Lock()
 	defer s.conns.mu.Unlock()
-	return s.conns.perViewer[addrOf(s.addr)]
+	return s.conns.perViewer[viewerOf(s.addr)]
 }
 
 func TestConnectionsInAll(t *testing.T) {

@@ -32,9 +32,11 @@ type Config struct {
 	Draining func() bool
 	Logger   *slog.Logger
 
-	// MaxConnections and MaxPerViewer bound what is open, in all (16,384) and from
-	// one address (512: many viewers may share one).
-	MaxConnections, MaxPerViewer int
+	// MaxConnections is how many connections may be open in all (16,384).
+	MaxConnections int
+	// MaxPerViewer is how many one address may have (of IPv6, one prefix of 64
+	// bits). 0: any number.
+	MaxPerViewer int
 	// MaxStreams is how many requests a viewer may have open on a connection (128).
 	// Those that it cancels count until the exchange has let go of them.
 	MaxStreams int
@@ -43,9 +45,9 @@ type Config struct {
 	MaxHeaderBytes int
 	// HandshakeTimeout is how long a viewer may be silent in a handshake, which may
 	// take twice that (5 s); IdleTimeout how long a connection is kept without a
-	// request (75 s); PieceTimeout how long a viewer may take for one piece of a
-	// body, either way (nethttp.DefaultPieceTimeout).
-	HandshakeTimeout, IdleTimeout, PieceTimeout time.Duration
+	// request (75 s); StreamTimeout how long a viewer may take for one piece of a
+	// body, either way (nethttp.DefaultStreamTimeout).
+	HandshakeTimeout, IdleTimeout, StreamTimeout time.Duration
 	// ResetKey lets a node that was restarted tell viewers at once that their
 	// connections are gone (RFC 9000 section 10.3): the same key each time, known
 	// to the node alone. Nil: they find out by silence.
@@ -56,7 +58,7 @@ func (c *Config) complete() {
 	for _, d := range []struct {
 		at    *int
 		value int
-	}{{&c.MaxConnections, 16_384}, {&c.MaxPerViewer, 512}, {&c.MaxStreams, 128}, {&c.MaxHeaderBytes, 64 << 10}} {
+	}{{&c.MaxConnections, 16_384}, {&c.MaxStreams, 128}, {&c.MaxHeaderBytes, 64 << 10}} {
 		if *d.at == 0 {
 			*d.at = d.value
 		}
@@ -88,7 +90,7 @@ type Server struct {
 // New returns a server; Serve serves.
 func New(cfg Config) *Server {
 	cfg.complete()
-	s := &Server{cfg: cfg, handler: nethttp.NewHandler("https", cfg.NewExchange, cfg.PieceTimeout)}
+	s := &Server{cfg: cfg, handler: nethttp.NewHandler("https", cfg.NewExchange, cfg.StreamTimeout)}
 	s.conns.init(cfg.MaxPerViewer)
 	s.http3 = http3.Server{
 		Handler: http.HandlerFunc(s.answer), MaxHeaderBytes: cfg.MaxHeaderBytes, ConnContext: s.established, Logger: cfg.Logger,

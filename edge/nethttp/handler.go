@@ -2,7 +2,6 @@ package nethttp
 
 import (
 	"context"
-	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -25,8 +24,8 @@ type Exchange interface {
 	Delivered(d message.Delivery)
 }
 
-// DefaultPieceTimeout is how long a viewer may take for one piece of a body.
-const DefaultPieceTimeout = 60 * time.Second
+// DefaultStreamTimeout is how long a viewer may take for one piece of a body.
+const DefaultStreamTimeout = 60 * time.Second
 
 // Handler is an http.Handler before an exchange.
 type Handler struct {
@@ -37,11 +36,11 @@ type Handler struct {
 
 // NewHandler returns a handler for requests that came over scheme, "http" or
 // "https". Exchanges are used again, one request at a time. A viewer has
-// pieceTimeout for each piece of a body, either way; 0 is DefaultPieceTimeout.
-func NewHandler(scheme string, newExchange func() Exchange, pieceTimeout time.Duration) *Handler {
-	h := &Handler{scheme: scheme, limit: pieceTimeout}
+// streamTimeout for each piece of a body, either way; 0 is DefaultStreamTimeout.
+func NewHandler(scheme string, newExchange func() Exchange, streamTimeout time.Duration) *Handler {
+	h := &Handler{scheme: scheme, limit: streamTimeout}
 	if h.limit == 0 {
-		h.limit = DefaultPieceTimeout
+		h.limit = DefaultStreamTimeout
 	}
 	h.turns.New = func() any { return &turn{exchange: newExchange()} }
 	return h
@@ -97,7 +96,7 @@ func (h *Handler) fill(t *turn, v *viewer, received time.Time) {
 		req.Viewer = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	}
 	if r.TLS != nil {
-		req.ServerName, req.TLSVersion, req.Cipher = r.TLS.ServerName, tlsVersion(r.TLS.Version), tls.CipherSuiteName(r.TLS.CipherSuite)
+		req.ServerName, req.TLSVersion, req.Cipher = r.TLS.ServerName, tlsVersion(r.TLS.Version), tlsCipher(r.TLS.CipherSuite)
 	}
 	if r.ProtoAtLeast(1, 1) { // RFC 9110 section 15.2
 		req.Interim = v.interim
@@ -125,15 +124,4 @@ func host(h string) string {
 		h = h[:i]
 	}
 	return strings.ToLower(strings.TrimSuffix(h, "."))
-}
-
-// tlsVersion is the name that access logs have for a version.
-func tlsVersion(v uint16) string {
-	switch v {
-	case tls.VersionTLS13:
-		return "TLSv1.3"
-	case tls.VersionTLS12:
-		return "TLSv1.2"
-	}
-	return ""
 }

@@ -24,10 +24,10 @@ type Config struct {
 	// TLS makes it a server for https; HTTP/2 is spoken where its NextProtos say
 	// so. Nil: http.
 	TLS *tls.Config
-	// PieceTimeout is how long a viewer may take for one piece of a body; 0 is
-	// DefaultPieceTimeout.
-	PieceTimeout time.Duration
-	Logger       *slog.Logger
+	// StreamTimeout is how long a viewer may take for one piece of a body; 0 is
+	// DefaultStreamTimeout.
+	StreamTimeout time.Duration
+	Logger        *slog.Logger
 }
 
 // Server is net/http's server before exchanges: HTTP/1.1, and HTTP/2 over TLS.
@@ -40,7 +40,7 @@ func New(cfg Config) *Server {
 		scheme = "https"
 	}
 	return &Server{http.Server{
-		Handler:           NewHandler(scheme, cfg.NewExchange, cfg.PieceTimeout),
+		Handler:           NewHandler(scheme, cfg.NewExchange, cfg.StreamTimeout),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
