@@ -67,6 +67,10 @@ bench-miss: build ## Measure how a thousand viewers are given one cold object, b
 	go build -o bin/bench-miss ./scripts/bench/miss
 	bin/bench-miss $(ARGS)
 
+.PHONY: bench-policy
+bench-policy: ## Measure hit ratios of the eviction policies on generated traffic (ARGS='-o json' and the like)
+	go run ./scripts/bench/policy $(ARGS)
+
 .PHONY: generate
 generate: ## Write the generated code anew
 	go run ./scripts/cloudfrontgen
