@@ -28,8 +28,11 @@ type raw struct {
 	enc *hpack.Encoder
 	buf bytes.Buffer
 
-	mu  sync.Mutex
-	got []string
+	mu     sync.Mutex
+	got    []string
+	fields func(name, value string) // told of those of answers
+	mute   bool                     // nothing is read
+	listen *sync.Cond               // mute has changed
 }
 
 // dial has s serve a new connection, over which SETTINGS have been exchanged.
@@ -48,6 +51,7 @@ func dial(t *testing.T, s *Server, settings ...xhttp2.Setting) *raw {
 func dialOnly(t *testing.T, s *Server) *raw {
 	server, viewer := net.Pipe()
 	r := &raw{t: t, nc: viewer}
+	r.listen = sync.NewCond(&r.mu)
 	r.enc = hpack.NewEncoder(&r.buf)
 	r.fr = xhttp2.NewFramer(viewer, viewer)
 	r.fr.AllowIllegalWrites = true
@@ -79,7 +83,13 @@ func (r *raw) note(format string, args ...any) {
 func (r *raw) read() {
 	fr := xhttp2.NewFramer(nil, r.nc)
 	fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	fr.SetMaxReadFrameSize(1 << 20)
 	for {
+		r.mu.Lock()
+		for r.mute {
+			r.listen.Wait()
+		}
+		r.mu.Unlock()
 		f, err := fr.ReadFrame()
 		if err != nil {
 			r.note("closed")
@@ -91,6 +101,13 @@ func (r *raw) read() {
 		}
 		switch f := f.(type) {
 		case *xhttp2.MetaHeadersFrame:
+			r.mu.Lock()
+			if r.fields != nil {
+				for _, h := range f.Fields {
+					r.fields(h.Name, h.Value)
+				}
+			}
+			r.mu.Unlock()
 			if f.PseudoValue("status") == "" {
 				end = " trailer" + end
 			}
@@ -111,6 +128,13 @@ func (r *raw) read() {
 			r.note("%v", f)
 		}
 	}
+}
+
+func (r *raw) hear(yes bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mute = !yes
+	r.listen.Broadcast()
 }
 
 func (r *raw) settle() { synctest.Wait() }

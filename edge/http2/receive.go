@@ -151,8 +151,11 @@ func (c *conn) takeWindowUpdate(f frame, p []byte) error {
 }
 
 // unused reports whether a stream was never opened by the viewer. Those with even
-// numbers would be ours, and we open none.
-func (c *conn) unused(id uint32) bool { return id > c.lastID || id%2 == 0 }
+// numbers would be ours, and we open none. Once a viewer was told which of its
+// streams is the last that is seen, it may have opened more.
+func (c *conn) unused(id uint32) bool {
+	return id%2 == 0 || id > c.lastID && c.drain != drainFinal
+}
 
 func (c *conn) takeReset(f frame, p []byte) error {
 	switch {
@@ -221,10 +224,10 @@ func (c *conn) takeData(f frame, p []byte) error {
 		switch {
 		case st != nil:
 			c.resetStream(st, codeStreamClosed, errMalformed)
-		case !c.resets.has(f.stream):
-			c.appendReset(f.stream, codeStreamClosed)
-		default:
+		case f.stream > c.lastID || c.resets.has(f.stream):
 			return nil
+		default:
+			c.appendReset(f.stream, codeStreamClosed)
 		}
 		return c.budget.spend(costStream, c.now)
 	}

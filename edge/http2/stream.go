@@ -134,7 +134,7 @@ func (c *conn) inline(st *stream) error {
 	c.mu.Unlock()
 	resp.Close()
 	c.answered = append(c.answered, st)
-	if full {
+	if full || len(c.answered) >= maxStreams {
 		return c.flush()
 	}
 	return nil
@@ -190,6 +190,7 @@ func (st *stream) answer() (err error) {
 		return errUpgrade
 	}
 	c, bodyless := st.c, st.bodyless(resp)
+	ends := bodyless && (resp.Trailer == nil || st.headOnly(resp))
 	now := time.Now()
 	c.mu.Lock()
 	if err := c.failure(st); err != nil {
@@ -197,20 +198,29 @@ func (st *stream) answer() (err error) {
 		return err
 	}
 	st.sent.First = now
-	c.appendAnswer(st, resp, bodyless && resp.Trailer == nil, now)
+	c.appendAnswer(st, resp, ends, now)
 	if bodyless || resp.Live {
 		c.push()
 	}
 	c.mu.Unlock()
-	if bodyless {
+	switch {
+	case ends:
+		return nil
+	case bodyless:
 		return st.sendTrailer(resp)
 	}
 	return st.sendBody(resp)
 }
 
-// bodyless reports whether an answer has no DATA.
+// bodyless reports whether an answer has no DATA. A body has to be read to its end
+// where something comes after it.
 func (st *stream) bodyless(resp *message.Response) bool {
-	return resp.Body == nil || resp.Length == 0 || resp.Status == 204 || resp.Status == 304 || st.req.Method == "HEAD"
+	return resp.Body == nil || resp.Length == 0 && resp.Trailer == nil || st.headOnly(resp)
+}
+
+// headOnly reports whether an answer ends with its header by its nature.
+func (st *stream) headOnly(resp *message.Response) bool {
+	return resp.Status == 204 || resp.Status == 304 || st.req.Method == "HEAD"
 }
 
 // sendBody sends a body to its end, which must be where Length says.

@@ -242,14 +242,13 @@ func (c *conn) wait(st *stream) error {
 		timer.Reset(timeout)
 	}
 	c.mu.Unlock()
-	defer c.mu.Lock()
 	select {
 	case <-st.wake:
+		c.mu.Lock()
 		return nil
 	case <-timer.C:
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if len(st.piece) > 0 && (st.window <= 0 || c.window <= 0 && time.Since(c.opened) >= timeout) {
 		return errStalled
 	}
