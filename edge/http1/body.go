@@ -28,6 +28,7 @@ type body struct {
 	trailer message.Header
 
 	expected bool // the viewer waits for 100 (Continue)
+	paced    bool // there is a deadline for what is read of it
 	pace     stall
 }
 
@@ -120,7 +121,13 @@ func (b *body) fetch(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, errShortBody
 	}
-	for tick := c.srv.cfg.StreamTimeout / 4; ; {
+	tick := c.srv.cfg.StreamTimeout / 4
+	if !b.paced {
+		if b.paced = true; !c.link.waits(time.Now().Add(tick)) {
+			return 0, errSlowBody
+		}
+	}
+	for {
 		n, err := c.in.Read(p)
 		if n > 0 {
 			b.pace.moved += n

@@ -12,9 +12,12 @@ import (
 func (c *conn) send(resp *message.Response) {
 	a := &c.answer
 	if resp == nil || resp.Status < 200 || resp.Status > 999 {
-		if resp != nil && resp.Status == 101 && resp.Upgraded != nil && c.req.Upgrade != "" {
-			c.upgrade(resp)
-			return
+		if resp != nil && resp.Upgraded != nil {
+			if resp.Status == 101 && c.req.Upgrade != "" {
+				c.upgrade(resp)
+				return
+			}
+			_ = resp.Upgraded.Close() // nobody asked for it
 		}
 		a.err = errNoAnswer
 		c.refuse(errNoAnswer)
