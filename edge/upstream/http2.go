@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -29,22 +30,20 @@ const pingAfter = 15 * time.Second
 
 var errNotHTTP2 = errors.New("the origin speaks no HTTP/2")
 
+// errMeanwhile says that another request has made a connection while this one
+// waited to: the request goes over that, or waits again.
+var errMeanwhile = errors.New("another connection has been made")
+
 // newHTTP2 makes the connections of HTTP/2 to the place: by ALPN over TLS, with
 // prior knowledge else (RFC 9113 section 3.3).
 func (p *pool) newHTTP2() *http.Transport {
 	t := &http.Transport{
-		Protocols:   new(http.Protocols),
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return p.connect(ctx, nil) },
+		Protocols: new(http.Protocols),
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return p.turns.take(ctx, func() (net.Conn, error) { return p.connect(ctx, nil) })
+		},
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			c, err := p.connect(ctx, p.both)
-			if err != nil {
-				return nil, err
-			}
-			if c.(*tls.Conn).ConnectionState().NegotiatedProtocol != "h2" {
-				p.notHTTP2(c)
-				return nil, errNotHTTP2
-			}
-			return c, nil
+			return p.turns.take(ctx, func() (net.Conn, error) { return p.agree(ctx) })
 		},
 		DisableCompression:     true, // what is asked for is the behavior's to say
 		IdleConnTimeout:        p.place.idle,
@@ -54,6 +53,55 @@ func (p *pool) newHTTP2() *http.Transport {
 	t.Protocols.SetHTTP2(true)
 	t.Protocols.SetUnencryptedHTTP2(true)
 	return t
+}
+
+// agree connects and has TLS agree on HTTP/2.
+func (p *pool) agree(ctx context.Context) (net.Conn, error) {
+	c, err := p.connect(ctx, p.both)
+	if err != nil {
+		return nil, err
+	}
+	if secure, ok := c.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == "h2" {
+		return c, nil
+	}
+	p.notHTTP2(c)
+	return nil, errNotHTTP2
+}
+
+// turns has one connection made at a time: net/http would make one for each of
+// the requests that wait, of which one connection can take hundreds.
+type turns struct {
+	turn chan struct{} // holds one while a connection is being made
+
+	mu  sync.Mutex
+	n   int   // how many have been made, or not
+	err error // why the last was not
+}
+
+// take makes a connection, unless another did, or failed to, while it waited.
+func (t *turns) take(ctx context.Context, connect func() (net.Conn, error)) (net.Conn, error) {
+	before, _ := t.state()
+	select {
+	case t.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-t.turn }()
+	if n, err := t.state(); n != before {
+		return nil, cmp.Or(err, errMeanwhile)
+	}
+	c, err := connect()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+	t.err = err
+	return c, err
+}
+
+func (t *turns) state() (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n, t.err
 }
 
 // notHTTP2 remembers it, and keeps the connection for HTTP/1.1.
@@ -100,6 +148,9 @@ func (x *exchange) overHTTP2() (*message.Response, error) {
 		},
 	})
 	resp, err := x.pool.http2.RoundTrip(httpRequest(traced, x.pool.place, x.req)) //nolint:bodyclose // it becomes the Response's
+	for errors.Is(err, errMeanwhile) && ctx.Err() == nil {
+		resp, err = x.pool.http2.RoundTrip(httpRequest(traced, x.pool.place, x.req)) //nolint:bodyclose // as above
+	}
 	limit.headerIsThere()
 	between.wait()
 	out := &message.Response{}

@@ -25,6 +25,7 @@ type pool struct {
 	// plain offers HTTP/1.1 alone to the other side of TLS, both HTTP/2 as well.
 	plain, both *tls.Config
 	http2       *http.Transport
+	turns       turns
 
 	mu      sync.Mutex
 	idle    []*conn // the last one used is at the end
@@ -42,6 +43,7 @@ func newPool(u *Upstream, at place) *pool {
 	}
 	p.both = p.plain.Clone()
 	p.both.NextProtos = []string{"h2", "http/1.1"}
+	p.turns.turn = make(chan struct{}, 1)
 	p.http2 = p.newHTTP2()
 	return p
 }
