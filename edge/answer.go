@@ -39,7 +39,7 @@ func (x *exchange) fetched(ctx context.Context, f *flight) *message.Response {
 func (x *exchange) asItCame(ctx context.Context, f *flight, now time.Time) *message.Response {
 	resp := x.begin(f.object, now)
 	resp.Status, resp.Length = 206, f.part.Length
-	resp.Header.Set("Content-Range", rfc9111.Range{Offset: f.part.First, Length: f.part.Length}.ContentRange(f.part.Size))
+	resp.Header.Set("Content-Range", f.contentRange)
 	x.serving = f.object
 	f.object.Body.OpenFrom(&x.reader, ctx, f.part.First, f.part.Length, x)
 	resp.Body, resp.Live = &x.reader, true
@@ -77,7 +77,7 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 			part = x.ranges[0]
 		case len(x.ranges) > 1:
 			x.serving = o
-			x.manyRanges(ctx, resp, o, x.ranges, o.Length)
+			x.manyRanges(ctx, resp, o, x.ranges)
 			return resp
 		}
 	}
@@ -104,6 +104,14 @@ func (x *exchange) seconds(d time.Duration) string {
 	return x.text.End(strconv.AppendInt(x.text.Begin(), int64(d/time.Second), 10))
 }
 
+// size is that of an object's body, -1 while it is not known.
+func size(o *cache.Object) int64 {
+	if o.Length < 0 && o.Body != nil && o.Body.Complete() {
+		return o.Body.Size()
+	}
+	return o.Length
+}
+
 // cut applies the viewer's conditions and range to a 200 (RFC 9110 sections 13.2
 // and 14.2) and returns the ranges that are to be sent; none for all of it.
 func (x *exchange) cut(resp *message.Response, o *cache.Object, ranges []rfc9111.Range) []rfc9111.Range {
@@ -121,10 +129,7 @@ func (x *exchange) cut(resp *message.Response, o *cache.Object, ranges []rfc9111
 		resp.Header.Del("Content-Encoding")
 		return nil
 	}
-	size := o.Length
-	if size < 0 && o.Body != nil && o.Body.Complete() {
-		size = o.Body.Size()
-	}
+	size := size(o)
 	if x.Request.Method != "GET" || size < 0 || o.Body == nil || !v.Has("Range") {
 		return nil
 	}

@@ -63,11 +63,11 @@ func (x *exchange) fetch() fetch {
 }
 
 // variant is View.Variant of the request that the fetch was made for.
-func (f *fetch) variant(vary []string) string { return rfc9111.Variant(vary, f.varying.Get) }
+func (f *fetch) variant(vary []string) string { return rfc9111.Variant(vary, f.varying.Joined) }
 
 // selects is exchange.selects of that request.
 func (f *fetch) selects(o *cache.Object) bool {
-	return len(o.Vary) == 0 || f.variant(o.Vary) == o.Variant
+	return len(o.Vary) == 0 || rfc9111.Selects(o.Vary, o.Variant, languages(o, f.strict()), f.varying.Joined)
 }
 
 func (f *fetch) strict() bool { return f.plan.Caching == cdn.CachingRFC9111 }
@@ -188,13 +188,14 @@ func (e *Edge) standIn(f *fetch) *cache.Object {
 // take settles a response of the origin that is neither a confirmation nor a
 // failure that something stored stands in for.
 func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sentHeader message.Header, sent, received time.Time) *message.Response {
+	contentRange := resp.Header.Get("Content-Range")
 	part, partial := takePart(f, resp)
 	life := rfc9111.Judge(f.policy(resp.Status), rfc9111.Request{Method: f.request.Method, Header: sentHeader},
 		rfc9111.Response{Status: resp.Status, Header: resp.Header, RequestTime: sent, ResponseTime: received})
 	body := e.bodyFor(f, resp, part, partial)
 	if !life.Store || body == nil && (hasBody(f, resp) || f.request.Method != "HEAD" && resp.Length > e.store.MaxObject()) {
 		if partial {
-			undoPart(resp, part)
+			undoPart(resp, contentRange)
 		}
 		if stored != nil && resp.Status < 500 {
 			e.store.Remove(stored) // the origin has something else now
@@ -220,7 +221,7 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	f.keepPlace(o, part.First)
 	if body.Sliced() {
 		o.Fragment = !o.Verifiable()
-		f.part, f.partial = part, partial
+		f.part, f.partial, f.contentRange = part, partial, contentRange
 		f.fill = body.Fill(part.First, part.First+part.Length)
 	}
 	f.kept = e.store.Put(o)

@@ -29,11 +29,12 @@ type flight struct {
 	status    int  // of the origin's answer, 0 where there was none
 	kept      bool // object was stored
 	// fill brings the object's body where that is kept in slices; part is what of it
-	// the origin sent, if partial is set.
-	fill    *cache.Fill
-	part    rfc9111.Part
-	partial bool
-	err     error // why there was no answer
+	// the origin sent, if partial is set, and contentRange what it called that.
+	fill         *cache.Fill
+	part         rfc9111.Part
+	partial      bool
+	contentRange string
+	err          error // why there was no answer
 
 	mu        sync.Mutex
 	response  *message.Response // not to be shared: only who began the flight takes it

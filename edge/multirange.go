@@ -27,7 +27,7 @@ type byteRanges struct {
 }
 
 // manyRanges makes an answer one of several ranges.
-func (x *exchange) manyRanges(ctx context.Context, resp *message.Response, o *cache.Object, ranges []rfc9111.Range, size int64) {
+func (x *exchange) manyRanges(ctx context.Context, resp *message.Response, o *cache.Object, ranges []rfc9111.Range) {
 	m := &byteRanges{ctx: ctx, x: x, object: o, ranges: ranges}
 	boundary := strings.TrimRight(x.id, "=") // nobody can have guessed it and put it into the object
 	for i, r := range ranges {
@@ -39,7 +39,7 @@ func (x *exchange) manyRanges(ctx context.Context, resp *message.Response, o *ca
 		if t := o.Header.Get("Content-Type"); t != "" {
 			b.WriteString("Content-Type: " + t + "\r\n")
 		}
-		b.WriteString("Content-Range: " + r.ContentRange(size) + "\r\n\r\n")
+		b.WriteString("Content-Range: " + r.ContentRange(size(o)) + "\r\n\r\n")
 		m.texts = append(m.texts, b.String())
 	}
 	m.texts = append(m.texts, "\r\n--"+boundary+"--\r\n")

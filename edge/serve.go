@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 // serve answers a request that passed all checks: from the cache, by a fetch
@@ -98,7 +99,16 @@ func (x *exchange) lookup() (*cache.Object, action, string) {
 
 // selects reports whether o is the variant for this request.
 func (x *exchange) selects(o *cache.Object) bool {
-	return len(o.Vary) == 0 || x.Variant(o.Vary) == o.Variant
+	return len(o.Vary) == 0 || rfc9111.Selects(o.Vary, o.Variant, languages(o, x.Strict()), x.Field)
+}
+
+// languages is the header by which a variant in one of several languages may be
+// selected for a viewer that likes it best; CloudFront does not.
+func languages(o *cache.Object, strict bool) message.Header {
+	if strict {
+		return o.Header
+	}
+	return nil
 }
 
 // refresh has an object confirmed while it is served stale.

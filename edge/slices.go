@@ -68,9 +68,9 @@ func takePart(f *flight, resp *message.Response) (rfc9111.Part, bool) {
 }
 
 // undoPart makes the 206 again that takePart was given.
-func undoPart(resp *message.Response, part rfc9111.Part) {
+func undoPart(resp *message.Response, contentRange string) {
 	resp.Status = 206
-	resp.Header.Set("Content-Range", rfc9111.Range{Offset: part.First, Length: part.Length}.ContentRange(part.Size))
+	resp.Header.Set("Content-Range", contentRange)
 }
 
 func hasBody(f *flight, resp *message.Response) bool {

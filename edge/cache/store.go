@@ -43,7 +43,7 @@ type shard struct {
 
 // NewMemory makes a store that holds up to limit bytes.
 func NewMemory(limit int64) *Memory {
-	m := &Memory{limit: limit, seed: maphash.MakeSeed(), policy: eviction.NewTinyLFU[tenant](limit)}
+	m := &Memory{limit: limit, seed: maphash.MakeSeed(), policy: eviction.NewGDSF[tenant](limit)}
 	for i := range m.shards {
 		m.shards[i].m = map[string][]*Object{}
 	}
@@ -108,14 +108,19 @@ func (m *Memory) Put(o *Object) bool {
 	s.mu.Unlock()
 	m.objects.Add(1 - int64(len(dropped)))
 	m.account(func() {
+		o.entry.Value = o
 		for _, v := range dropped {
+			if same := v.Variant == o.Variant; same && v.entry.In() && !o.entry.In() && !o.gone {
+				v.gone = true
+				m.policy.Replace(&v.entry, &o.entry, o.size())
+				continue
+			}
 			m.forget(v)
 		}
-		if !o.gone {
-			o.entry.Value = o
+		if !o.gone && !o.entry.In() {
 			m.policy.Add(&o.entry, maphash.String(m.seed, o.Key), o.size())
-			o.counted.Store(true)
 		}
+		o.counted.Store(true)
 	})
 	for _, v := range dropped {
 		v.release(m, o)
