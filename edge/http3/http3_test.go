@@ -155,9 +155,9 @@ func (s *served) do(t testing.TB, r *http.Request) (*http.Response, string) {
 }
 
 func TestRequests(t *testing.T) {
-	var got message.Request
+	asked := make(chan *message.Request, 1)
 	s := serve(t, func(_ context.Context, r *message.Request) *message.Response {
-		got = *r.Detached()
+		asked <- r.Detached()
 		var body []byte
 		if r.Body != nil {
 			var err error
@@ -183,6 +183,7 @@ func TestRequests(t *testing.T) {
 		r := s.request(t, c.method, "/p%2Fq?x=%20", c.body)
 		r.Host = "WWW.test:1"
 		resp, body := s.do(t, r)
+		got := <-asked
 		if resp.StatusCode != 200 || body != c.want || resp.ProtoMajor != 3 || resp.Header["Content-Type"] != nil {
 			t.Errorf("%s: %d %q %v", c.method, resp.StatusCode, body, resp.Header)
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -154,8 +155,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*conn)
 	c.begin()
 	defer c.end()
-	if !onOneLine(r.RequestURI) {
+	switch {
+	case !onOneLine(r.RequestURI):
 		w.WriteHeader(http.StatusBadRequest)
+		return
+	case r.Proto != "HTTP/3.0" && !strings.EqualFold(r.Proto, "websocket"): // RFC 9220 section 3
+		w.WriteHeader(http.StatusNotImplemented)
 		return
 	}
 	s.handler.ServeHTTP(w, r)

@@ -63,8 +63,13 @@ func (v *viewer) addFields(prefix string, h message.Header) {
 
 // deliver writes an answer.
 func (v *viewer) deliver(resp *message.Response) message.Delivery {
-	v.writeHeader(resp)
-	err := v.writeBody(resp)
+	var err error
+	if resp.Upgraded != nil {
+		err = v.tunnel(resp)
+	} else {
+		v.writeHeader(resp)
+		err = v.writeBody(resp)
+	}
 	if err == nil && resp.Trailer != nil {
 		v.addTrailers(resp.Trailer())
 	}

@@ -101,6 +101,10 @@ func (h *Handler) fill(t *turn, v *viewer, received time.Time) {
 	if r.ProtoAtLeast(1, 1) { // RFC 9110 section 15.2
 		req.Interim = v.interim
 	}
+	if bootstraps(r) {
+		req.Method, req.Upgrade, req.Length = http.MethodGet, strings.ToLower(r.Proto), 0
+		return
+	}
 	v.attachBody(req)
 }
 

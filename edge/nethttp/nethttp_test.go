@@ -106,9 +106,9 @@ func get(t *testing.T, url string) *http.Request {
 
 func TestARequestIsTheEdgesOwn(t *testing.T) {
 	before := time.Now()
-	var got message.Request
+	asked := make(chan *message.Request, 1)
 	both(t, func(_ context.Context, r *message.Request) *message.Response {
-		got = *r.Detached()
+		asked <- r.Detached()
 		return text("hello")
 	}, func(t *testing.T, s *served) {
 		r := get(t, s.url+"/a%2Fb?x=%20&&y")
@@ -118,6 +118,7 @@ func TestARequestIsTheEdgesOwn(t *testing.T) {
 		if err != nil || body != "hello" || resp.ContentLength != 5 || resp.Header["Content-Type"] != nil {
 			t.Errorf("%q %v %v", body, resp.Header, err)
 		}
+		got := <-asked
 		if want := (message.Header{{Name: "User-Agent", Value: "t"}, {Name: "X-A", Value: "3"}, {Name: "X-B", Value: "1"}, {Name: "X-B", Value: "2"}}); !reflect.DeepEqual(got.Header, want) {
 			t.Errorf("header %v", got.Header)
 		}
