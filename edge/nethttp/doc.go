@@ -11,6 +11,9 @@
 //	→ the answer's header, then its body, each piece with a time limit of its own and at once if it is live; then its trailers
 //	→ the body is closed, then Exchange.Delivered
 //
+// A stream of HTTP/3 that asks to be a WebSocket is a GET with Upgrade to the edge,
+// and carries bytes both ways once the answer is 101.
+//
 // A body that ends early or grows longer than was announced breaks the connection
 // (HTTP/1.1) or the stream: the viewer must not take it for whole.
 //
