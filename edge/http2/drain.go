@@ -93,8 +93,10 @@ func (c *conn) close(why error) {
 	for c.flushing && c.err == nil {
 		c.flushed.Wait()
 	}
-	c.writeDue = time.Now().Add(time.Hour) // the deadline set above stays
-	c.push()
+	if c.err == nil {
+		c.writeDue = time.Now().Add(time.Hour) // the deadline set above stays
+		c.push()
+	}
 	linger := c.err == nil
 	c.mu.Unlock()
 	if linger {

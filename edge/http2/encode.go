@@ -24,8 +24,8 @@ type encoder struct {
 	added, oldest uint32 // the newest entry's number, and the oldest one's
 	size, limit   int    // in the bytes of RFC 7541 section 4.1
 
-	// A change of the limit is told at the beginning of the next block, the lowest
-	// it was in between first (RFC 7541 section 4.2).
+	// A change of the limit is told at the beginning of the next block, and so is the
+	// lowest that it was in between (RFC 7541 section 4.2).
 	changed bool
 	lowest  int
 }
@@ -70,7 +70,13 @@ func (e *encoder) begin(dst []byte) []byte {
 	}
 	e.changed = false
 	if e.lowest < e.limit {
-		dst = appendInteger(dst, 0x20, 5, uint64(e.lowest))
+		// It is told by emptying the table: Go's decoder takes a second change only
+		// when nothing is left by the first.
+		limit := e.limit
+		e.limit = 0
+		e.evict(0)
+		e.limit = limit
+		dst = append(dst, 0x20)
 	}
 	return appendInteger(dst, 0x20, 5, uint64(e.limit))
 }
