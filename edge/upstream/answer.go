@@ -146,13 +146,11 @@ func (a *answer) contentLength() (int64, error) {
 	if !a.header.Has("Content-Length") {
 		return -1, nil
 	}
-	value, first := a.header.Joined("Content-Length"), ""
-	for i, item := range strings.Split(value, ",") {
-		item = strings.Trim(item, " \t")
-		if i == 0 {
-			first = item
-		}
-		if item != first {
+	value := a.header.Joined("Content-Length")
+	first, _, _ := strings.Cut(value, ",")
+	first = strings.Trim(first, " \t")
+	for item := range strings.SplitSeq(value, ",") {
+		if strings.Trim(item, " \t") != first {
 			return 0, fmt.Errorf("the answer has different lengths: %q", shortened(value))
 		}
 	}

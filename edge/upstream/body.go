@@ -49,7 +49,10 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.read(p)
-	if err != nil {
+	switch {
+	case errors.Is(err, errEnd):
+		b.end(io.EOF)
+	case err != nil:
 		b.end(b.classify(err))
 	}
 	if n > 0 {
@@ -125,13 +128,11 @@ func invalid(format string, args ...any) error {
 	return &Error{BadResponse, fmt.Errorf(format, args...)}
 }
 
-// classify says what went wrong, io.EOF if nothing did.
+// classify says what went wrong.
 func (b *body) classify(err error) error {
 	var known *Error
 	cause := context.Cause(b.x.ctx)
 	switch {
-	case errors.Is(err, errEnd):
-		return io.EOF
 	case cause != nil:
 		return cause
 	case errors.As(err, &known):

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type conn struct {
 	r, w    int               // buf[r:w] has been read and not been taken
 	used    bool              // it has brought an answer before
 	until   time.Time         // while idle: when it is closed
+	raw     syscall.RawConn   // the socket, once it has been asked for
 }
 
 var (

@@ -20,6 +20,8 @@ type exchange struct {
 	pool    *pool
 	req     *message.Request
 	timeout time.Duration // the origin's response time-out
+	// timeouts is how often it has been over.
+	timeouts int
 }
 
 // staleError says that a connection that had been idle was closed by the origin

@@ -28,6 +28,12 @@ type place struct {
 	connect, idle     time.Duration
 }
 
+// name is the host that is dialed.
+func (p place) name() string {
+	host, _, _ := net.SplitHostPort(p.addr) // dialing says what is wrong with it
+	return host
+}
+
 // place finds where a request to o goes. Names of S3 (and origins of that kind)
 // go to the S3 endpoint, where there is one; names that the operator mapped go
 // where they say; all others are resolved.

@@ -10,13 +10,13 @@ import (
 // alive reports whether an idle connection can still be used: an origin that has
 // closed it, or speaks unasked, has left something to read.
 func (c *conn) alive() bool {
-	fine := true
+	quiet := true
 	c.socket(func(fd int) {
-		var b [1]byte
-		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		fine = err == unix.EAGAIN || err == unix.EINTR
+		poll := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll[:], 0)
+		quiet = n == 0 || err != nil // an error says nothing: the connection shows on use
 	})
-	return fine
+	return quiet
 }
 
 // tookRequest tells, once the origin has ended its side of the connection, whether
@@ -33,23 +33,32 @@ func (c *conn) tookRequest() bool {
 	return took
 }
 
-// socket calls f with the socket below, if there is one to be had.
+// socket calls f with the socket, if there is one to be had.
 func (c *conn) socket(f func(fd int)) {
-	below := c.Conn
+	if c.raw == nil {
+		c.raw = socketOf(c.Conn)
+	}
+	if c.raw != nil {
+		_ = c.raw.Control(func(fd uintptr) { f(int(fd)) }) // fails once it is closed: then the next read or write will
+	}
+}
+
+// socketOf finds the socket below, nil if there is none.
+func socketOf(c net.Conn) syscall.RawConn {
 	for {
-		inner, ok := below.(interface{ NetConn() net.Conn }) // TLS
+		inner, ok := c.(interface{ NetConn() net.Conn }) // TLS
 		if !ok {
 			break
 		}
-		below = inner.NetConn()
+		c = inner.NetConn()
 	}
-	s, ok := below.(syscall.Conn)
+	s, ok := c.(syscall.Conn)
 	if !ok {
-		return
+		return nil
 	}
 	raw, err := s.SyscallConn()
 	if err != nil {
-		return
+		return nil
 	}
-	_ = raw.Control(func(fd uintptr) { f(int(fd)) }) // fails once it is closed: then the next read or write will
+	return raw
 }

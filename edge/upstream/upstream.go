@@ -47,7 +47,8 @@ type Upstream struct {
 	mu    sync.Mutex
 	pools map[place]*pool
 
-	buffers buffers
+	buffers  buffers
+	resolver resolver
 }
 
 // New makes an Upstream. Its errors name the flag that is wrong.
@@ -67,7 +68,7 @@ func New(cfg Config) (*Upstream, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	return &Upstream{cfg: cfg, s3: s3, pools: map[place]*pool{}}, nil
+	return &Upstream{cfg: cfg, s3: s3, resolver: resolver{lookup: cfg.Lookup}, pools: map[place]*pool{}}, nil
 }
 
 // Close closes the connections that are idle, and those in use once their answers
@@ -113,25 +114,35 @@ func (u *Upstream) pool(at place) *pool {
 func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error) {
 	x := &exchange{ctx: ctx, pool: u.pool(u.place(o, r.Scheme)), req: r, timeout: cmp.Or(o.ReadTimeout, defaultReadTimeout)}
 	fresh := r.Upgrade != ""
-	for attempt := 1; ; {
+	for {
 		resp, err := x.try(fresh)
-		var stale staleError
-		var failed *Error
-		switch {
-		case err == nil:
+		if err == nil {
 			return resp, nil
-		case errors.As(err, &stale):
-			// Once: a fresh connection is never stale.
-			if err = stale.error; !stale.unsent && !x.repeatable() {
-				return nil, err
-			}
-		case errors.As(err, &failed) && failed.Reason == ReadTimeout && attempt < x.pool.place.attempts && x.repeatable() && (r.Method == "GET" || r.Method == "HEAD"):
-			attempt++ // as CloudFront does for these two methods
-		default:
+		}
+		if err = x.final(err); err != nil {
 			return nil, err
 		}
 		fresh = true
 	}
+}
+
+// final returns the error that Do ends with, nil where it asks again.
+func (x *exchange) final(err error) error {
+	var stale staleError
+	var failed *Error
+	switch {
+	case errors.As(err, &stale):
+		if stale.unsent || x.repeatable() {
+			return nil // and a fresh connection is never stale
+		}
+		return stale.error
+	case errors.As(err, &failed) && failed.Reason == ReadTimeout && x.repeatable():
+		x.timeouts++
+		if m := x.req.Method; x.timeouts < x.pool.place.attempts && (m == "GET" || m == "HEAD") { // as CloudFront does for these two
+			return nil
+		}
+	}
+	return err
 }
 
 // try asks once.
