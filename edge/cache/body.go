@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // Body is the bytes of an object: one writer appends, any number of readers read,
@@ -16,7 +17,8 @@ import (
 // asked for one by one, is kept in slices (see NewSliced).
 type Body struct {
 	chunkSize int64
-	sliced    *sliced // then none of the rest is used
+	sliced    *sliced     // then none of the rest is used
+	written   atomic.Bool // it is on the disk, under the key of its object
 
 	mu       sync.Mutex
 	chunks   [][]byte // all of chunkSize but the last; nil once let go
@@ -112,6 +114,20 @@ func (b *Body) Overflow(window int64) {
 	b.mu.Lock()
 	b.window = max(window, 1)
 	b.mu.Unlock()
+}
+
+// bytes are all of a complete body.
+func (b *Body) bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.chunks) == 1 {
+		return b.chunks[0][:b.size]
+	}
+	all := make([]byte, 0, b.size)
+	for i, c := range b.chunks {
+		all = append(all, c[:min(int64(len(c)), b.size-int64(i)*b.chunkSize)]...)
+	}
+	return all
 }
 
 // Size is how many bytes there are.

@@ -86,10 +86,10 @@ func (f *Fill) room() []byte {
 	p := s.slices[index]
 	switch {
 	case p != nil && p == f.to:
-	case p == nil || within == 0 && p.hi < length && !s.written(p), within < p.lo:
+	case p == nil && (within > 0 || s.fromDisk(f.at, f.at+1) <= 0), p != nil && !s.writing(p) && (within < p.lo || within == 0 && p.hi < length):
 		p = &slice{of: s, index: index, data: make([]byte, length), lo: within, hi: within}
 		s.slices[index], f.to = p, p
-	case p.hi == within && !s.written(p):
+	case p != nil && p.hi == within && !s.writing(p):
 		f.to = p
 	default: // another has brought it, or is about to
 		f.to = nil
@@ -152,5 +152,8 @@ func (s *sliced) settle(p *slice) {
 		s.mu.Lock()
 		p.counted = true
 		s.mu.Unlock()
+		if m.under != nil && m.under.disk != nil {
+			m.under.later(int64(len(p.data)), func() { m.under.keepSlice(p) })
+		}
 	}
 }

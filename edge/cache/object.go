@@ -59,6 +59,8 @@ type Object struct {
 	gone  bool
 	// counted is set once the policy may be told of hits.
 	counted atomic.Bool
+	// removed is set once it may not be found any more, on the disk either.
+	removed atomic.Bool
 }
 
 // evicted implements tenant.
@@ -101,6 +103,14 @@ func (o *Object) Age(now time.Time) time.Duration {
 // TimeToLive is for how long it stays fresh; 0 or less once it is stale.
 func (o *Object) TimeToLive(now time.Time) time.Duration {
 	return o.Lifetime.Fresh - max(0, now.Sub(o.Received))
+}
+
+// held is how many bytes of a body that is kept whole are in memory.
+func (o *Object) held() int64 {
+	if o.Body == nil || o.Body.sliced != nil {
+		return 0
+	}
+	return o.Body.Size()
 }
 
 // overhead is about what an object costs beside its bytes: itself, its place in

@@ -18,7 +18,10 @@ type Reader struct {
 
 	source Source // of a sliced body
 	fill   *Fill  // what it waits for
+	piece  []byte // memory for what is read from the disk
 }
+
+var _ message.Sections = (*Reader)(nil)
 
 var _ message.Pieces = (*Reader)(nil)
 
@@ -32,7 +35,7 @@ func (b *Body) Open(r *Reader, ctx context.Context, offset, length int64) bool {
 // OpenFrom is Open for a body that may be kept in slices: source brings those
 // that are not here. Without one their absence is an error.
 func (b *Body) OpenFrom(r *Reader, ctx context.Context, offset, length int64, source Source) bool {
-	*r = Reader{body: b, ctx: ctx, at: offset, end: -1, source: source}
+	*r = Reader{body: b, ctx: ctx, at: offset, end: -1, source: source, piece: r.piece}
 	if length >= 0 {
 		r.end = offset + length
 	}

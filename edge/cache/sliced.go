@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/cache/eviction"
 )
 
@@ -45,6 +46,13 @@ type sliced struct {
 	store   *Memory       // where slices are counted; nil while the body is not stored
 	// unstored are whole slices that no store counts, the oldest first.
 	unstored []*slice
+
+	// On the disk: owner is the object that the slices are of, record the disk's,
+	// which is closed once it is retired and nobody reads it. written is set while
+	// there is one, open or not.
+	owner            *Object
+	record           *disk.Record
+	written, retired bool
 }
 
 // slice is a run of bytes [lo, hi) within one slice's place.
@@ -80,10 +88,14 @@ func (b *Body) Has(offset, length int64) bool {
 	defer s.mu.Unlock()
 	for end := offset + length; offset < end; {
 		p := s.at(offset)
-		if p == nil {
+		switch n := s.fromDisk(offset, end); {
+		case p != nil:
+			offset = int64(p.index)*SliceSize + int64(p.hi)
+		case n > 0:
+			offset += n
+		default:
 			return false
 		}
-		offset = int64(p.index)*SliceSize + int64(p.hi)
 	}
 	return true
 }
@@ -127,6 +139,11 @@ func (s *sliced) at(offset int64) *slice {
 
 func (s *sliced) open(r *Reader) bool {
 	s.mu.Lock()
+	if m := s.store; s.record == nil && s.written && m != nil && m.under != nil {
+		s.mu.Unlock()
+		m.under.recordOf(s)
+		s.mu.Lock()
+	}
 	defer s.mu.Unlock()
 	if r.end < 0 || r.end > s.size {
 		r.end = s.size
@@ -139,6 +156,8 @@ func (s *sliced) close(r *Reader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.readers, r)
+	s.closeUnread()
+	s.dropUnused()
 	s.changed() // a Fill may have no reader any more
 }
 
@@ -168,6 +187,9 @@ func (s *sliced) next(r *Reader) ([]byte, error) {
 		}
 		if s.failed != nil {
 			return nil, s.failed
+		}
+		if piece, ok := s.readDisk(r); ok {
+			return piece, nil
 		}
 		if f := r.fill; f != nil && f.ended && f.err != nil {
 			return nil, f.err
@@ -210,7 +232,7 @@ func (s *sliced) begin(offset, end int64) *Fill {
 		at += int64(p.hi) // it broke off there: go on
 	}
 	last := first + 1
-	for last*SliceSize < min(end, at+maxFill) && s.slices[last] == nil {
+	for last*SliceSize < min(end, at+maxFill) && s.slices[last] == nil && s.fromDisk(last*SliceSize, end) <= 0 {
 		last++
 	}
 	f := &Fill{of: s, at: at, end: min(last*SliceSize, s.size)}
@@ -247,7 +269,7 @@ func (s *sliced) join(m *Memory) {
 		s.mu.Unlock()
 		return
 	}
-	s.store = m
+	s.store, s.retired = m, false
 	count := s.unstored
 	s.unstored = nil
 	s.mu.Unlock()
@@ -263,10 +285,11 @@ func (s *sliced) leave(m *Memory) {
 		s.mu.Unlock()
 		return
 	}
-	s.store = nil
+	s.store, s.retired = nil, true
+	s.closeUnread()
 	var counted []*slice
 	for _, p := range s.slices {
-		if p != nil && !s.written(p) {
+		if p != nil && !s.writing(p) {
 			counted = append(counted, p)
 		}
 	}
@@ -284,10 +307,19 @@ func (s *sliced) leave(m *Memory) {
 	for _, p := range counted {
 		s.keepUnstored(p)
 	}
+	s.dropUnused()
 }
 
-// written reports whether a Fill is writing to p: then it is not counted yet.
-func (s *sliced) written(p *slice) bool {
+// dropUnused lets go of the slices of a body that is neither stored nor read.
+func (s *sliced) dropUnused() {
+	if s.store == nil && len(s.readers) == 0 && len(s.fills) == 0 {
+		s.unstored = nil
+		clear(s.slices)
+	}
+}
+
+// writing reports whether a Fill is writing to p: then it is not counted yet.
+func (s *sliced) writing(p *slice) bool {
 	for _, f := range s.fills {
 		if f.to == p {
 			return true

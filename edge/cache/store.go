@@ -20,6 +20,9 @@ type Memory struct {
 	eviction sync.Mutex
 	policy   eviction.Policy[tenant]
 
+	// under is the Store that this is the memory tier of; nil: none.
+	under *Store
+
 	objects   atomic.Int64
 	evictions atomic.Uint64
 }
@@ -54,17 +57,21 @@ func NewMemory(limit int64) *Memory {
 // out nearly everything else.
 func (m *Memory) MaxObject() int64 { return m.limit / 4 }
 
-func (m *Memory) shard(key string) *shard {
-	return &m.shards[maphash.String(m.seed, key)%shards]
+func (m *Memory) index(key string) int { return int(maphash.String(m.seed, key) % shards) }
+
+func (m *Memory) shard(key string) *shard { return &m.shards[m.index(key)] }
+
+// variants are all objects of a key.
+func (m *Memory) variants(key string) []*Object {
+	s := m.shard(key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.m[key]
 }
 
 // Get returns the newest object of the key that selects accepts, or nil.
 func (m *Memory) Get(key string, selects func(*Object) bool) *Object {
-	s := m.shard(key)
-	s.mu.RLock()
-	variants := s.m[key]
-	s.mu.RUnlock()
-	for _, o := range variants {
+	for _, o := range m.variants(key) {
 		if selects(o) {
 			if o.counted.Load() {
 				m.policy.Use(&o.entry)
@@ -177,11 +184,7 @@ func (m *Memory) unlink(o *Object) bool {
 
 // RemoveKey takes every object of a key out.
 func (m *Memory) RemoveKey(key string) {
-	s := m.shard(key)
-	s.mu.RLock()
-	variants := s.m[key]
-	s.mu.RUnlock()
-	for _, o := range variants {
+	for _, o := range m.variants(key) {
 		m.Remove(o)
 	}
 }

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	// Dir is the store's alone. It is made where it is missing; what of a store lies there and cannot be read is lost.
 	Dir string
-	// Limit is how many bytes of the disk the folder may take, at least 4 MiB.
+	// Limit is how many bytes of the disk the folder may take, at least 16 MiB.
 	Limit int64
 	// Records is how many may be kept, as each takes up to 100 bytes of memory. 0: one for each 16 KiB of Limit.
 	Records int
@@ -43,7 +43,7 @@ type Config struct {
 	FS     FS               // nil: the system's
 }
 
-const minLimit = 4 << 20
+const minLimit = 16 << 20
 
 func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {

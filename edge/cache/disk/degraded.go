@@ -71,10 +71,11 @@ func (s *Store) admit(n int64) error {
 	return nil
 }
 
-// short reports whether room is to be made: a sixteenth is kept free, for what comes in while it is made.
+// short reports whether room is to be made: a sixteenth, and no less than two slices, is kept free, for what comes in
+// while it is made.
 func (s *Store) short(n int64) bool {
 	ceiling := s.degraded.ceiling.Load()
-	return s.bytes()+n > ceiling-ceiling/16 || s.tooMany()
+	return s.bytes()+n > ceiling-max(ceiling/16, 2*SliceSize) || s.tooMany()
 }
 
 func (s *Store) tooMany() bool { return s.index.Len() > int64(s.cfg.Records-s.cfg.Records/64) }

@@ -103,6 +103,10 @@ func (s *Store) restore(m *index.Marked, bodies map[uint64]bool) {
 	if _, ok := bodies[m.File]; m.File != 0 && !ok || m.Offset()+m.RecordSize() > g.length() {
 		return
 	}
+	// What a crash has torn has a header like any other, but must not end what it was to replace.
+	if _, replaces := s.index.Lookup(m.Key, func(e *index.Entry) bool { return e.Variant == m.Variant }); replaces && !s.whole(&m.Entry) {
+		return
+	}
 	s.account(&m.Entry, 1)
 	if lost, ok := s.index.Put(m.Entry, m.Mark); ok {
 		s.account(&lost, -1)
@@ -110,6 +114,16 @@ func (s *Store) restore(m *index.Marked, bodies map[uint64]bool) {
 			_ = s.kill(&lost) // failed has logged it
 		}
 	}
+}
+
+// whole reports whether a record is right to its end.
+func (s *Store) whole(e *index.Entry) bool {
+	r, err := s.open(e)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	return r.h.file != 0 || s.verifyPacked(r) == nil
 }
 
 // scanAll reads what came into the segments after the ends known of them.

@@ -1,0 +1,189 @@
+package cache
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/warmfront/warmfront/edge/cache/disk"
+	"github.com/warmfront/warmfront/edge/rfc9111"
+)
+
+// confirmed says that o is the object that the slices are of from now on, and
+// reports whether they were of another before: o is then a confirmation of it.
+func (s *sliced) confirmed(o *Object) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.owner
+	s.owner = o
+	return before != nil && before != o
+}
+
+// hold gives a body its record on the disk, which stays open as long as the body is
+// among the last that were used.
+func (s *Store) hold(b *sliced, r *disk.Record) {
+	b.mu.Lock()
+	if b.record != nil {
+		b.mu.Unlock()
+		_ = r.Close() // somebody else was faster
+		return
+	}
+	b.record, b.written = r, true
+	b.mu.Unlock()
+	s.mu.Lock()
+	s.open = append(s.open, b)
+	var oldest *sliced
+	if len(s.open) > maxOpen {
+		oldest = s.open[0]
+		s.open = append(s.open[:0], s.open[1:]...)
+	}
+	s.mu.Unlock()
+	if oldest != nil {
+		oldest.closeRecord()
+	}
+}
+
+// closeRecord closes the record once nobody reads from it.
+func (s *sliced) closeRecord() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired = true
+	s.closeUnread()
+}
+
+func (s *sliced) closeUnread() {
+	if s.retired && len(s.readers) == 0 && s.record != nil {
+		_ = s.record.Close() // it was only read
+		s.record, s.retired = nil, false
+	}
+}
+
+// recordOf returns the record of a body, opening it again if need be; nil if there
+// is none.
+func (s *Store) recordOf(b *sliced) *disk.Record {
+	b.mu.Lock()
+	r, o, written := b.record, b.owner, b.written
+	b.mu.Unlock()
+	if r != nil || !written || o == nil {
+		return r
+	}
+	r, err := s.disk.Find(o.Key, func(head []byte) bool {
+		was, err := decodeHead(head)
+		return err == nil && was.Variant == o.Variant && was.Length == o.Length &&
+			rfc9111.StrongValidator(was.Header) == rfc9111.StrongValidator(o.Header)
+	})
+	if err != nil || r == nil || !r.Sliced() {
+		b.mu.Lock()
+		b.written = false
+		b.mu.Unlock()
+		return nil
+	}
+	s.hold(b, r)
+	return r
+}
+
+// keepSlice writes one slice.
+func (s *Store) keepSlice(p *slice) {
+	b := p.of
+	b.mu.Lock()
+	o, failed, whole := b.owner, b.failed != nil, p.lo == 0 && p.hi == len(p.data)
+	b.mu.Unlock()
+	if o == nil || failed || !whole || o.removed.Load() || o.Fragment {
+		return
+	}
+	if r := s.recordOf(b); r != nil {
+		if err := r.WriteSlice(p.index, p.data); err != nil {
+			s.logger.Debug("a slice is not kept on the disk", "key", o.Key, "err", err)
+		}
+		return
+	}
+	w, err := s.disk.Create(o.Key, o.Variant, encodeHead(o), o.Birth, b.size)
+	if err != nil {
+		s.wrote(o, err)
+		return
+	}
+	defer w.Abort()
+	if err = w.WriteSlice(p.index, p.data); err == nil {
+		var r *disk.Record
+		if r, err = w.Commit(); err == nil {
+			s.hold(b, r)
+		}
+	}
+	s.wrote(o, err)
+}
+
+// fromDisk returns how many bytes from offset on are on the disk, up to end. Call it
+// with mu held.
+func (s *sliced) fromDisk(offset, end int64) int64 {
+	if s.record == nil {
+		return 0
+	}
+	return min(s.record.Available(offset), end-offset)
+}
+
+// diskPiece is how much is read from the disk at once where the kernel cannot send
+// it.
+const diskPiece = 128 << 10
+
+// readDisk reads from the disk at the reader's position. It is called with mu held,
+// which it gives up meanwhile. False if what is there cannot be used.
+func (s *sliced) readDisk(r *Reader) ([]byte, bool) {
+	n := min(s.fromDisk(r.at, r.end), diskPiece)
+	if n <= 0 {
+		return nil, false
+	}
+	record, at := s.record, r.at
+	if len(r.piece) == 0 {
+		r.piece = make([]byte, diskPiece)
+	}
+	s.mu.Unlock()
+	m, err := record.ReadAt(r.piece[:n], at)
+	s.mu.Lock()
+	if m > 0 {
+		return r.piece[:m], true
+	}
+	s.lose(record, err)
+	return nil, false
+}
+
+// lose gives up a record that has turned out damaged: what is missing is brought
+// anew.
+func (s *sliced) lose(record *disk.Record, err error) {
+	if s.record == record && !errors.Is(err, disk.ErrAbsent) {
+		s.written, s.retired = false, true
+		s.record = nil // it stays readable for who is reading; its last reference goes with the store
+		_ = record.Close()
+	}
+}
+
+// Section implements message.Sections.
+func (r *Reader) Section() (f *os.File, offset, length int64, err error) {
+	if r.given > 0 {
+		r.advance(r.given)
+		r.given = 0
+	}
+	b := r.body
+	if b == nil || b.sliced == nil {
+		return nil, 0, 0, nil
+	}
+	s := b.sliced
+	s.mu.Lock()
+	if r.at >= r.end {
+		s.mu.Unlock()
+		return nil, 0, 0, io.EOF
+	}
+	n, record := s.fromDisk(r.at, r.end), s.record
+	s.mu.Unlock()
+	if n <= 0 {
+		return nil, 0, 0, nil
+	}
+	f, offset, length, err = record.Section(r.at, n)
+	if err != nil {
+		s.mu.Lock()
+		s.lose(record, err)
+		s.mu.Unlock()
+		return nil, 0, 0, nil
+	}
+	r.given = int(length)
+	return f, offset, length, nil
+}

@@ -1,0 +1,271 @@
+package cache
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/warmfront/warmfront/edge/cache/disk"
+)
+
+// Store is the memory tier with a disk tier under it, if there is one. What is
+// stored goes to the disk in the background once it is whole, a slice at a time
+// where it is kept in slices; what is not in memory is looked for there. The disk
+// keeps each object's birth, so that an object that comes back after a restart is
+// judged as if it had never left.
+type Store struct {
+	*Memory
+	disk   *disk.Store // nil: none
+	logger *slog.Logger
+	jobs   chan func()
+	// waiting is how many bytes the jobs hold that memory may have evicted already.
+	waiting atomic.Int64
+
+	// Skipped counts what was not written because the disk was behind.
+	Skipped atomic.Uint64
+
+	// removals counts, by shard, what was removed: who has found something on the
+	// disk that was removed meanwhile does not bring it back.
+	removals [shards]atomic.Uint64
+
+	mu   sync.Mutex
+	open []*sliced // those that have a record open, the oldest first
+}
+
+const (
+	// maxJobs is how many objects or slices wait for the disk, maxWaiting how many
+	// bytes of them.
+	maxJobs    = 1024
+	maxWaiting = 16 << 20
+	// maxOpen is how many large bodies keep their files open.
+	maxOpen = 256
+)
+
+// NewStore makes a store of memory bytes over d, which may be nil.
+func NewStore(memory int64, d *disk.Store, logger *slog.Logger) *Store {
+	s := &Store{Memory: NewMemory(memory), disk: d, logger: logger, jobs: make(chan func(), maxJobs)}
+	s.Memory.under = s
+	return s
+}
+
+// Run writes to the disk until ctx ends, and then what still waits. The disk is the
+// caller's to close afterwards.
+func (s *Store) Run(ctx context.Context) {
+	for {
+		select {
+		case job := <-s.jobs:
+			job()
+		case <-ctx.Done():
+			for {
+				select {
+				case job := <-s.jobs:
+					job()
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// later has something written unless too much waits already: viewers are never
+// held up by a disk.
+func (s *Store) later(bytes int64, job func()) {
+	if s.waiting.Add(bytes) > maxWaiting && bytes > 0 {
+		s.waiting.Add(-bytes)
+		s.Skipped.Add(1)
+		return
+	}
+	select {
+	case s.jobs <- func() { job(); s.waiting.Add(-bytes) }:
+	default:
+		s.waiting.Add(-bytes)
+		s.Skipped.Add(1)
+	}
+}
+
+// Get returns the newest object of the key that selects accepts, or nil.
+func (s *Store) Get(key string, selects func(*Object) bool) *Object {
+	o := s.Memory.Get(key, selects)
+	if o != nil || s.disk == nil {
+		return o
+	}
+	removals := &s.removals[s.index(key)]
+	before := removals.Load()
+	if o = s.find(key, selects); o == nil {
+		return nil
+	}
+	if removals.Load() != before || !s.Memory.Put(o) {
+		return s.Memory.Get(key, selects)
+	}
+	return o
+}
+
+// find reads an object from the disk.
+func (s *Store) find(key string, selects func(*Object) bool) *Object {
+	var o *Object
+	r, err := s.disk.Find(key, func(head []byte) bool {
+		var err error
+		o, err = decodeHead(head)
+		return err == nil && selects(o)
+	})
+	if err != nil || r == nil {
+		return nil
+	}
+	o.Key, o.Birth = r.Key(), r.Birth()
+	if r.Sliced() {
+		o.Body = NewSliced(r.Size())
+		o.Body.sliced.owner = o
+		s.hold(o.Body.sliced, r)
+		return o
+	}
+	defer func() { _ = r.Close() }()
+	if o.Length < 0 && r.Size() == 0 || o.Status == 204 || r.Size() == 0 && o.Length > 0 {
+		return o // it has none: the answer to a HEAD
+	}
+	o.Body = NewBody(r.Size())
+	if r.Size() > 0 {
+		buf, err := o.Body.Buffer(context.Background())
+		if err != nil {
+			return nil
+		}
+		if _, err := r.ReadAt(buf[:r.Size()], 0); err != nil {
+			return nil
+		}
+		o.Body.Commit(int(r.Size()))
+	}
+	o.Body.Finish(nil)
+	o.Body.written.Store(true)
+	return o
+}
+
+// Put stores an object; see Memory.Put. What was on the disk in its place is not
+// found any more, unless the object confirms it.
+func (s *Store) Put(o *Object) bool {
+	if !s.Memory.Put(o) {
+		return false
+	}
+	switch {
+	case s.disk == nil || o.Failure != "" || o.Fragment:
+	case o.Body == nil, o.Body.Complete():
+		if o.Body == nil || !o.Body.written.Load() {
+			s.drop(o)
+		}
+		s.later(o.held(), func() { s.keep(o) })
+	case o.Body.sliced != nil && o.Body.sliced.confirmed(o):
+		s.later(0, func() { s.keepHead(o) })
+	default:
+		s.drop(o)
+	}
+	return true
+}
+
+// Resize counts an object anew whose body has grown or ended, and has it written
+// once it is whole.
+func (s *Store) Resize(o *Object) {
+	s.Memory.Resize(o)
+	if s.disk != nil && o.Body != nil && o.Body.Complete() && o.Failure == "" {
+		s.later(o.held(), func() { s.keep(o) })
+	}
+}
+
+// Remove takes an object out, if it is in.
+func (s *Store) Remove(o *Object) {
+	o.removed.Store(true)
+	s.Memory.Remove(o)
+	if s.disk != nil {
+		s.removals[s.index(o.Key)].Add(1)
+		s.drop(o)
+	}
+}
+
+// RemoveKey takes every object of a key out.
+func (s *Store) RemoveKey(key string) {
+	for _, o := range s.variants(key) {
+		o.removed.Store(true)
+		s.Memory.Remove(o)
+	}
+	if s.disk == nil {
+		return
+	}
+	s.removals[s.index(key)].Add(1)
+	if err := s.disk.RemoveKey(key); err != nil {
+		s.logger.Warn("a removed object may be back on the disk after a restart", "err", err)
+	}
+}
+
+func (s *Store) drop(o *Object) {
+	if err := s.disk.Remove(o.Key, o.Variant); err != nil {
+		s.logger.Warn("a removed object may be back on the disk after a restart", "err", err)
+	}
+}
+
+// keep writes a whole object.
+func (s *Store) keep(o *Object) {
+	if o.removed.Load() {
+		return
+	}
+	var err error
+	switch body := o.Body; {
+	case body == nil:
+		err = s.disk.Put(o.Key, o.Variant, encodeHead(o), o.Birth, nil)
+	case body.sliced != nil:
+		return
+	case body.written.Load() && s.keepHead(o):
+	case body.Size() <= disk.MaxPacked:
+		err = s.disk.Put(o.Key, o.Variant, encodeHead(o), o.Birth, body.bytes())
+	default:
+		err = s.keepLarge(o)
+	}
+	s.wrote(o, err)
+}
+
+func (s *Store) wrote(o *Object, err error) {
+	switch {
+	case err != nil:
+		s.logger.Debug("an object is not kept on the disk", "key", o.Key, "err", err)
+		return
+	case o.Body != nil:
+		o.Body.written.Store(true)
+	}
+	if o.removed.Load() { // while it was being written
+		s.drop(o)
+	}
+}
+
+// keepLarge writes a whole body that is too large to be packed.
+func (s *Store) keepLarge(o *Object) error {
+	w, err := s.disk.Create(o.Key, o.Variant, encodeHead(o), o.Birth, o.Body.Size())
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	data := o.Body.bytes()
+	for i := 0; len(data) > 0; i++ {
+		n := min(len(data), SliceSize)
+		if err := w.WriteSlice(i, data[:n]); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	r, err := w.Commit()
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// keepHead writes the head of an object whose body is on the disk: a confirmation.
+// False if the body is not there.
+func (s *Store) keepHead(o *Object) bool {
+	r, err := s.disk.Find(o.Key, func(head []byte) bool {
+		was, err := decodeHead(head)
+		return err == nil && was.Variant == o.Variant
+	})
+	if err != nil || r == nil {
+		return false
+	}
+	defer func() { _ = r.Close() }()
+	return s.disk.SetHead(r, encodeHead(o), o.Birth) == nil
+}
