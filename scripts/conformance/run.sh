@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run.sh [TEST-ID]: runs the HTTP caching suite http-cache-tests (https://cache-tests.fyi) against an edge: its origin
 # server behind a distribution that caches by RFC 9111, its client in front. Prints how many tests pass and fails below
-# the committed floor. With a TEST-ID, shows what that test sends and receives.
+# the committed floor. Then runs exchanges of our own (exchanges.mjs) the same way. With a TEST-ID, shows only what that
+# test sends and receives.
 #
 # The suite comes from npm into bin/conformance, at the versions and digests of package-lock.json. Needs node, npm and
 # the AWS CLI. PORT_BASE is added to every port. SUITE is the folder of another release of the suite, to run in place of
@@ -39,23 +40,25 @@ env npm_config_protocol=http npm_config_port=$origin npm_config_pidfile="$work/p
   node "$(realpath "$suite")/server/server.mjs" >"$work/origin.log" 2>&1 &
 server=$!
 for _ in $(seq 100); do
-  grep -q Listening "$work/origin.log" && break
+  grep -qs Listening "$work/origin.log" && break
   kill -0 "$server" 2>/dev/null || { echo "the suite's origin server does not start" >&2; exit 1; }
   sleep 0.1
 done
 
 bin/warmfront up --pops FRA --no-demo --wan off --port-base "$base" --data "$work/state" \
-  --origin "http-cache-tests.example=127.0.0.1:$origin" --detach --wait >"$work/up.log"
+  --origin "http-cache-tests.example=127.0.0.1:$origin" --origin "exchanges.example=127.0.0.1:$((origin + 1))" --detach --wait >"$work/up.log"
 eval "$(bin/warmfront env --data "$work/state")"
 export AWS_PAGER=''
 unset AWS_SESSION_TOKEN AWS_PROFILE
+# distribution ORIGIN: makes a distribution of the origin of that name that caches by RFC 9111, and prints its domain name.
 # Nothing is kept longer, or shorter, than the origin says, and only the URL is the key.
-cat >"$work/distribution.json" <<'JSON'
+distribution() {
+  sed "s/ORIGIN/$1/g" >"$work/distribution.json" <<'JSON'
 {
   "DistributionConfig": {
-    "CallerReference": "http-cache-tests", "Comment": "", "Enabled": true,
+    "CallerReference": "ORIGIN", "Comment": "", "Enabled": true,
     "Origins": {"Quantity": 1, "Items": [{
-      "Id": "suite", "DomainName": "http-cache-tests.example",
+      "Id": "suite", "DomainName": "ORIGIN",
       "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}}]},
     "DefaultCacheBehavior": {
       "TargetOriginId": "suite", "ViewerProtocolPolicy": "allow-all",
@@ -68,9 +71,17 @@ cat >"$work/distribution.json" <<'JSON'
   "Tags": {"Items": [{"Key": "warmfront:caching", "Value": "rfc9111"}]}
 }
 JSON
-read -r id domain < <(aws cloudfront create-distribution-with-tags --output text \
-  --distribution-config-with-tags "file://$work/distribution.json" --query 'Distribution.[Id,DomainName]')
-aws cloudfront wait distribution-deployed --id "$id"
+  local id domain
+  read -r id domain < <(aws cloudfront create-distribution-with-tags --output text \
+    --distribution-config-with-tags "file://$work/distribution.json" --query 'Distribution.[Id,DomainName]')
+  aws cloudfront wait distribution-deployed --id "$id"
+  echo "$domain"
+}
 
+domain=$(distribution http-cache-tests.example)
 node --no-warnings scripts/conformance/http-cache-tests.mjs "$suite" "http://$domain:$http" 127.86.0.1 \
   "$floor" bin/conformance/http-cache-tests.json "$@"
+if [ $# -eq 0 ]; then
+  domain=$(distribution exchanges.example)
+  node --no-warnings scripts/conformance/exchanges.mjs "http://$domain:$http" 127.86.0.1 $((origin + 1))
+fi
