@@ -121,21 +121,19 @@ func (b *bench) measure(ctx context.Context, l load) (results []result, err erro
 		}
 		results = append(results, result{Load: l.Name, Server: t.name()})
 	}
-	compared := len(targets) > 0 && (targets[0].server.Name == "nginx" || targets[0].objects > 0)
 	for n := range b.cfg.rounds {
 		for i, t := range targets {
 			r, err := b.turn(ctx, t, n == 0)
 			if err != nil {
 				return nil, err
 			}
-			if compared && i == 0 {
-				r.Ratio = 1
-			} else if compared {
-				r.Ratio = r.PerCPU / results[0].Rounds[n].PerCPU
+			results[i].Rounds = append(results[i].Rounds, r)
+			if base := targets[t.alike]; base.server.Name == "nginx" || base.objects > 0 {
+				r.Ratio = r.PerCPU / results[t.alike].Rounds[n].PerCPU
+				results[i].Rounds[n] = r
 			}
 			say("%-9s round %d  %-28s %9.0f/s %9.0f a CPU second  ratio %.2f  p50 %v p99 %v", l.Name, n+1, t.name(),
 				r.PerSecond, r.PerCPU, r.Ratio, r.P50, r.P99)
-			results[i].Rounds = append(results[i].Rounds, r)
 		}
 	}
 	return results, nil
@@ -155,7 +153,7 @@ func (b *bench) targets(ctx context.Context, l load) (list []target, err error) 
 	return list, nil
 }
 
-// fewAndMany starts two edges for the load "objects".
+// fewAndMany starts two of each server for the load "objects"; one is compared with the other.
 func (b *bench) fewAndMany(ctx context.Context, l load) (list []target, stop func() error, err error) {
 	var servers []*peers.Server
 	stop = func() (err error) {
@@ -165,14 +163,16 @@ func (b *bench) fewAndMany(ctx context.Context, l load) (list []target, stop fun
 		return err
 	}
 	cfg := b.peersConfig()
-	cfg.Memory = max(cfg.Memory, b.cfg.objects/256) // 4 KiB an object, far more than it takes
-	for _, n := range []int{few, b.cfg.objects} {
-		s, err := peers.Start(ctx, "warmfront", cfg)
-		if err != nil {
-			return nil, stop, err
+	cfg.Memory = max(cfg.Memory, b.cfg.objects/256) // 4 KiB an object, more than it takes
+	for _, name := range b.cfg.objectsOf {
+		for i, n := range []int{few, b.cfg.objects} {
+			s, err := peers.Start(ctx, name, cfg)
+			if err != nil {
+				return nil, stop, err
+			}
+			servers = append(servers, s)
+			list = append(list, target{load: l, server: s, objects: n, alike: len(list) - i})
 		}
-		servers = append(servers, s)
-		list = append(list, target{load: l, server: s, objects: n})
 	}
 	return list, stop, nil
 }
@@ -273,7 +273,7 @@ func (b *bench) profile(ctx context.Context, t target, first bool) func() error 
 	if b.cfg.perf == "" || !first || t.server.Name != "warmfront" {
 		return func() error { return nil }
 	}
-	file := filepath.Join(b.cfg.perf, strings.ReplaceAll(t.Name+" "+t.name(), " ", "-")+".perf")
+	file := filepath.Join(b.cfg.perf, strings.NewReplacer(" ", "-", ",", "").Replace(t.Name+" "+t.name())+".perf")
 	c := exec.CommandContext(ctx, "perf", "record", "-q", "-F", "999", "-g", "-o", file, "-p", fmt.Sprint(t.server.PID()),
 		"--", "sleep", fmt.Sprint((b.cfg.duration / 2).Seconds()))
 	c.Stderr = os.Stderr

@@ -94,21 +94,30 @@ var (
 	h2loadTLS      = regexp.MustCompile(`(?m)^TLS Protocol: (\S+)`)
 )
 
-// h2loadOf drives HTTP over TLS 1.3.
+// h2loadOf drives HTTP/2, or HTTP/1.1 where wrk does not do: over TLS 1.3, or at a steady rate.
 func h2loadOf(protocol string) func(context.Context, *bench, target) (sample, error) {
 	return func(ctx context.Context, b *bench, t target) (sample, error) {
 		log := filepath.Join(b.folder, "h2load.log")
-		out, err := b.loader(ctx, "h2load", protocol, "--threads=1", "--clients="+strconv.Itoa(b.cfg.connections),
-			"--max-concurrent-streams="+strconv.Itoa(b.cfg.streams), "--duration="+fmt.Sprintf("%d", int(b.cfg.duration.Seconds())), "--groups=X25519",
-			"--connect-to="+t.server.HTTPS, "--log-file="+log, "https://"+t.server.Host+t.one(0))
+		args := []string{protocol, "--threads=1", "--clients=" + strconv.Itoa(b.cfg.connections), "--max-concurrent-streams=" + strconv.Itoa(b.cfg.streams),
+			"--duration=" + strconv.Itoa(int(b.cfg.duration.Seconds())), "--log-file=" + log}
+		if t.TLS {
+			args = append(args, "--groups=X25519", "--connect-to="+t.server.HTTPS)
+		} else {
+			args = append(args, "--rps="+strconv.Itoa(b.cfg.rate/b.cfg.connections), "--connect-to="+t.server.HTTP)
+		}
+		out, err := b.loader(ctx, "h2load", append(args, t.scheme()+"://"+t.server.Host+t.one(0))...)
 		if err != nil {
 			return sample{}, err
 		}
-		if m := h2loadTLS.FindStringSubmatch(out); m == nil || m[1] != "TLSv1.3" {
+		if m := h2loadTLS.FindStringSubmatch(out); t.TLS && (m == nil || m[1] != "TLSv1.3") {
 			return sample{}, fmt.Errorf("h2load did not speak TLS 1.3:\n%s", out)
 		}
-		if m := h2loadProtocol.FindStringSubmatch(out); m == nil || !strings.Contains(protocol, m[1]) && (m[1] != "http/1.1" || protocol != "--h1") {
-			return sample{}, fmt.Errorf("h2load spoke another protocol than %s:\n%s", protocol, out)
+		want := "http/1.1"
+		if protocol != "--h1" {
+			want = "h2"
+		}
+		if m := h2loadProtocol.FindStringSubmatch(out); m == nil || m[1] != want {
+			return sample{}, fmt.Errorf("h2load did not speak %s:\n%s", want, out)
 		}
 		requests, traffic := h2loadRequests.FindStringSubmatch(out), h2loadTraffic.FindStringSubmatch(out)
 		if requests == nil || traffic == nil {

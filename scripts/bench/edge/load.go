@@ -26,6 +26,7 @@ func loads() []load {
 		{Name: "1k", Title: "1 KiB", path: "/bytes/1024/hit", size: 1 << 10, drive: wrk},
 		{Name: "100k", Title: "100 KiB", path: "/bytes/102400/hit", size: 100 << 10, drive: wrk},
 		{Name: "10m", Title: "10 MiB", path: "/bytes/10485760/hit", size: 10 << 20, drive: wrk},
+		{Name: "steady", Title: "1 KiB, steady", path: "/bytes/1024/hit", size: 1 << 10, drive: h2loadOf("--h1")},
 		{Name: "tls", Title: "TLS 1.3, 1 KiB", TLS: true, path: "/bytes/1024/hit", size: 1 << 10, drive: h2loadOf("--h1")},
 		{Name: "h2", Title: "HTTP/2, 1 KiB", TLS: true, path: "/bytes/1024/hit", size: 1 << 10, drive: h2loadOf("--npn-list=h2")},
 		{Name: "handshake", Title: "full handshakes", TLS: true, path: "/bytes/1024/hit", size: 1 << 10, drive: handshakes},
@@ -44,6 +45,7 @@ func loadNames() (names []string) {
 type target struct {
 	load
 	server  *peers.Server
+	alike   int // the target among the targets that it is compared with
 	objects int // the path is followed by a number below it; 0 is a single object
 }
 

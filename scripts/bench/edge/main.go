@@ -7,7 +7,8 @@
 // meantime changes for all. The figure is work per second of the server's CPU: answers divided by the CPU time that the
 // server's processes used. Each round gives its ratio to nginx of the same round; the table has the median with the
 // smallest and the largest. "objects" instead compares an edge that holds a million objects with one that holds a
-// thousand, both asked at random.
+// thousand, both asked at random (with -only, those servers instead), and "steady" asks less than any server can give,
+// for its latency.
 //
 // Nothing counts that is not right: before and after each turn an object is compared byte by byte, the loader must
 // have got as many bytes as its answers have, without one error, and the origin must not have been asked meanwhile.
@@ -45,6 +46,8 @@ type config struct {
 	loadCPU     int
 	memory      int // MiB
 	objects     int // in the fuller cache of the load "objects"
+	objectsOf   []string
+	rate        int // a second, of the load "steady"
 	perf        string
 }
 
@@ -64,7 +67,7 @@ func main() {
 func parse() (config, error) {
 	cfg := config{}
 	var only, load string
-	flag.StringVar(&only, "only", strings.Join(peers.Names(), ","), "servers, separated by commas")
+	flag.StringVar(&only, "only", "", "servers, separated by commas (default: all; for the load \"objects\" warmfront)")
 	flag.StringVar(&load, "load", strings.Join(loadNames(), ","), "loads, separated by commas")
 	flag.IntVar(&cfg.rounds, "rounds", 5, "rounds")
 	flag.DurationVar(&cfg.duration, "duration", 5*time.Second, "how long each server is driven each round")
@@ -76,14 +79,19 @@ func parse() (config, error) {
 	flag.IntVar(&cfg.loadCPU, "load-cpu", 1, "CPU for the loader and the origin; -1 is any")
 	flag.IntVar(&cfg.memory, "memory", 1024, "MiB for cached objects")
 	flag.IntVar(&cfg.objects, "objects", 1000000, "objects in the fuller cache of the load \"objects\"")
+	flag.IntVar(&cfg.rate, "rate", 20000, "requests a second of the load \"steady\"")
 	flag.StringVar(&cfg.perf, "perf", "", "folder for profiles of Warmfront, one a load, written by perf record in the first round")
 	flag.Parse()
-	cfg.only, cfg.load = strings.Split(only, ","), strings.Split(load, ",")
+	cfg.only, cfg.objectsOf, cfg.load = peers.Names(), []string{"warmfront"}, strings.Split(load, ",")
+	if only != "" {
+		cfg.only = strings.Split(only, ",")
+		cfg.objectsOf = cfg.only
+	}
 	switch {
 	case flag.NArg() > 0:
 		return cfg, fmt.Errorf("%q is no flag", flag.Arg(0))
-	case cfg.rounds < 1 || cfg.duration < time.Second || cfg.connections < 1 || cfg.streams < 1 || cfg.objects < few:
-		return cfg, fmt.Errorf("-rounds, -connections and -streams are at least 1, -duration 1s, -objects %d", few)
+	case cfg.rounds < 1 || cfg.duration < time.Second || cfg.connections < 1 || cfg.streams < 1 || cfg.objects < few || cfg.rate < cfg.connections:
+		return cfg, fmt.Errorf("-rounds, -connections and -streams are at least 1, -duration 1s, -objects %d, -rate as many as connections", few)
 	case !slices.Contains([]string{"text", "json", "markdown"}, cfg.output):
 		return cfg, fmt.Errorf("-o %s: use text, json or markdown", cfg.output)
 	}

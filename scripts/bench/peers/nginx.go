@@ -23,7 +23,7 @@ http {
   keepalive_timeout 300s;
   keepalive_requests 1000000000;
   open_file_cache %[9]s;
-  proxy_cache_path cache levels=1:2 keys_zone=cache:64m max_size=%[2]dm inactive=1d use_temp_path=off;
+  proxy_cache_path cache levels=1:2 keys_zone=cache:%[10]dm max_size=%[2]dm inactive=1d use_temp_path=off;
   upstream origin { server %[3]s; keepalive 64; }
   server {
     listen %[4]s backlog=16384;
@@ -61,7 +61,7 @@ func nginx(sendfile, fileCache string) func(context.Context, Config, *Server, st
 			return err
 		}
 		s.HTTP, s.HTTPS, s.Version = addrs[0], addrs[1], versionOf("nginx", "-v")
-		conf := fmt.Sprintf(nginxConf, sendfile, cfg.Memory, cfg.Origin, s.HTTP, s.HTTPS, s.Host, cfg.Files, me.Username, fileCache)
+		conf := fmt.Sprintf(nginxConf, sendfile, cfg.Memory, cfg.Origin, s.HTTP, s.HTTPS, s.Host, cfg.Files, me.Username, fileCache, max(64, cfg.Memory/16))
 		if err := write(dir, map[string]string{"nginx.conf": conf, "key.pem": key, "cert.pem": cert}); err != nil {
 			return err
 		}
