@@ -10,7 +10,8 @@ import (
 // FirstRange reads the first range of a Range field's value without knowing the
 // size of the object: from first to last, last being -1 where it goes on to the
 // end. Of a suffix, which counts from the end, first is -1 and last how many bytes
-// it wants. False if it is no range of bytes.
+// it wants. False if it is no range of bytes. Positions are at most farthest, so
+// that they can be counted on from.
 func FirstRange(value string) (first, last int64, ok bool) {
 	unit, set, ok := strings.Cut(value, "=")
 	if !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
@@ -20,6 +21,7 @@ func FirstRange(value string) (first, last int64, ok bool) {
 	a, b, ok := strings.Cut(strings.TrimSpace(set), "-")
 	from, okFirst := position(a)
 	to, okLast := position(b)
+	from, to = min(from, farthest), min(to, farthest)
 	switch {
 	case !ok || !okFirst || !okLast || a == "" && b == "":
 		return 0, 0, false
@@ -32,6 +34,9 @@ func FirstRange(value string) (first, last int64, ok bool) {
 	}
 	return from, to, true
 }
+
+// farthest is beyond every object, and far from what its type holds.
+const farthest = 1 << 60
 
 // strongAfter is how much older than its Date a modification must be to be told
 // from the next one (RFC 9110 section 8.8.2.2).
@@ -48,8 +53,8 @@ func StrongValidator(h message.Header) string {
 		return tag
 	}
 	value := h.Get("Last-Modified")
-	modified, ok := ParseDate(value, time.Time{})
 	sent, dated := ParseDate(h.Get("Date"), time.Time{})
+	modified, ok := ParseDate(value, sent)
 	if !ok || !dated || sent.Sub(modified) < strongAfter {
 		return ""
 	}
