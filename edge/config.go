@@ -92,8 +92,12 @@ type Config struct {
 	// DialOrigin connects to a checked address. Nil: net.Dialer.
 	DialOrigin func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// MemoryBytes is how much the cache may hold. 0: 64 MiB.
+	// MemoryBytes is how much the cache may hold in memory. 0: 64 MiB.
 	MemoryBytes int64
+	// DiskBytes is how much it may hold in the folder DiskDir, which outlives the
+	// process and is this node's alone. 0: none.
+	DiskBytes int64
+	DiskDir   string
 	// DrainLimit is how long requests in flight may take once Run is to end.
 	// 0: 8 s, within the ten that a supervisor waits.
 	DrainLimit time.Duration
@@ -127,6 +131,9 @@ func (c *Config) complete() error {
 		return errors.New("edge: HTTPS needs certificates")
 	case c.MemoryBytes < 0 || c.MemoryBytes > 0 && c.MemoryBytes < 1<<20:
 		return fmt.Errorf("edge: %d bytes of memory for the cache: at least 1 MiB are needed (--memory)", c.MemoryBytes)
+	}
+	if c.DiskBytes != 0 && (c.DiskDir == "" || c.DiskBytes < 4<<20) {
+		return fmt.Errorf("edge: %d bytes of disk for the cache in the folder %q: at least 4 MiB and a folder are needed, or none (--disk 0)", c.DiskBytes, c.DiskDir)
 	}
 	c.Zone = strings.ToLower(strings.Trim(c.Zone, "."))
 	c.LocalhostZone = strings.ToLower(strings.Trim(c.LocalhostZone, "."))

@@ -6,10 +6,12 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
@@ -18,7 +20,8 @@ import (
 // Edge is one edge node.
 type Edge struct {
 	cfg     Config
-	store   store
+	store   *cache.Store
+	disk    *disk.Store // nil: none
 	origin  origin
 	flights collapse.Group[*flight]
 	lone    *collapse.Lone
@@ -34,24 +37,13 @@ type Edge struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	fetches collapse.Crew
+	keeping sync.WaitGroup
 
 	http, https net.Listener // nil where not configured
 	packets     net.PacketConn
 	altSvc      string
 	servers     []serving
 	upstream    *upstream.Upstream
-}
-
-// store is where objects are kept.
-type store interface {
-	Get(key string, selects func(*cache.Object) bool) *cache.Object
-	// Put reports whether o is stored: not in the place of a newer one.
-	Put(o *cache.Object) bool
-	Resize(o *cache.Object)
-	Remove(o *cache.Object)
-	RemoveKey(key string)
-	// MaxObject is how large a body may be.
-	MaxObject() int64
 }
 
 // origin asks origins.
@@ -64,8 +56,14 @@ func New(cfg Config) (*Edge, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	e := newCore(cfg)
+	var kept *disk.Store
 	var err error
+	if cfg.DiskBytes > 0 {
+		if kept, err = disk.Open(disk.Config{Dir: cfg.DiskDir, Limit: cfg.DiskBytes, Logger: cfg.Logger}); err != nil {
+			return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
+		}
+	}
+	e := newCore(cfg, kept)
 	e.upstream, err = upstream.New(upstream.Config{
 		S3Endpoint: cfg.S3Endpoint, Names: cfg.Origins, Roots: cfg.OriginRoots, Dial: cfg.DialOrigin,
 		Guard: upstream.Guard{Sandbox: cfg.Sandbox, Allow: cfg.OriginAllow, ServicePorts: cfg.ServicePorts, Services: cfg.Services},
@@ -77,6 +75,7 @@ func New(cfg Config) (*Edge, error) {
 		},
 	})
 	if err != nil {
+		_ = e.Close() // the first error is the one to tell
 		return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
 	}
 	e.origin = e.upstream
@@ -87,18 +86,18 @@ func New(cfg Config) (*Edge, error) {
 	return e, nil
 }
 
-// newCore makes what serves requests, without sockets.
-func newCore(cfg Config) *Edge {
-	memory := cache.NewMemory(cfg.MemoryBytes)
+// newCore makes what serves requests, without sockets, over a disk tier that may be
+// nil.
+func newCore(cfg Config, kept *disk.Store) *Edge {
 	e := &Edge{
-		cfg: cfg, store: memory, lone: collapse.NewLone(),
+		cfg: cfg, store: cache.NewStore(cfg.MemoryBytes, kept, cfg.Logger), disk: kept, lone: collapse.NewLone(),
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: pseudonym(cfg.Node.ID), cacheName: cacheName(cfg.Node.ID),
 	}
 	e.via = "1.1" + e.pseudonym
 	e.loopName = strings.TrimPrefix(e.cacheName, "warmfront/") + "." + cfg.Zone
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	e.metrics = newMetrics(e, memory)
+	e.metrics = newMetrics(e)
 	return e
 }
 

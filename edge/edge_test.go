@@ -15,6 +15,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -142,6 +143,12 @@ func (s site) change(id string) cdn.Change {
 
 func newNetwork(t testing.TB, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *network {
 	t.Helper()
+	return newNetworkOver(t, nil, s, answer)
+}
+
+// newNetworkOver is newNetwork with a disk.
+func newNetworkOver(t testing.TB, kept *disk.Store, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *network {
+	t.Helper()
 	n := &network{t: t, at: &scripted{answer: answer}}
 	n.state.Store(cdn.NewState(1))
 	n.apply(cdn.KindAccessControlPut, cdn.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: "always"})
@@ -157,8 +164,9 @@ func newNetwork(t testing.TB, s site, answer func(ctx context.Context, n int, r 
 	if err := cfg.complete(); err != nil {
 		t.Fatal(err)
 	}
-	n.edge = newCore(cfg)
+	n.edge = newCore(cfg, kept)
 	n.edge.origin = n.at
+	n.edge.keep()
 	t.Cleanup(func() { _ = n.edge.Close() })
 	return n
 }

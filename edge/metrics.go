@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -20,7 +19,8 @@ type metrics struct {
 	fetches  *prometheus.CounterVec
 }
 
-func newMetrics(e *Edge, memory *cache.Memory) *metrics {
+func newMetrics(e *Edge) *metrics {
+	memory := e.store.Memory
 	m := &metrics{
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "warmfront_edge_sent_bytes_total", Help: "Bytes of bodies sent to viewers.",
@@ -60,7 +60,39 @@ func newMetrics(e *Edge, memory *cache.Memory) *metrics {
 	} {
 		e.cfg.Registry.MustRegister(c) // fails only if a registry is given to two edges, which is a mistake of the program
 	}
+	if e.disk != nil {
+		e.diskMetrics()
+	}
 	return m
+}
+
+// diskMetrics are those of the disk tier.
+func (e *Edge) diskMetrics() {
+	for _, g := range []struct {
+		name, help string
+		read       func() float64
+	}{
+		{"warmfront_edge_disk_bytes", "Bytes of the disk that stored objects take.", func() float64 { return float64(e.disk.Stats().Bytes) }},
+		{"warmfront_edge_disk_objects", "Objects on the disk.", func() float64 { return float64(e.disk.Stats().Records) }},
+		{"warmfront_edge_disk_read_only", "1 while the disk refuses to be written.", func() float64 {
+			if e.disk.Stats().ReadOnly {
+				return 1
+			}
+			return 0
+		}},
+	} {
+		e.cfg.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.read))
+	}
+	for _, c := range []struct {
+		name, help string
+		read       func() float64
+	}{
+		{"warmfront_edge_disk_evictions_total", "Objects evicted from the disk to make room.", func() float64 { return float64(e.disk.Stats().Evictions) }},
+		{"warmfront_edge_disk_corrupt_total", "Objects dropped because the disk gave back other bytes than were written.", func() float64 { return float64(e.disk.Stats().Corrupt) }},
+		{"warmfront_edge_disk_skipped_total", "Objects and slices not written because the disk was behind.", func() float64 { return float64(e.store.Skipped.Load()) }},
+	} {
+		e.cfg.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help}, c.read))
+	}
 }
 
 // served counts a request that was answered.

@@ -124,6 +124,7 @@ func (e *Edge) publicHTTPSPort() int {
 func (e *Edge) Run(ctx context.Context) error {
 	failed := make(chan error, len(e.servers))
 	var running sync.WaitGroup
+	e.keep()
 	for _, s := range e.servers {
 		if s.serve == nil {
 			continue
@@ -142,6 +143,15 @@ func (e *Edge) Run(ctx context.Context) error {
 	err = errors.Join(err, e.drain(), e.Close())
 	running.Wait()
 	return err
+}
+
+// keep writes what is stored to the disk until the edge is closed.
+func (e *Edge) keep() {
+	if e.disk == nil {
+		return
+	}
+	e.keeping.Go(func() { e.store.Run(e.ctx) })
+	e.keeping.Go(func() { _ = e.disk.Run(e.ctx) }) // it has none to return
 }
 
 // drain lets requests in flight end. Those that take longer than the limit are
@@ -185,6 +195,10 @@ func (e *Edge) Close() error {
 	}
 	e.stop()
 	e.fetches.Finish()
+	e.keeping.Wait() // what is stored has been written
+	if e.disk != nil {
+		closed(e.disk.Close())
+	}
 	if e.upstream != nil {
 		e.upstream.Close()
 	}

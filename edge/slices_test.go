@@ -108,7 +108,7 @@ func TestALargeObjectThroughLittleMemory(t *testing.T) {
 				t.Fatalf("ranges %v: %d bytes, %v", !plain, len(r.body), r.err)
 			}
 		}
-		if got := n.edge.store.(*cache.Memory).Bytes(); got > 64<<20 {
+		if got := n.edge.store.Bytes(); got > 64<<20 {
 			t.Errorf("%d bytes of memory", got)
 		}
 	}

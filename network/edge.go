@@ -30,6 +30,8 @@ type EdgeConfig struct {
 	OriginAllow []netip.Prefix
 	// MemoryBytes bounds the cache: --memory.
 	MemoryBytes int64
+	// DiskBytes is how much of it may be kept in the folder: --disk. 0: nothing.
+	DiskBytes int64
 	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
 	PublicHTTPSPort uint16
 }
@@ -102,7 +104,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		HTTPAddr: cfg.listenAddr(cfg.Ports.HTTP), HTTPSAddr: cfg.listenAddr(cfg.Ports.HTTPS), PublicHTTPSPort: int(public),
 		State: e.known, Lease: lease{e.client}, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
-		MemoryBytes: cfg.MemoryBytes, WrapListener: e.wrapViewers(cfg, pop),
+		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop),
 		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),

@@ -31,6 +31,7 @@ type UpConfig struct {
 	Geo         *geo.DB
 	WAN         wan.Model
 	MemoryBytes int64 // of one edge's cache
+	DiskBytes   int64 // the same, on the disk
 	Origins     map[string]string
 	OriginAllow []netip.Prefix
 	NoDemo      bool // no demo bucket and distribution
@@ -149,7 +150,7 @@ func (u *Up) prepare() {
 			add(cdn.RoleEdge, id, pop.Code, pop.Continent, EdgeAddr(pop.N, k), func(n NodeConfig) (program, error) {
 				return NewEdge(EdgeConfig{
 					NodeConfig: n, POP: pop.Code, Number: k, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
-					Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes,
+					Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
 				})
 			})
 		}

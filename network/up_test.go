@@ -62,7 +62,7 @@ func running(t *testing.T) (*Up, Running, *viewer.Getter) {
 	}
 	u, err := NewUp(UpConfig{
 		Folder: Folder(t.TempDir()), POPs: pops, NodesPerPOP: 1, Home: "FRA", Zone: "up.test", Ports: freeBase(t), Geo: db,
-		WAN: wan.Model{Seed: 1, Scale: 0.05}, MemoryBytes: 16 << 20, Version: "test", Log: slog.New(slog.DiscardHandler),
+		WAN: wan.Model{Seed: 1, Scale: 0.05}, MemoryBytes: 16 << 20, DiskBytes: 16 << 20, Version: "test", Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

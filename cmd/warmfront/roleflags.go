@@ -139,6 +139,18 @@ func (f *nodeFlags) config(g *global, log *slog.Logger) (network.NodeConfig, err
 	return cfg, err
 }
 
+// parseDisk is parseBytes for --disk, where 0 means none.
+func parseDisk(s string) (int64, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	n, err := parseBytes(s)
+	if err != nil {
+		return 0, fmt.Errorf("--disk: %w", err)
+	}
+	return n, nil
+}
+
 // parseBytes reads a size: "64MiB", "1GiB", "500000".
 func parseBytes(s string) (int64, error) {
 	units := []struct {

@@ -99,7 +99,7 @@ func newRouter(g *global) *cobra.Command {
 
 func newEdge(g *global) *cobra.Command {
 	var o originFlags
-	var memory string
+	var memory, disk string
 	cfg := network.EdgeConfig{}
 	c := newRole(g, &cobra.Command{Use: "edge", Short: "Run an edge: the cache that viewers are sent to"}, func(node network.NodeConfig) (_ program, err error) {
 		if cfg.Origins, cfg.OriginAllow, err = o.parse(); err != nil {
@@ -107,6 +107,9 @@ func newEdge(g *global) *cobra.Command {
 		}
 		if cfg.MemoryBytes, err = parseBytes(memory); err != nil {
 			return nil, fmt.Errorf("--memory: %w", err)
+		}
+		if cfg.DiskBytes, err = parseDisk(disk); err != nil {
+			return nil, err
 		}
 		cfg.NodeConfig = node
 		return network.NewEdge(cfg)
@@ -116,6 +119,7 @@ func newEdge(g *global) *cobra.Command {
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")
 	c.Flags().StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "where buckets are, http://HOST:PORT (default: at AWS)")
 	c.Flags().StringVar(&memory, "memory", "256MiB", "memory for cached objects")
+	c.Flags().StringVar(&disk, "disk", "4GiB", "disk for cached objects, in --data; 0 for none")
 	return c
 }
 

@@ -28,7 +28,7 @@ type upFlags struct {
 	noDemo       bool
 	detach, wait bool
 	exec         string
-	memory       string
+	memory, disk string
 	place        placeFlags
 	origin       originFlags
 }
@@ -66,6 +66,7 @@ func newUp(g *global) *cobra.Command {
 	flags.BoolVar(&f.wait, "wait", false, "with --detach: return when everything answers")
 	flags.StringVar(&f.exec, "exec", "", "run a shell command inside the network once it is ready, then stop and exit with its status")
 	flags.StringVar(&f.memory, "memory", "64MiB", "memory for cached objects, each edge")
+	flags.StringVar(&f.disk, "disk", "256MiB", "disk for cached objects, each edge; 0 for none")
 	f.place.add(flags)
 	f.origin.add(flags)
 	return c
@@ -92,10 +93,14 @@ func (f upFlags) config(g *global, log *slog.Logger) (network.UpConfig, error) {
 	if err != nil {
 		return cfg, fmt.Errorf("--memory: %w", err)
 	}
+	disk, err := parseDisk(f.disk)
+	if err != nil {
+		return cfg, err
+	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
 		Folder: network.Folder(g.data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, Ports: ports,
-		Geo: db, WAN: model, MemoryBytes: memory, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, Version: version, Log: log,
+		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, Version: version, Log: log,
 	}, err
 }
 

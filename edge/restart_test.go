@@ -1,0 +1,65 @@
+package edge
+
+import (
+	"testing"
+
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/cache/disk"
+)
+
+func openDisk(t *testing.T, dir string) *disk.Store {
+	t.Helper()
+	d, err := disk.Open(disk.Config{Dir: dir, Limit: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestARestartedEdgeServesWhatItHad, and nothing that was invalidated meanwhile
+// (rules E and P).
+func TestARestartedEdgeServesWhatItHad(t *testing.T) {
+	dir := t.TempDir()
+	before := newNetworkOver(t, openDisk(t, dir), site{}, numbered("ETag", `"x"`))
+	before.get("/kept")
+	before.get("/purged")
+	if err := before.edge.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	after := newNetworkOver(t, openDisk(t, dir), site{}, numbered("ETag", `"y"`))
+	after.invalidate("/purged")
+	if r := after.get("/kept"); r.xcache() != "Hit" || r.body != "answer 1" {
+		t.Errorf("kept: %s %q", r.xcache(), r.body)
+	}
+	if r := after.get("/purged"); r.xcache() != "Miss" || r.body != "answer 1" || after.at.count() != 1 || after.at.last().Header.Has("If-None-Match") {
+		t.Errorf("purged: %s %q, asked %d times", r.xcache(), r.body, after.at.count())
+	}
+	// A node that has not got its lease yet asks.
+	after.lease.ended.Store(true)
+	if r := after.get("/kept"); r.xcache() == "Hit" || after.at.count() != 2 {
+		t.Errorf("without a lease: %s", r.xcache())
+	}
+}
+
+func TestALargeObjectComesFromTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	f := &film{size: 3*cache.SliceSize + 5}
+	before := newNetworkOver(t, openDisk(t, dir), site{}, f.answer)
+	want := f.part(0, f.size)
+	if r := before.get("/film"); r.body != want {
+		t.Fatal("the first answer is wrong")
+	}
+	if err := before.edge.Close(); err != nil {
+		t.Fatal(err)
+	}
+	after := newNetworkOver(t, openDisk(t, dir), site{}, f.answer)
+	if r := after.get("/film"); r.xcache() != "Hit" || r.body != want || after.at.count() != 0 {
+		t.Errorf("%s, %d bytes, asked %d times", r.xcache(), len(r.body), after.at.count())
+	}
+	after.invalidate("/*")
+	f.version.Add(1)
+	if r := after.get("/film"); r.xcache() != "Miss" || r.body != f.part(0, f.size) {
+		t.Errorf("after the invalidation: %s, %d bytes", r.xcache(), len(r.body))
+	}
+}
