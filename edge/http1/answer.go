@@ -144,7 +144,7 @@ func appendStatusLine(b []byte, status int) []byte {
 // No value may end a line and begin another (response splitting). That is checked
 // for all of them at once: as many line ends as lines, and no NUL.
 func appendFields(b []byte, h message.Header) (_ []byte, dated bool) {
-	start, lines := len(b), 0
+	start, lines, bad := len(b), 0, false
 	for i := range h {
 		f := &h[i]
 		switch len(f.Name) {
@@ -157,13 +157,14 @@ func appendFields(b []byte, h message.Header) (_ []byte, dated bool) {
 				continue
 			}
 		}
+		bad = bad || !isToken(f.Name)
 		b = append(b, f.Name...)
 		b = append(b, ": "...)
 		b = append(b, f.Value...)
 		b = append(b, "\r\n"...)
 		lines++
 	}
-	if added := b[start:]; bytes.Count(added, []byte{'\n'}) != lines || bytes.Count(added, []byte{'\r'}) != lines || bytes.IndexByte(added, 0) >= 0 {
+	if added := b[start:]; bad || bytes.Count(added, []byte{'\n'}) != lines || bytes.Count(added, []byte{'\r'}) != lines || bytes.IndexByte(added, 0) >= 0 {
 		b = appendClean(b[:start], h)
 	}
 	return b, dated
@@ -186,18 +187,21 @@ func ours(name string) bool {
 	return false
 }
 
+func isToken(name string) bool {
+	for i := range len(name) {
+		if !token[name[i]] {
+			return false
+		}
+	}
+	return true
+}
+
 // appendClean appends fields of which some would break the message: a value's
 // line ends become spaces (RFC 9110 section 5.5), a field whose name is no token
 // is left out.
 func appendClean(b []byte, h message.Header) []byte {
-fields:
 	for _, f := range h {
-		for i := range len(f.Name) {
-			if !token[f.Name[i]] {
-				continue fields
-			}
-		}
-		if f.Name == "" || ours(f.Name) {
+		if f.Name == "" || !isToken(f.Name) || ours(f.Name) {
 			continue
 		}
 		b = append(b, f.Name...)

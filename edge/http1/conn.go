@@ -32,7 +32,7 @@ type conn struct {
 	r, w, floor int
 	err         error
 	tryReadFunc func(fd uintptr) bool
-	hadBody     bool       // the request before had one
+	posted      bool       // the request before was a POST with a body
 	lingers     bool       // the viewer may still be sending when the connection is closed
 	given       bool       // to HTTP/2; guarded by srv.mu
 	counted     netip.Addr // for the limit by viewer; guarded by srv.mu
@@ -106,10 +106,13 @@ func (c *conn) receive() bool {
 	if !c.await() {
 		return false
 	}
-	if c.hadBody && len(c.unread()) > 1 && string(c.unread()[:2]) == "\r\n" {
-		c.r += 2 // RFC 9112 section 2.2: old clients put a line end behind a body
+	if c.posted && len(c.unread()) > 1 && string(c.unread()[:2]) == crlf {
+		// RFC 9112 section 2.2: old clients put a line end behind a form.
+		if c.r += 2; !c.await() {
+			return false
+		}
 	}
-	c.hadBody = false
+	c.posted = false
 	for until := (time.Time{}); ; {
 		c.req.Header = c.work.fields
 		n, err := parseHead(c.unread(), &c.req, &c.head, c.srv.cfg.MaxFields)
@@ -214,7 +217,7 @@ func (c *conn) request(now time.Time) *message.Request {
 	c.body = c.open(&c.head, r.Length)
 	r.Body, r.Trailer, r.Interim = nil, nil, nil
 	if c.body != nil {
-		c.hadBody = true
+		c.posted = r.Method == "POST"
 		c.ctx.Load().expectBody()
 		r.Body = c.body
 		if c.body.chunked {

@@ -21,6 +21,7 @@ import (
 // reason. Whatever else we refuse it has to refuse as well.
 var stricter = map[*refusal]string{
 	errBareLF:      "RFC 9112 section 2.2 lets a recipient take it; who does not sees another message",
+	errMethod:      "net/http skips up to four bytes of line ends behind a POST, we one line end",
 	errVersion:     "there is no HTTP/1.2 to be compatible with",
 	errConnect:     "an edge is no forward proxy",
 	errTargetByte:  "a byte that RFC 3986 does not allow: origins differ in what they make of it",
@@ -111,6 +112,9 @@ func readByNetHTTP(t testing.TB, said string) (read []reading) {
 					x.uri = strings.TrimPrefix(rest[i:], "/")
 					x.uri = "/" + x.uri
 				}
+			}
+			if strings.Count(x.uri, "?") == 1 {
+				x.uri = strings.TrimSuffix(x.uri, "?") // message.Request does not know an empty query from none
 			}
 			if host, ok := parseHost([]byte(x.host)); ok {
 				x.host = string(host)
@@ -259,6 +263,9 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(299, "A\r\nB", "c\r\n\r\nd", "x", -1, true, uint8(2))
 	f.Add(304, "Transfer-Encoding", "chunked", "0\r\n\r\n", -1, false, uint8(3))
 	f.Fuzz(func(t *testing.T, status int, name, value, content string, length int, live bool, kind uint8) {
+		if !printable([]byte(strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(value))) {
+			return // RFC 9110 section 5.5 lets them pass, net/http does not
+		}
 		resp := func() *message.Response {
 			r := &message.Response{Status: status, Header: message.Header{{Name: name, Value: value}}, Length: int64(max(length, -1)), Live: live, Body: readable(content)}
 			if kind&1 != 0 {

@@ -237,16 +237,15 @@ func (h *head) framing(name, value []byte) bool {
 	return false
 }
 
-// connection notes the options of a Connection field (RFC 9112 section 9.3).
+// connection notes the options of a Connection field (RFC 9112 section 9.3). White
+// space separates them too: "close" is heeded in a list that lacks a comma.
 func (h *head) connection(list []byte) {
-	for len(list) > 0 {
-		option := list
-		if i := bytes.IndexByte(list, ','); i >= 0 {
-			option, list = list[:i], list[i+1:]
-		} else {
-			list = nil
+	for start := 0; start < len(list); {
+		end := start
+		for end < len(list) && list[end] != ',' && list[end] != ' ' && list[end] != '\t' {
+			end++
 		}
-		switch option = trim(option); {
+		switch option := list[start:end]; {
 		case same(option, "close"):
 			h.closes = true
 		case same(option, "keep-alive"):
@@ -254,6 +253,7 @@ func (h *head) connection(list []byte) {
 		case same(option, "upgrade"):
 			h.upgrades = true
 		}
+		start = end + 1
 	}
 }
 
@@ -291,7 +291,7 @@ func (h *head) check(r *message.Request) *refusal {
 		return errLength
 	case h.codings > 0 && !h.chunked:
 		return errCoding
-	case h.badExpectation && http11:
+	case h.badExpectation:
 		return errExpectation
 	}
 	r.Host = ""
