@@ -31,7 +31,8 @@ type conn struct {
 	buffers *buffers
 	buf     *[bufferSize]byte // nil while idle
 	r, w    int               // buf[r:w] has been read and not been taken
-	used    bool              // it has brought an answer before
+	used    bool              // it has been idle
+	unheard bool              // nothing has been read but TLS's handshake, which may have left its tickets to read
 	until   time.Time         // while idle: when it is closed
 	raw     syscall.RawConn   // the socket, once it has been asked for
 }
@@ -43,7 +44,7 @@ var (
 )
 
 // awake gives an idle connection its memory.
-func (c *conn) awake() { c.buf, c.r, c.w = c.buffers.get(), 0, 0 }
+func (c *conn) awake() { c.buf, c.r, c.w, c.unheard = c.buffers.get(), 0, 0, false }
 
 // rest takes its memory back.
 func (c *conn) rest() {

@@ -471,3 +471,43 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestUnaskedBytes on an idle connection are never the next request's answer.
+func TestUnaskedBytes(t *testing.T) {
+	evil := "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+	for _, bare := range []bool{false, true} {
+		said := make(chan struct{}, 1)
+		o := serveRaw(t, func(c *rawConn, n int) {
+			c.request()
+			c.say(okAnswer)
+			if n == 1 {
+				<-said
+				c.say(evil)
+				said <- struct{}{}
+			}
+			c.toEnd()
+		})
+		u, origin := asker(t, o.Addr(), Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if bare && err == nil {
+				c = struct{ net.Conn }{c} // its socket cannot be had
+			}
+			return c, err
+		}})
+		if _, body, err := get(t, u, origin, request("/")); body != "ok" || err != nil {
+			t.Fatal(body, err)
+		}
+		said <- struct{}{}
+		<-said
+		p := u.pool(u.place(origin, "http"))
+		if !bare {
+			eventually(t, "the bytes are here", func() bool { return !p.idle[0].alive() })
+		}
+		if _, body, err := get(t, u, origin, request("/")); body != "ok" || err != nil {
+			t.Errorf("bare %v: %q %v", bare, body, err)
+		}
+		if conns, _ := o.seen(); conns != 2 {
+			t.Errorf("bare %v: %d connections", bare, conns)
+		}
+	}
+}

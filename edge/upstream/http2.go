@@ -109,7 +109,7 @@ func (p *pool) notHTTP2(c net.Conn) {
 	p.mu.Lock()
 	p.plainUntil = time.Now().Add(plainFor)
 	p.mu.Unlock()
-	p.keep(&conn{Conn: c, buffers: &p.up.buffers}, 0)
+	p.put(&conn{Conn: c, buffers: &p.up.buffers, unheard: true}, 0)
 }
 
 // wantsHTTP2 reports whether to ask over HTTP/2: always for gRPC, which has no

@@ -59,7 +59,7 @@ func (p *pool) get(ctx context.Context, fresh bool) (*conn, error) {
 		if c == nil {
 			break
 		}
-		if time.Now().Before(c.until) && c.alive() {
+		if time.Now().Before(c.until) && (c.unheard || c.alive()) {
 			return c, nil
 		}
 		c.discard()
@@ -88,10 +88,6 @@ func (p *pool) take() *conn {
 func (p *pool) put(c *conn, patience time.Duration) {
 	c.rest()
 	c.used = true
-	p.keep(c, patience)
-}
-
-func (p *pool) keep(c *conn, patience time.Duration) {
 	idle := p.place.idle
 	if patience > 0 {
 		idle = min(idle, patience)
@@ -116,7 +112,7 @@ func (p *pool) sweep() {
 	now, next := time.Now(), sweepEvery
 	p.idle = slices.DeleteFunc(p.idle, func(c *conn) bool {
 		left := c.until.Sub(now)
-		if left <= 0 || !c.alive() {
+		if heard, _ := c.polled(); heard && !c.unheard || left <= 0 {
 			c.discard()
 			return true
 		}
