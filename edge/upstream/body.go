@@ -153,17 +153,36 @@ func (b *body) end(err error) {
 	c := b.c
 	b.err, b.c = err, nil
 	b.hold.Unlock()
-	sent := b.sending == nil || b.sending.ended() && b.sending.err == nil
-	if b.sending != nil {
-		b.sending.stopped.Store(true)
-	}
-	watched := b.stop()
+	s := b.sending
 	// What came behind the answer belongs to no request.
-	if errors.Is(err, io.EOF) && watched && sent && b.keep && len(c.buffered()) == 0 {
-		b.x.pool.put(c, b.patience)
+	if watched := b.stop(); !errors.Is(err, io.EOF) || !watched || !b.keep || len(c.buffered()) > 0 {
+		c.discard()
 		return
 	}
-	c.discard()
+	if s == nil || s.ended() {
+		b.release(c)
+		return
+	}
+	// The answer may be here before the request has gone out whole.
+	go func() {
+		late := time.NewTimer(lastWord)
+		defer late.Stop()
+		select {
+		case <-s.done:
+			b.release(c)
+		case <-late.C:
+			c.discard()
+		}
+	}()
+}
+
+// release gives the connection back, if the request went out whole.
+func (b *body) release(c *conn) {
+	if s := b.sending; s != nil && s.err != nil {
+		c.discard()
+		return
+	}
+	b.x.pool.put(c, b.patience)
 }
 
 // interrupt ends a read that is waiting. The connection may just be let go of, and
@@ -183,6 +202,9 @@ func (b *body) Close() error {
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()
+	if b.sending != nil {
+		b.sending.stopped.Store(true)
+	}
 	if b.err == nil {
 		b.end(os.ErrClosed)
 	}

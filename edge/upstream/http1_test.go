@@ -100,7 +100,7 @@ func TestAConnectionThatWasClosedMeanwhile(t *testing.T) {
 				t.Fatal(body, err)
 			}
 			p := u.pool(u.place(origin, "http"))
-			eventually(t, "the origin closes", func() bool { return len(p.idle) == 0 || !p.idle[0].alive() })
+			eventually(t, "the origin closes", func() bool { return p.idles() == 0 || !p.idle[0].alive() })
 		}
 		if conns, _ := o.seen(); conns != 3 {
 			t.Error(conns)
@@ -277,6 +277,8 @@ func TestBothDirectionsAtOnce(t *testing.T) {
 			t.Fatal(rest, err)
 		}
 		resp.Close()
+		p := u.pool(u.place(origin, "http"))
+		eventually(t, "the connection is idle", func() bool { return p.idles() == 1 })
 	}
 	if conns, _ := o.seen(); conns != 1 {
 		t.Errorf("%d connections", conns)

@@ -140,6 +140,7 @@ func TestWhatGoesOverHTTP2(t *testing.T) {
 		{true, false, false, true, "HTTP/1.1"},
 	} {
 		s, conns := serveHTTP(t, c.secure, c.two, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Add("X-A", "1")
 			w.Header().Add("X-A", "2")
 			_, _ = io.WriteString(w, r.Proto)
@@ -153,6 +154,10 @@ func TestWhatGoesOverHTTP2(t *testing.T) {
 			resp, body, err := get(t, u, origin, r)
 			if err != nil || body != c.want || resp.Header.Joined("X-A") != "1, 2" || resp.Length != int64(len(body)) {
 				t.Errorf("%+v: %+v %q %v", c, resp, body, err)
+			}
+			if c.want == "HTTP/1.1" {
+				p := u.pool(u.place(origin, "http"))
+				eventually(t, "the connection is idle", func() bool { return p.idles() == 1 })
 			}
 		}
 		if conns.Load() != 1 {
@@ -408,4 +413,11 @@ func TestHTTP2ManyAtOnce(t *testing.T) {
 	if n := conns.Load(); n > 20 { // each takes 250; some are made while the first is not known yet
 		t.Errorf("%d connections", n)
 	}
+}
+
+// idles is how many idle connections there are.
+func (p *pool) idles() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
 }
