@@ -62,10 +62,18 @@ func (w *sumWriter) Write(p []byte) (int, error) {
 
 func (s *Store) checkpointPath() string { return filepath.Join(s.cfg.Dir, "checkpoint") }
 
-// checkpoint writes the index down, synced, with the segments that it points into.
+// checkpoint writes the index down, synced, with the segments that it points into. After Close the folder may be
+// another's.
 func (s *Store) checkpoint() error {
 	s.checkpointing.Lock()
 	defer s.checkpointing.Unlock()
+	if s.closed.Load() {
+		return nil
+	}
+	return s.saveIndex()
+}
+
+func (s *Store) saveIndex() error {
 	if !s.changed.Swap(false) {
 		return nil
 	}

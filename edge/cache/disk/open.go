@@ -265,7 +265,9 @@ func (s *Store) Close() error {
 	}
 	s.reclaiming.Lock() // what is being moved comes to its end
 	defer s.reclaiming.Unlock()
-	err := s.checkpoint()
+	s.checkpointing.Lock()
+	defer s.checkpointing.Unlock()
+	err := s.saveIndex()
 	s.files.closeIdle()
 	for _, g := range s.segments.all() {
 		s.segments.mu.Lock()

@@ -25,8 +25,8 @@ func (s *Store) scrub(ctx context.Context) {
 	}
 	for {
 		s.scrubOnce(wait)
-		// A round of a small store takes no time; nor does its damage grow so fast.
-		if !wait(60 * s.cfg.ScrubRate) {
+		// A round of a small store takes no time, and need not begin again at once.
+		if !wait(60*s.cfg.ScrubRate) || s.closed.Load() {
 			return
 		}
 	}
@@ -46,6 +46,9 @@ func (s *Store) scrubOnce(wait func(read int64) bool) {
 }
 
 func (s *Store) scrubRecord(e *index.Entry, wait func(read int64) bool) bool {
+	if s.closed.Load() {
+		return false
+	}
 	r, err := s.open(e)
 	if err != nil {
 		return wait(0) // it is gone: moved, replaced, or dropped as damaged just now

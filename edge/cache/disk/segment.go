@@ -190,6 +190,9 @@ func (s *segments) all() []*segment {
 
 // sealed returns the segments that are not appended to and have nothing in flight.
 func (s *segments) sealed() []*segment {
+	// In this order: one that is made after the list was taken is not in it, and one in it that is just being made is
+	// active before its appender's lock can be had.
+	all := s.all()
 	active := map[*segment]bool{}
 	for _, a := range []*appender{&s.fresh, &s.moved} {
 		a.mu.Lock()
@@ -197,7 +200,7 @@ func (s *segments) sealed() []*segment {
 		a.mu.Unlock()
 	}
 	var list []*segment
-	for _, g := range s.all() {
+	for _, g := range all {
 		g.mu.Lock()
 		if !active[g] && len(g.inFlight) == 0 {
 			list = append(list, g)

@@ -22,7 +22,7 @@ func TestIndexAgainstAMap(t *testing.T) {
 	type place struct{ key, variant uint64 }
 	model := map[place]Entry{}
 	for seq := uint64(1); seq < 40_000; seq++ {
-		key := uint64(r.IntN(4))<<58 | uint64(r.IntN(2000))<<16 | uint64(r.IntN(2))
+		key := uint64(r.IntN(4))<<58 | uint64(r.IntN(1000))<<20 | uint64(r.IntN(2))
 		e := made(key, uint64(r.IntN(3)), seq)
 		at := place{e.Key, e.Variant}
 		switch r.IntN(3) {
