@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/collapse"
+	"github.com/warmfront/warmfront/edge/compression"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -27,7 +27,9 @@ type Edge struct {
 	lone    *collapse.Lone
 	metrics *metrics
 
-	pop, pseudonym, via, cacheName, loopName string
+	encoders *compression.Encoders // they compress bodies
+
+	pop, pseudonym, via, cacheName string
 
 	// order numbers arrivals of requests and beginnings of fetches.
 	order    atomic.Uint64
@@ -91,11 +93,11 @@ func New(cfg Config) (*Edge, error) {
 func newCore(cfg Config, kept *disk.Store) *Edge {
 	e := &Edge{
 		cfg: cfg, store: cache.NewStore(cfg.MemoryBytes, kept, cfg.Logger), disk: kept, lone: collapse.NewLone(),
+		encoders:  compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: pseudonym(cfg.Node.ID), cacheName: cacheName(cfg.Node.ID),
 	}
 	e.via = "1.1" + e.pseudonym
-	e.loopName = strings.TrimPrefix(e.cacheName, "warmfront/") + "." + cfg.Zone
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e)
 	return e

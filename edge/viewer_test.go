@@ -41,6 +41,8 @@ func TestWhatIsRefused(t *testing.T) {
 		{"URL too long by its query", s, request("/x?" + strings.Repeat("x", 8190)), 413},
 		{"header too large", s, request("/x", "X-Large", strings.Repeat("x", 20_480)), 431},
 		{"asterisk", s, with(request("*"), func(r *message.Request) { r.Method = "OPTIONS" }), 400},
+		{"a loop to itself", s, request("/x", "CDN-Loop", "other; a=1, warmfront.test; distribution=E1"), 508},
+		{"through another distribution", s, request("/x", "CDN-Loop", "warmfront.test; distribution=E2, warmfront.test"), 200},
 		{"a loop", s, request("/x", "Via", "1.1 a.cloudfront.net (CloudFront), 1.1 b.cloudfront.net (CloudFront)"), 403},
 		{"two distributions", s, request("/x", "Via", "1.1 a.cloudfront.net (CloudFront)"), 200},
 		{"redirect a POST of HTTP/1.0", s, with(request("/moved/x"), func(r *message.Request) { r.Method, r.Minor = "POST", 0 }), 403},

@@ -16,6 +16,8 @@ const maxStacked = 2
 func (x *exchange) checkViewer() *fault {
 	https := x.Request.Scheme == "https"
 	switch {
+	case x.loops():
+		return &fault{508, "The request has come through this distribution before: its origin leads back to it."}
 	case strings.Count(x.Request.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked:
 		return &fault{403, "The request has come through too many distributions; it may be going in a circle."}
 	case !x.Behavior.Allows(x.Request.Method) && !x.Strict():
@@ -26,6 +28,24 @@ func (x *exchange) checkViewer() *fault {
 		return &fault{403, "This resource is served over HTTPS only, and the request cannot be redirected."}
 	}
 	return nil
+}
+
+// loopParameter says, in a member of CDN-Loop, which distribution a request came
+// through (RFC 8586): the member is the network's zone.
+const loopParameter = "; distribution="
+
+// loops reports whether the request has come through this distribution before.
+func (x *exchange) loops() bool {
+	if !x.Request.Header.Has("CDN-Loop") {
+		return false
+	}
+	for member := range message.Members(x.Request.Header.Joined("CDN-Loop")) {
+		zone, rest, _ := strings.Cut(member, ";")
+		if strings.EqualFold(strings.TrimSpace(zone), x.edge.cfg.Zone) && strings.TrimSpace(rest) == strings.TrimPrefix(loopParameter, "; ")+x.Plan.ID {
+			return true
+		}
+	}
+	return false
 }
 
 // mustRedirect reports whether the viewer is to come again over HTTPS.

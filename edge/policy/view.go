@@ -38,7 +38,10 @@ func (v *View) Aim(path string) {
 	v.Behavior = v.Plan.Match(cdn.NormalURI(path))
 	v.Origin = &v.Plan.Origins[v.Behavior.Origin]
 	v.Query = selectQuery(v.Text, v.Behavior.Cache.Query, v.Request.Query)
-	v.Encoding = normalEncoding(v.Request.Header.Joined("Accept-Encoding"), v.Behavior.Cache)
+	v.Encoding = ""
+	if v.Request.Major > 1 || v.Request.Minor > 0 { // HTTP/1.0 gets nothing compressed (developer guide, "Serve compressed files")
+		v.Encoding = normalEncoding(v.Request.Header.Joined("Accept-Encoding"), v.Behavior.Cache)
+	}
 }
 
 // Strict reports whether the distribution caches by RFC 9111 alone.
@@ -48,7 +51,7 @@ func (v *View) Strict() bool { return v.Plan.Caching == cdn.CachingRFC9111 }
 // all headers, or whose maximum TTL is 0, caches nothing (developer guide, "Cache
 // content based on request headers"; managed policy CachingDisabled).
 func (v *View) Cacheable() bool {
-	return v.Behavior.Caches(v.Request.Method) && v.Behavior.Cache.MaxTTL > 0 && !selectsAll(v.Behavior.Cache.Headers)
+	return v.Behavior.Caches(v.Request.Method) && v.Request.Upgrade == "" && v.Behavior.Cache.MaxTTL > 0 && !selectsAll(v.Behavior.Cache.Headers)
 }
 
 // Collapses reports whether simultaneous requests for the same object share a
