@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/compression"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -27,15 +28,19 @@ type fetch struct {
 	request *message.Request // finished, but for its signature
 	// varying are the fields by which an answer may vary.
 	varying message.Header
+	// encoding is Accept-Encoding as the cache policy normalises it.
+	encoding string
 	// ranged is set where only a part is asked for.
 	ranged bool
+	// get is the key of what a GET stored, where a HEAD may say something of it.
+	get string
 }
 
 // fetch makes the fetch of what the request asks for.
 func (x *exchange) fetch() fetch {
 	f := fetch{
 		plan: x.Plan, behavior: x.Behavior, origin: x.Origin, planned: x.state.Version,
-		key: strings.Clone(x.key), request: x.OriginRequest(x.asking(false)),
+		key: strings.Clone(x.key), request: x.OriginRequest(x.asking(false)), encoding: x.Encoding,
 	}
 	for _, u := range x.uris {
 		f.uris = append(f.uris, strings.Clone(u))
@@ -55,6 +60,9 @@ func (x *exchange) fetch() fetch {
 		add(x.Request.Header[i].Name)
 	}
 	f.varying = f.varying.Detached()
+	if x.Strict() && x.Request.Method == "HEAD" {
+		f.get = strings.Clone(x.Key("GET"))
+	}
 	if value, ok := x.partAsked(); ok {
 		f.ranged = true
 		f.request.Header.Set("Range", value)
@@ -136,6 +144,9 @@ func (e *Edge) ask(f *flight) *message.Response {
 		}
 		if conditional {
 			rfc9111.Conditional(&req.Header, stored.Header)
+			if stored.OriginTag != "" {
+				req.Header.Set("If-None-Match", stored.OriginTag)
+			}
 		}
 		sent := e.cfg.Now()
 		resp, err := e.origin.Do(e.ctx, f.origin, &req)
@@ -148,6 +159,7 @@ func (e *Edge) ask(f *flight) *message.Response {
 		}
 		f.status = resp.Status
 		clean(resp, received)
+		e.learn(f, resp, sent, received)
 		switch {
 		case resp.Status == 304 && conditional:
 			resp.Close()
@@ -192,6 +204,13 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	part, partial := takePart(f, resp)
 	life := rfc9111.Judge(f.policy(resp.Status), rfc9111.Request{Method: f.request.Method, Header: sentHeader},
 		rfc9111.Response{Status: resp.Status, Header: resp.Header, RequestTime: sent, ResponseTime: received})
+	vary := rfc9111.VaryNames(resp.Header) // before compression, by which the key differs already
+	originTag, compressed := "", false
+	if !partial {
+		if originTag, compressed = e.compress(f, resp, life.Store); compressed {
+			part.Length, part.Size = 0, -1
+		}
+	}
 	body := e.bodyFor(f, resp, part, partial)
 	if !life.Store || body == nil && (hasBody(f, resp) || f.request.Method != "HEAD" && resp.Length > e.store.MaxObject()) {
 		if partial {
@@ -206,7 +225,7 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	}
 	e.lone.Remove(f.key)
 	o := &cache.Object{
-		Key: f.key, Vary: rfc9111.VaryNames(resp.Header), Status: resp.Status, Header: resp.Header, Length: part.Size,
+		Key: f.key, Vary: vary, Compressed: compressed, OriginTag: originTag, Status: resp.Status, Header: resp.Header, Length: part.Size,
 		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
@@ -232,10 +251,14 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 // becomes the version at which the confirmation began (L).
 func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, sent, received time.Time) {
 	updated := rfc9111.Update(stored.Header, header)
+	if stored.Compressed {
+		compression.Label(&updated, compression.Encoding(stored.Header.Get("Content-Encoding")))
+	}
 	life := rfc9111.Judge(f.policy(stored.Status), rfc9111.Request{Method: f.request.Method},
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: updated,
+		Compressed: stored.Compressed, OriginTag: stored.OriginTag,
 		Body: stored.Body, Length: stored.Length, Fragment: stored.Fragment, Birth: f.birth, Order: f.order, Received: received,
 		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, f.uris),
 	}
@@ -305,6 +328,7 @@ func (e *Edge) keepStale(f *flight, stored *cache.Object, status int, now time.T
 	}
 	f.object = &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: stored.Header,
+		Compressed: stored.Compressed, OriginTag: stored.OriginTag,
 		Body: stored.Body, Length: stored.Length, Fragment: stored.Fragment, Birth: stored.Birth, Order: stored.Order, Received: stored.Received,
 		InitialAge: stored.InitialAge, Lifetime: life, URIs: stored.URIs,
 	}

@@ -219,7 +219,8 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 func (x *exchange) private(ctx context.Context, f *flight) *message.Response {
 	x.done.status = f.status
 	resp := f.take()
-	if f.ranged && !x.Strict() && resp.Status == 206 || x.Request.Header.Has("Range") && resp.Status == 200 {
+	own := f.ranged && x.Strict() // asked for by the viewer's own range
+	if !own && (f.ranged && resp.Status == 206 || x.Request.Header.Has("Range") && resp.Status == 200) {
 		resp.Close()
 		return x.pass(ctx)
 	}

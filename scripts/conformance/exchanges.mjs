@@ -54,6 +54,17 @@ const exchanges = {
     { wait: 2, status: 304, head: cc('max-age=60', { ETag: '"a"', 'X-Field': 'new' }), from: 2, want: { 'X-Field': 'new', 'X-Kept': 'kept', Age: /^[01]$/ } },
     { from: 2, want: { 'X-Field': 'new', 'X-Kept': 'kept' } }
   ],
+  'a HEAD renews what a GET stored': [
+    { head: cc('max-age=1', { ETag: '"a"', 'X-Field': 'old' }), from: 1 },
+    { wait: 2, method: 'HEAD', head: cc('max-age=60', { ETag: '"a"', 'X-Field': 'new', 'Content-Length': '4' }), from: 2, text: '' },
+    { from: 2, text: 'body', want: { 'X-Field': 'new' } }
+  ],
+  'a HEAD of another size outdates it': [
+    { head: cc('max-age=1, stale-while-revalidate=60'), from: 1 },
+    { wait: 2, method: 'HEAD', head: cc('no-store', { 'Content-Length': '5' }), from: 2, text: '' },
+    { from: 3 }
+  ],
+  'a range that the origin ignores is asked for once': [{ send: { Range: 'bytes=5-6' }, body: 'whole', from: 1, text: 'whole' }],
   'interim answers are passed on and not stored': [
     { interim: [[102], [103, link]], head: cc('max-age=60'), from: 1, statuses: [102, 103], absent: ['Link'] },
     { from: 1, statuses: [], absent: ['Link'] }
