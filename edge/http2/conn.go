@@ -73,6 +73,7 @@ type conn struct {
 	// resets are the streams that were reset here lately: what the viewer had sent
 	// before it heard of that is no mistake. past are all that ended lately.
 	resets, past lately
+	leftovers    []leftover
 
 	received   int64 // how much the viewer may still send
 	unreported int64 // of what was received and used, not yet told in a WINDOW_UPDATE

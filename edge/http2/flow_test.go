@@ -142,11 +142,26 @@ func TestReceiveWindows(t *testing.T) {
 	bubble(t, "given back for DATA that nobody wants", func(t *testing.T, s *Server) {
 		r := dial(t, s)
 		r.post(1, "/0")
-		r.want("headers 1 200 end, reset 1 NO_ERROR")
-		for range 16 {
+		r.want("headers 1 200 end")
+		for range maxLeftover / 16384 {
 			r.frame(frameData, 0, 1, make([]byte, 16384)...)
 		}
-		r.want("window 0 262144")
+		if got := r.came(); strings.Count(got, "window 1 65536") != maxLeftover>>16 || strings.Count(got, "window 0 262144") != maxLeftover>>18 || strings.Contains(got, "reset") {
+			t.Error(got)
+		}
+		r.frame(frameData, 0, 1, 'x') // that is enough
+		r.frame(frameData, 0, 1, 'x') // was under way
+		r.want("reset 1 NO_ERROR")
+	})
+	bubble(t, "of no more than a few", func(t *testing.T, s *Server) {
+		r := dial(t, s)
+		for id := uint32(1); id <= 2*maxLeftovers+1; id += 2 {
+			r.post(id, "/0")
+			r.settle()
+		}
+		if got := r.came(); !strings.HasSuffix(got, "reset 1 NO_ERROR") || strings.Count(got, "reset") != 1 {
+			t.Error(got)
+		}
 	})
 }
 

@@ -119,7 +119,7 @@ func (c *conn) takeTrailer(id uint32, endStream bool, p []byte) error {
 	defer c.mu.Unlock()
 	st := c.streams[id]
 	switch {
-	case st == nil && c.resets.has(id):
+	case st == nil && (c.resets.has(id) || c.throwAway(id, 0, endStream)):
 		return nil
 	case st == nil && c.past.has(id):
 		return connError{codeStreamClosed, "HEADERS on a stream that has ended"}
@@ -167,7 +167,7 @@ func (c *conn) decline(st *stream, status int, endStream bool) error {
 	c.mu.Lock()
 	c.appendAnswer(st, &message.Response{Status: status}, true, c.now)
 	if !endStream {
-		c.appendReset(st.id, codeNo)
+		c.leave(st.id, 0)
 	}
 	c.mu.Unlock()
 	c.recycle(st)

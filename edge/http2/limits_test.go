@@ -224,7 +224,7 @@ func TestTimeouts(t *testing.T) {
 		<-time.After(59 * time.Second)
 		r.want("")
 		<-time.After(2 * time.Second)
-		r.want("headers 1 400 end, reset 1 NO_ERROR")
+		r.want("headers 1 400 end")
 	})
 	bubble(t, "viewer that does not read", func(t *testing.T, s *Server) {
 		r := dial(t, s)

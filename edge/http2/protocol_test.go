@@ -343,7 +343,19 @@ func TestProtocolErrors(t *testing.T) {
 		{"8.1.1 less, before a trailer", func(r *raw) { r.post(1, "/read", "content-length", "1"); r.headers(1, true, "x-a", "b") }, "reset 1 PROTOCOL_ERROR"},
 		{"8.1.1 Content-Length without a body", func(r *raw) { r.headers(1, true, basic("POST", "/0", "content-length", "1")...) }, "reset 1 PROTOCOL_ERROR"},
 		{"8.1.1 as much as Content-Length", func(r *raw) { r.post(1, "/read", "content-length", "1"); r.frame(frameData, 1, 1, 'x') }, "headers 1 200, data 1 1 end"},
-		{"8.1 an answer before the body's end", func(r *raw) { r.post(1, "/1"); r.settle(); r.frame(frameData, 0, 1, 'x') }, "headers 1 200, data 1 1 end, reset 1 NO_ERROR"},
+		{"8.1 an answer before the body's end", func(r *raw) {
+			r.post(1, "/1")
+			r.settle()
+			r.frame(frameData, 0, 1, 'x')
+			r.frame(frameData, 1, 1, 'x')
+		}, "headers 1 200, data 1 1 end"},
+		{"8.1 the body's end is its end", func(r *raw) {
+			r.post(1, "/1")
+			r.settle()
+			r.frame(frameData, 1, 1, 'x')
+			r.frame(frameData, 1, 1, 'x')
+		}, "headers 1 200, data 1 1 end, reset 1 STREAM_CLOSED"},
+		{"8.1 an answer before the body's trailer", func(r *raw) { r.post(1, "/1"); r.settle(); r.headers(1, true, "x-a", "b") }, "headers 1 200, data 1 1 end"},
 	} {
 		bubble(t, test.name, func(t *testing.T, s *Server) {
 			r := dial(t, s)

@@ -169,6 +169,8 @@ func (c *conn) takeReset(f frame, p []byte) error {
 	c.mu.Lock()
 	if st := c.streams[f.stream]; st != nil {
 		c.drop(st, errReset)
+	} else {
+		c.throwAway(f.stream, 0, true)
 	}
 	c.mu.Unlock()
 	return c.budget.spend(costStream, c.now)
@@ -224,7 +226,7 @@ func (c *conn) takeData(f frame, p []byte) error {
 		switch {
 		case st != nil:
 			c.resetStream(st, codeStreamClosed, errMalformed)
-		case f.stream > c.lastID || c.resets.has(f.stream):
+		case f.stream > c.lastID || c.resets.has(f.stream) || c.throwAway(f.stream, f.length, f.has(flagEndStream)):
 			return nil
 		default:
 			c.appendReset(f.stream, codeStreamClosed)

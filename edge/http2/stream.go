@@ -313,15 +313,14 @@ func (st *stream) finish(err error) {
 	}
 }
 
-// end is called when a stream's END_STREAM has been appended. A request whose body
-// is not wanted any more is cut short (RFC 9113 section 8.1).
+// end is called when a stream's END_STREAM has been appended.
 func (c *conn) end(st *stream) {
 	st.ended = true
-	if st.body != nil {
-		if !st.body.ended {
-			c.appendReset(st.id, codeNo)
+	if b := st.body; b != nil {
+		if !b.ended {
+			c.leave(st.id, b.unreported+int64(len(b.unread)-b.from))
 		}
-		st.body.close(errEnded)
+		b.close(errEnded)
 	}
 	c.past.add(st.id)
 	delete(c.streams, st.id)

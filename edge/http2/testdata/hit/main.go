@@ -26,6 +26,7 @@ func main() {
 	cert := flag.String("cert", "cert.pem", "certificate")
 	key := flag.String("key", "key.pem", "its key")
 	size := flag.Int("size", 1024, "bytes of the object")
+	status := flag.Int("status", 200, "of the answers")
 	library := flag.Bool("library", false, "serve by net/http")
 	profile := flag.String("profile", "", "file for a CPU profile")
 	flag.Parse()
@@ -41,19 +42,20 @@ func main() {
 		_ = pprof.StartCPUProfile(f)
 	}
 	body := make([]byte, *size)
-	go serve(*addr, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}}, body, *library)
+	go serve(*addr, *status, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}}, body, *library)
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, os.Interrupt)
 	<-ended
 	pprof.StopCPUProfile()
 }
 
-func serve(addr string, config *tls.Config, body []byte, library bool) {
+func serve(addr string, status int, config *tls.Config, body []byte, library bool) {
 	if library {
 		s := &http.Server{Addr: addr, TLSConfig: config, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			for _, f := range fields() {
 				w.Header()[http.CanonicalHeaderKey(f.Name)] = []string{f.Value}
 			}
+			w.WriteHeader(status)
 			_, _ = w.Write(body)
 		})}
 		log.Fatal(s.ListenAndServeTLS("", ""))
@@ -62,7 +64,7 @@ func serve(addr string, config *tls.Config, body []byte, library bool) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	s := http2.New(http2.Config{NewExchange: func() http2.Exchange { return &exchange{body: body} }})
+	s := http2.New(http2.Config{NewExchange: func() http2.Exchange { return &exchange{body: body, status: status} }})
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
@@ -80,6 +82,7 @@ func serve(addr string, config *tls.Config, body []byte, library bool) {
 
 type exchange struct {
 	body   []byte
+	status int
 	header message.Header
 	id     [56]byte
 	resp   message.Response
@@ -127,7 +130,7 @@ func (x *exchange) Ready(*message.Request) bool { return true }
 func (x *exchange) Handle(_ context.Context, r *message.Request) *message.Response {
 	x.header = appendFields(x.header[:0], &x.id)
 	x.reader.rest = x.body
-	x.resp = message.Response{Status: 200, Header: x.header, Body: &x.reader, Length: int64(len(x.body))}
+	x.resp = message.Response{Status: x.status, Header: x.header, Body: &x.reader, Length: int64(len(x.body))}
 	return &x.resp
 }
 
