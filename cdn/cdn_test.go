@@ -22,7 +22,7 @@ const siteConfig = `<?xml version="1.0"?><DistributionConfig xmlns="http://cloud
 <DefaultCacheBehavior><TargetOriginId>bucket</TargetOriginId><ViewerProtocolPolicy>redirect-to-https</ViewerProtocolPolicy><CachePolicyId>658327ea-f89d-4fab-a63d-7e88639e58f6</CachePolicyId><Compress>true</Compress></DefaultCacheBehavior>
 <CacheBehaviors><Quantity>1</Quantity><Items><CacheBehavior><PathPattern>/api/*</PathPattern><TargetOriginId>api</TargetOriginId><ViewerProtocolPolicy>https-only</ViewerProtocolPolicy>
 <AllowedMethods><Quantity>7</Quantity><Items><Method>GET</Method><Method>HEAD</Method><Method>OPTIONS</Method><Method>PUT</Method><Method>PATCH</Method><Method>POST</Method><Method>DELETE</Method></Items><CachedMethods><Quantity>2</Quantity><Items><Method>HEAD</Method><Method>GET</Method></Items></CachedMethods></AllowedMethods>
-<ForwardedValues><QueryString>true</QueryString><Cookies><Forward>none</Forward></Cookies></ForwardedValues><MinTTL>0</MinTTL><DefaultTTL>60</DefaultTTL></CacheBehavior></Items></CacheBehaviors>
+<ForwardedValues><QueryString>true</QueryString><Cookies><Forward>none</Forward></Cookies></ForwardedValues><MinTTL>0</MinTTL><DefaultTTL>60</DefaultTTL><Compress>true</Compress></CacheBehavior></Items></CacheBehaviors>
 <CustomErrorResponses><Quantity>1</Quantity><Items><CustomErrorResponse><ErrorCode>404</ErrorCode><ResponsePagePath>/404.html</ResponsePagePath><ResponseCode>200</ResponseCode><ErrorCachingMinTTL>5</ErrorCachingMinTTL></CustomErrorResponse></Items></CustomErrorResponses>
 <Comment>c</Comment><Logging><Enabled>false</Enabled></Logging><PriceClass>PriceClass_100</PriceClass><Enabled>true</Enabled><WebACLId/></DistributionConfig>`
 
@@ -33,7 +33,7 @@ func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := p.Ignored, []string{"Origins/Items/Origin/OriginShield/Enabled", "Origins/Items/Origin/OriginShield/OriginShieldRegion", "DefaultCacheBehavior/Compress"}; !slices.Equal(got, want) {
+	if got, want := p.Ignored, []string{"Origins/Items/Origin/OriginShield/Enabled", "Origins/Items/Origin/OriginShield/OriginShieldRegion"}; !slices.Equal(got, want) {
 		t.Errorf("ignored %q, want %q", got, want)
 	}
 	if p.Domain != "d1.warmfront.test" || p.PriceClass != PriceClass100 || !p.Enabled || p.Caching != CachingRFC9111 || p.DefaultRootObject != "index.html" {
@@ -43,11 +43,12 @@ func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
 	if o := p.Origins[b.Origin]; o.ID != "api" || o.HTTPPort != 8000 || o.ReadTimeout != time.Minute || o.Path != "/v1" || o.CustomHeaders[0].Name != "X-A" {
 		t.Errorf("origin %+v", o)
 	}
-	if b.Cache.DefaultTTL != time.Minute || b.Cache.MaxTTL != 31536000*time.Second || b.Cache.Query.Mode != SelectAll || !b.Allows("POST") || b.Caches("OPTIONS") {
+	if b.Cache.DefaultTTL != time.Minute || b.Cache.MaxTTL != 31536000*time.Second || b.Cache.Query.Mode != SelectAll || !b.Allows("POST") || b.Caches("OPTIONS") || !b.Compress || !b.Cache.Gzip || b.Cache.Brotli {
 		t.Errorf("behavior %+v", b)
 	}
 	d := p.Match("/other")
-	if d.Pattern != "*" || d.Cache.Name != "Managed-CachingOptimized" || d.Cache.DefaultTTL != 24*time.Hour || d.ViewerProtocol != RedirectToHTTPS || d.Allows("POST") {
+	if d.Pattern != "*" || d.Cache.Name != "Managed-CachingOptimized" || d.Cache.DefaultTTL != 24*time.Hour || d.ViewerProtocol != RedirectToHTTPS || d.Allows("POST") ||
+		!d.Compress || !d.Cache.Gzip || !d.Cache.Brotli {
 		t.Errorf("default behavior %+v", d)
 	}
 	if p.Origins[d.Origin].AccessControl == nil || p.Origins[d.Origin].Kind != OriginS3 {

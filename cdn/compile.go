@@ -217,7 +217,7 @@ func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
 }
 
 func compileBehavior(e *Element, p *Plan) (Behavior, error) {
-	b := Behavior{Compress: e.peekBool("Compress")}
+	b := Behavior{Compress: e.Bool("Compress")}
 	target := e.String("TargetOriginId")
 	if b.Origin = slices.IndexFunc(p.Origins, func(o Origin) bool { return o.ID == target }); b.Origin < 0 {
 		return b, Errorf("NoSuchOrigin", "The cache behavior's TargetOriginId %q is the id of no origin of this distribution.", target)
@@ -293,7 +293,7 @@ func compileForwardedValues(e *Element) (CachePolicy, error) {
 	c := CachePolicy{
 		Name: "ForwardedValues", Legacy: true,
 		MinTTL: seconds(least), DefaultTTL: seconds(def), MaxTTL: seconds(most),
-		Gzip: e.peekBool("Compress"), Brotli: e.peekBool("Compress"),
+		Gzip: e.Bool("Compress"), // and never Brotli (developer guide, "Serve compressed files")
 	}
 	if fv.Bool("QueryString") {
 		c.Query.Mode, c.ForwardQuery.Mode = SelectAll, SelectAll

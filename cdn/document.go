@@ -104,17 +104,6 @@ func (e *Element) String(names ...string) string {
 // Bool returns whether the element at names says true.
 func (e *Element) Bool(names ...string) bool { return e.String(names...) == "true" }
 
-// peekBool is Bool for a field that is kept in the Plan and not acted on yet: it
-// goes on being reported as not read.
-func (e *Element) peekBool(name string) bool {
-	for _, c := range e.Children {
-		if c.Name == name {
-			return c.Text == "true"
-		}
-	}
-	return false
-}
-
 // Int returns the number at names, or def where it is absent or empty.
 func (e *Element) Int(def int64, names ...string) (int64, error) {
 	s := strings.TrimSpace(e.String(names...))

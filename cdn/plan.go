@@ -64,7 +64,7 @@ type Behavior struct {
 	ViewerProtocol ViewerProtocol
 	AllowedMethods []string
 	CachedMethods  []string // GET, HEAD and perhaps OPTIONS
-	Compress       bool
+	Compress       bool     // answers are compressed on the fly, where the rules say so
 	Cache          CachePolicy
 }
 

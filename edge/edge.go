@@ -27,7 +27,7 @@ type Edge struct {
 	lone    *collapse.Lone
 	metrics *metrics
 
-	encoders *compression.Encoders // they compress bodies
+	encoders *compression.Encoders
 
 	pop, pseudonym, via, cacheName string
 

@@ -126,7 +126,7 @@ var errChanged = errors.New("the origin has another version of the object by now
 func (e *Edge) bring(f *fetch, o *cache.Object, fill *cache.Fill) {
 	from, end := fill.Range()
 	validator := rfc9111.StrongValidator(o.Header)
-	if validator == "" {
+	if validator == "" || o.Compressed {
 		fill.Finish(errChanged)
 		return
 	}

@@ -35,6 +35,12 @@ func encodeHead(o *Object) []byte {
 	}
 	e.text(string(l.Source))
 	e.strings(o.URIs)
+	compressed := int64(0)
+	if o.Compressed {
+		compressed = 1
+	}
+	e.number(compressed)
+	e.text(o.OriginTag)
 	return e.b
 }
 
@@ -74,6 +80,7 @@ func decodeHead(b []byte) (*Object, error) {
 	}
 	l.Source, l.Store = rfc9111.Source(d.text()), true
 	o.URIs = d.strings()
+	o.Compressed, o.OriginTag = d.number() == 1, d.text()
 	if d.bad || len(d.b) != 0 {
 		return nil, errHead
 	}

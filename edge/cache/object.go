@@ -32,6 +32,10 @@ type Object struct {
 	// Fragment is set where parts of the body that are not here cannot be brought:
 	// nothing says that they would be of the same version.
 	Fragment bool
+	// Compressed is set where the edge compressed the body. OriginTag is then the
+	// origin's entity tag, if Header has another made of it.
+	Compressed bool
+	OriginTag  string
 	// Failure, where it is set, says why there is no answer of the origin: the
 	// object then stands for an error page of the edge's own.
 	Failure string
@@ -74,8 +78,9 @@ func (o *Object) evicted(m *Memory) {
 }
 
 // Verifiable reports whether parts of the body can be asked for one by one: the
-// origin can say that they are of the same version.
-func (o *Object) Verifiable() bool { return rfc9111.StrongValidator(o.Header) != "" }
+// origin can say that they are of the same version. Of what was compressed here it
+// has none.
+func (o *Object) Verifiable() bool { return !o.Compressed && rfc9111.StrongValidator(o.Header) != "" }
 
 // check is what was found when the object was last compared with the journal.
 type check struct{ at, newest cdn.Version }

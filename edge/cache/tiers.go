@@ -114,6 +114,9 @@ func (s *Store) find(key string, selects func(*Object) bool) *Object {
 		return nil
 	}
 	o.Key, o.Birth = r.Key(), r.Birth()
+	if o.Length < 0 && r.Size() > 0 {
+		o.Length = r.Size() // it is known now
+	}
 	if r.Sliced() {
 		o.Body = NewSliced(r.Size())
 		o.Body.sliced.owner = o

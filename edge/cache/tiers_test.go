@@ -80,6 +80,7 @@ func TestObjectsComeBackFromTheDisk(t *testing.T) {
 	}
 	variant := withBody("small", "variant")
 	variant.Vary, variant.Variant, variant.Order = []string{"accept"}, "accept\x00x\x00", 9
+	variant.Compressed, variant.OriginTag, variant.Length = true, `"a"`, -1
 	s.Put(variant)
 	head := &Object{Key: "head", Status: 200, Length: 1234}
 	s.Put(head)
@@ -99,11 +100,12 @@ func TestObjectsComeBackFromTheDisk(t *testing.T) {
 			t.Errorf("%s has other bytes", key)
 		}
 		if o.Birth != want.Birth || !reflect.DeepEqual(o.Header, want.Header) || !reflect.DeepEqual(o.URIs, want.URIs) || o.Lifetime != want.Lifetime ||
-			!o.Received.Equal(want.Received) || o.InitialAge != want.InitialAge || o.Length != want.Length || o.Order != 0 {
+			!o.Received.Equal(want.Received) || o.InitialAge != want.InitialAge || o.Length != want.Length || o.Order != 0 || o.Compressed || o.OriginTag != "" {
 			t.Errorf("%s: %+v", key, o)
 		}
 	}
-	if o := s.Get("small", func(o *Object) bool { return o.Variant == variant.Variant }); o == nil || content(t, o) != "variant" || !reflect.DeepEqual(o.Vary, variant.Vary) {
+	if o := s.Get("small", func(o *Object) bool { return o.Variant == variant.Variant }); o == nil || content(t, o) != "variant" || !reflect.DeepEqual(o.Vary, variant.Vary) ||
+		!o.Compressed || o.OriginTag != variant.OriginTag || o.Length != int64(len("variant")) {
 		t.Errorf("the variant: %+v", o)
 	}
 	if o := s.Get("head", anyVariant); o == nil || o.Body != nil || o.Length != 1234 {

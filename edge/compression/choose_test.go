@@ -9,7 +9,9 @@ import (
 
 func TestChoose(t *testing.T) {
 	html := message.Header{{Name: "Content-Type", Value: "text/html; charset=utf-8"}}
-	with := func(name, value string) message.Header { return append(html.Clone(1), message.Field{Name: name, Value: value}) }
+	with := func(name, value string) message.Header {
+		return append(html.Clone(1), message.Field{Name: name, Value: value})
+	}
 	typed := func(value string) message.Header { return message.Header{{Name: "content-type", Value: value}} }
 	plain := Answer{Compress: true, MaxTTL: time.Second, Accepted: "br,gzip", Status: 200, Header: html, Length: 5000}
 	for _, c := range []struct {
