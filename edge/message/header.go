@@ -107,10 +107,16 @@ func (h Header) Size() int {
 // HopByHop reports whether a field belongs to one connection and is never
 // forwarded or stored (RFC 9110 section 7.6.1, RFC 9111 section 3.1).
 func HopByHop(name string) bool {
-	switch strings.ToLower(name) {
-	case "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
-		"proxy-authentication-info", "te", "trailer", "transfer-encoding", "upgrade":
-		return true
+	if len(name) > len("proxy-authentication-info") {
+		return false
+	}
+	for _, n := range [...]string{
+		"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
+		"proxy-authentication-info", "te", "trailer", "transfer-encoding", "upgrade",
+	} {
+		if len(n) == len(name) && strings.EqualFold(n, name) {
+			return true
+		}
 	}
 	return false
 }
