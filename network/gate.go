@@ -173,10 +173,10 @@ type gatedConn struct {
 	g    *gate
 	once sync.Once
 	done chan struct{}
+}
 
 // NetConn is the connection itself, for who asks the kernel about it.
 func (c *gatedConn) NetConn() net.Conn { return c.Conn }
-}
 
 func (c *gatedConn) Read(b []byte) (int, error) {
 	c.g.wait(c.done)
