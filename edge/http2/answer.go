@@ -1,7 +1,6 @@
 package http2
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -179,10 +178,13 @@ func appendContentLength(dst []byte, n int64) []byte {
 	return append(append(dst, byte(len(d))), d...)
 }
 
+// dateLayout is IMF-fixdate (RFC 9110 section 5.6.7).
+const dateLayout = "Mon, 02 Jan 2006 15:04:05 GMT"
+
 // dateAt returns a Date, made once a second.
 func (c *conn) dateAt(now time.Time) string {
 	if s := now.Unix(); s != c.dateSecond {
-		c.date, c.dateSecond = now.UTC().Format(http.TimeFormat), s
+		c.date, c.dateSecond = now.UTC().Format(dateLayout), s
 	}
 	return c.date
 }
