@@ -66,6 +66,7 @@ func (s *scripted) last() *message.Request {
 // behavior is what tests set of one; the rest is Managed-CachingOptimized's.
 type behavior struct {
 	pattern, protocol, policy, methods string
+	compress                           bool
 	min, def, max                      int
 	forwarded                          string // ForwardedValues beside QueryString and Cookies
 }
@@ -99,6 +100,9 @@ func (b behavior) xml(tag string) string {
 	pattern := ""
 	if b.pattern != "" {
 		pattern = "<PathPattern>" + b.pattern + "</PathPattern>"
+	}
+	if b.compress {
+		cache += "<Compress>true</Compress>"
 	}
 	return "<" + tag + ">" + pattern + "<TargetOriginId>o</TargetOriginId><ViewerProtocolPolicy>" + protocol + "</ViewerProtocolPolicy>" + methods + cache + "</" + tag + ">"
 }
