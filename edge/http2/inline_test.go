@@ -75,7 +75,8 @@ func TestHitsOfABatchAreOneWriteWithoutAllocation(t *testing.T) {
 		}
 		_ = c.flush()
 	})
-	if allocs > 0 {
+	// With the race detector pools forget at random; one a request would make ten.
+	if allocs > 3 {
 		t.Errorf("%v allocations in ten answers", allocs)
 	}
 }
