@@ -31,7 +31,7 @@ func compressing(policy string) site {
 // onePage answers as an origin of one page that knows its entity tag.
 func onePage(_ context.Context, _ int, r *message.Request) (*message.Response, error) {
 	h := []string{"Content-Type", "text/html", "ETag", `"v1"`, "Cache-Control", "max-age=60"}
-	if r.Header.Get("If-None-Match") == `"v1"` { // and compares as servers do that know strong tags alone
+	if r.Method == "GET" && r.Header.Get("If-None-Match") == `"v1"` { // compared as by servers that know strong tags alone
 		return &message.Response{Status: 304, Length: -1, Header: message.Header{{Name: "ETag", Value: `"v1"`}, {Name: "Vary", Value: "Origin"}}}, nil
 	}
 	resp := ok(page, h...)
