@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -219,6 +220,75 @@ func TestDamageIsFoundByWhoeverReads(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPackedBodyIsVerifiedBeforeItIsFound: Section hands it out without another look.
+func TestPackedBodyIsVerifiedBeforeItIsFound(t *testing.T) {
+	s := open(t, t.TempDir())
+	put(t, s, "k", "", "h", 1, pattern(1000, 1))
+	r, _ := s.Find("k", all)
+	if _, err := r.segment.file.WriteAt([]byte{0}, r.bodyAt()+500); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	s = reopen(t, s)
+	if r, err := s.Find("k", all); r != nil || err != nil || s.Stats().Corrupt != 1 {
+		t.Errorf("found %v, %v, %+v", r, err, s.Stats())
+	}
+}
+
+// TestKeysWithOneHash: the index cannot tell them apart, the record can.
+func TestKeysWithOneHash(t *testing.T) {
+	s := open(t, t.TempDir())
+	h := header{
+		key: s.identity.hash("asked"), variant: s.identity.hashVariant("asked", ""), seq: s.seq.Add(1),
+		keyLen: 5, metaSum: crc32.Checksum([]byte("other"), castagnoli),
+	}
+	g, at, err := s.segments.reserve(&s.segments.fresh, h.length())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.segment, h.at = g.id, at
+	b := make([]byte, h.length())
+	h.encode(b, s.tag)
+	copy(b[headerSize:], "other")
+	if _, err := g.file.WriteAt(b, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.link(h.entry()); err != nil {
+		t.Fatal(err)
+	}
+	g.done(at)
+	want(t, s, "asked", nil, nil)
+	if s.Stats().Corrupt != 0 || s.Stats().Records != 1 {
+		t.Errorf("%+v", s.Stats())
+	}
+}
+
+// TestWhatWasMovedAndRemovedStaysAway though the segment it was moved from could not be removed.
+func TestWhatWasMovedAndRemovedStaysAway(t *testing.T) {
+	f := &faultFS{}
+	s := open(t, t.TempDir(), func(c *Config) { c.FS = f })
+	put(t, s, "k", "", "h", 1, nil)
+	put(t, s, "l", "", "h", 1, nil)
+	s = reopen(t, s, func(c *Config) { c.FS = f })
+	f.fail = func(op, _ string) error {
+		if op == "remove" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	for _, g := range s.segments.sealed() {
+		s.clean(g)
+	}
+	f.fail = nil
+	want(t, s, "k", []byte("h"), nil)
+	if err := s.RemoveKey("k"); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s)
+	want(t, s, "k", nil, nil)
+	want(t, s, "l", []byte("h"), nil)
 }
 
 func TestScrubberDiscards(t *testing.T) {
