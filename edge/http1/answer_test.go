@@ -28,7 +28,9 @@ func readable(s string) *stream { return &stream{Reader: strings.NewReader(s)} }
 func TestHowAnswersAreFramed(t *testing.T) {
 	date := message.Header{{Name: "Date", Value: "now"}}
 	get, head, old, kept := ok+"\r\n", "HEAD /x HTTP/1.1\r\nHost: a.test\r\n\r\n", "GET /x HTTP/1.0\r\n\r\n", "GET /x HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"
-	trailer := func() message.Header { return message.Header{{Name: "T", Value: "u"}, {Name: "Content-Length", Value: "1"}} }
+	trailer := func() message.Header {
+		return message.Header{{Name: "T", Value: "u"}, {Name: "Content-Length", Value: "1"}}
+	}
 	for _, c := range []struct {
 		name, request string
 		resp          *message.Response
@@ -220,14 +222,18 @@ func TestBodiesArriveWhole(t *testing.T) {
 		"read with an early EOF": func() (io.ReadCloser, string) {
 			return &stream{Reader: iotest.DataErrReader(strings.NewReader(big))}, big
 		},
-		"one piece":      func() (io.ReadCloser, string) { return &pieces{of: inPieces(1024, big[:1024])}, big[:1024] },
-		"small pieces":   func() (io.ReadCloser, string) { return &pieces{of: inPieces(1000, big)}, big },
-		"large pieces":   func() (io.ReadCloser, string) { return &pieces{of: inPieces(100_000, big)}, big },
-		"a large piece":  func() (io.ReadCloser, string) { return &pieces{of: [][]byte{[]byte(big)}}, big },
-		"16 KiB pieces":  func() (io.ReadCloser, string) { return &pieces{of: inPieces(writeSize, big)}, big },
-		"file":           func() (io.ReadCloser, string) { return &sections{pieces{of: [][]byte{nil}}, file, int64(len(big))}, big },
-		"small file":     func() (io.ReadCloser, string) { return &sections{pieces{of: [][]byte{nil}}, file, 1000}, big[:1000] },
-		"file in pieces": func() (io.ReadCloser, string) { return &sections{pieces{of: [][]byte{[]byte("a"), nil, []byte("b"), nil, nil, []byte(big)}}, file, 100_000}, "a" + big[:100_000] + "b" + big[:100_000] + big[:100_000] + big },
+		"one piece":     func() (io.ReadCloser, string) { return &pieces{of: inPieces(1024, big[:1024])}, big[:1024] },
+		"small pieces":  func() (io.ReadCloser, string) { return &pieces{of: inPieces(1000, big)}, big },
+		"large pieces":  func() (io.ReadCloser, string) { return &pieces{of: inPieces(100_000, big)}, big },
+		"a large piece": func() (io.ReadCloser, string) { return &pieces{of: [][]byte{[]byte(big)}}, big },
+		"16 KiB pieces": func() (io.ReadCloser, string) { return &pieces{of: inPieces(writeSize, big)}, big },
+		"file": func() (io.ReadCloser, string) {
+			return &sections{pieces{of: [][]byte{nil}}, file, int64(len(big))}, big
+		},
+		"small file": func() (io.ReadCloser, string) { return &sections{pieces{of: [][]byte{nil}}, file, 1000}, big[:1000] },
+		"file in pieces": func() (io.ReadCloser, string) {
+			return &sections{pieces{of: [][]byte{[]byte("a"), nil, []byte("b"), nil, nil, []byte(big)}}, file, 100_000}, "a" + big[:100_000] + "b" + big[:100_000] + big[:100_000] + big
+		},
 	}
 	for name, make := range bodies {
 		for _, length := range []bool{true, false} {
@@ -348,4 +354,3 @@ func TestInterimAnswersComeFirst(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
-

@@ -100,7 +100,7 @@ func hits(t testing.TB, x *cached, cfg *tls.Config, roots *tls.Config) *viewer {
 	s := New(Config{Scheme: "http", TLS: cfg, NewExchange: func() Exchange { return x }})
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() { _ = s.Close() })
-	c := net.Conn(connect(t, ln.Addr().String()))
+	c := connect(t, ln.Addr().String())
 	if cfg != nil {
 		c = tls.Client(c, roots)
 	}

@@ -138,6 +138,7 @@ func (b *body) fetch(p []byte) (int, error) {
 			continue
 		case !timedOut(err):
 			c.err = err
+			c.ctx.Load().cancel() // the viewer has left
 			return 0, errShortBody
 		case c.link.stop.Load() || !b.pace.again(tick) || !c.link.waits(time.Now().Add(tick)):
 			return 0, errSlowBody

@@ -73,10 +73,7 @@ func (c *conn) serve() {
 	c.answer.last = now
 	_ = c.link.SetWriteDeadline(now.Add(c.link.tick)) // a failure shows in the first write
 	_ = c.link.SetReadDeadline(now.Add(c.srv.cfg.IdleTimeout))
-	for c.receive() {
-		if !c.respond() {
-			return
-		}
+	for c.receive() && c.respond() {
 	}
 }
 
@@ -253,6 +250,9 @@ func (c *conn) respond() bool {
 		c.unwatch(ctx)
 		c.ctx.Store(&viewerContext{conn: c})
 	}
+	// With something unread the kernel would reset the connection, and the answer
+	// might be lost.
+	c.lingers = c.lingers || !a.keep && len(c.unread()) > 0
 	return a.keep
 }
 

@@ -15,6 +15,10 @@
 // What is refused gets one answer and its connection is closed: nothing that
 // follows it is believed. The sentences in refusal.go are the whole list.
 //
+// A connection that waits for its next request holds a goroutine and no buffer,
+// where it is the kernel's own. Over TLS, or wrapped by its listener, it keeps one
+// of 4 KiB: what is there can only be found out by reading it.
+//
 // A viewer that leaves ends the request's context, but is looked for only once
 // somebody waits for that (see viewerContext): a hit does not pay for it.
 package http1

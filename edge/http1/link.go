@@ -45,8 +45,6 @@ const (
 	corkSize = 64 << 10
 )
 
-var errSlowViewer = errors.New("the viewer does not take what is sent")
-
 func newLink(c net.Conn) *link {
 	l := &link{Conn: c}
 	if tcp, ok := c.(*net.TCPConn); ok {

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -54,8 +55,8 @@ func (s *fileSend) try(fd uintptr) bool {
 		switch {
 		case n > 0:
 			s.sent += int64(n)
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return false
 		case err == nil:
 			s.err = io.ErrUnexpectedEOF // the file is shorter than the section

@@ -58,13 +58,14 @@ func (t *tunnel) up() {
 	if c.err != nil {
 		return
 	}
-	buf := copies.Get().(*[copySize]byte)
-	defer copies.Put(buf)
+	// Of its own: the request lies in the connection's until it is delivered.
+	w := works.Get().(*work)
+	defer works.Put(w)
 	for {
-		n, err := c.in.Read(buf[:])
+		n, err := c.in.Read(w.buf)
 		if n > 0 {
 			t.touch()
-			if _, err := t.origin.Write(buf[:n]); err != nil {
+			if _, err := t.origin.Write(w.buf[:n]); err != nil {
 				return
 			}
 		}
@@ -123,10 +124,11 @@ func closeWrite(c io.ReadWriteCloser) bool {
 func (t *tunnel) down() {
 	c := t.conn
 	a := &c.answer
-	buf := copies.Get().(*[copySize]byte)
-	defer copies.Put(buf)
+	o := outputs.Get().(*output)
+	defer outputs.Put(o)
+	buf := o.b[:cap(o.b)]
 	for {
-		n, err := t.origin.Read(buf[:])
+		n, err := t.origin.Read(buf)
 		if n > 0 {
 			t.touch()
 			m, failed := c.in.Write(buf[:n])

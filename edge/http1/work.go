@@ -71,15 +71,14 @@ func (c *conn) room(limit int) bool {
 	return c.w < len(w.buf)
 }
 
-// keep appends what was read elsewhere to what has not been used.
+// keep appends what was read elsewhere to what has not been used. It moves nothing
+// in the buffer, which a request may still lie in.
 func (c *conn) keep(p []byte) {
-	for c.work == nil || len(c.work.buf)-c.w < len(p) {
-		if w := c.workspace(); c.r == 0 && len(w.buf)-c.w < len(p) {
-			w.buf = append(w.buf, make([]byte, len(w.buf))...)
-		} else {
-			c.w = copy(w.buf, w.buf[c.r:c.w])
-			c.r = 0
-		}
+	if w := c.workspace(); len(w.buf)-c.w < len(p) {
+		rest := w.buf[c.r:c.w]
+		w.buf = append(make([]byte, 0, max(readSize, 2*(len(rest)+len(p)))), rest...)
+		w.buf = w.buf[:cap(w.buf)]
+		c.r, c.w = 0, len(rest)
 	}
 	c.w += copy(c.work.buf[c.w:], p)
 }
