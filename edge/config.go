@@ -132,8 +132,8 @@ func (c *Config) complete() error {
 	case c.MemoryBytes < 0 || c.MemoryBytes > 0 && c.MemoryBytes < 1<<20:
 		return fmt.Errorf("edge: %d bytes of memory for the cache: at least 1 MiB are needed (--memory)", c.MemoryBytes)
 	}
-	if c.DiskBytes != 0 && (c.DiskDir == "" || c.DiskBytes < 4<<20) {
-		return fmt.Errorf("edge: %d bytes of disk for the cache in the folder %q: at least 4 MiB and a folder are needed, or none (--disk 0)", c.DiskBytes, c.DiskDir)
+	if c.DiskBytes != 0 && (c.DiskDir == "" || c.DiskBytes < 16<<20) {
+		return fmt.Errorf("edge: %d bytes of disk for the cache in the folder %q: at least 16 MiB and a folder are needed, or none (--disk 0)", c.DiskBytes, c.DiskDir)
 	}
 	c.Zone = strings.ToLower(strings.Trim(c.Zone, "."))
 	c.LocalhostZone = strings.ToLower(strings.Trim(c.LocalhostZone, "."))

@@ -21,12 +21,13 @@ type Body struct {
 	written   atomic.Bool // it is on the disk, under the key of its object
 
 	mu       sync.Mutex
-	chunks   [][]byte // all of chunkSize but the last; nil once let go
-	size     int64    // bytes that may be read
-	done     bool     // no more will come
-	err      error    // why, if not because it is complete
-	window   int64    // how far a reader may lag once overflowed; 0 before
-	released int64    // bytes let go, a multiple of chunkSize
+	chunks   [][]byte  // all of chunkSize but the last; nil once let go
+	only     [1][]byte // chunks of a body that is one piece, beside the rest of it
+	size     int64     // bytes that may be read
+	done     bool      // no more will come
+	err      error     // why, if not because it is complete
+	window   int64     // how far a reader may lag once overflowed; 0 before
+	released int64     // bytes let go, a multiple of chunkSize
 	readers  map[*Reader]struct{}
 	wake     chan struct{} // closed at the next change; nil while nobody waits
 }
@@ -39,7 +40,8 @@ const (
 
 // NewBody makes an empty body for length bytes, -1 if not known.
 func NewBody(length int64) *Body {
-	b := &Body{chunkSize: largeChunk, readers: map[*Reader]struct{}{}}
+	b := &Body{chunkSize: largeChunk}
+	b.chunks = b.only[:0]
 	switch {
 	case length < 0:
 		b.chunkSize = unknownChunk

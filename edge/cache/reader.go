@@ -48,6 +48,9 @@ func (b *Body) OpenFrom(r *Reader, ctx context.Context, offset, length int64, so
 		return false
 	}
 	if !b.done {
+		if b.readers == nil {
+			b.readers = map[*Reader]struct{}{}
+		}
 		b.readers[r] = struct{}{}
 	}
 	return true
@@ -158,7 +161,9 @@ func (r *Reader) Close() error {
 		return nil
 	}
 	b.mu.Lock()
-	delete(b.readers, r)
+	if len(b.readers) > 0 {
+		delete(b.readers, r)
+	}
 	if b.window > 0 {
 		b.changed()
 	}

@@ -87,6 +87,7 @@ func (m *Memory) Get(key string, selects func(*Object) bool) *Object {
 // was asked for before the one in its place came late, and says nothing new.
 func (m *Memory) Put(o *Object) bool {
 	s := m.shard(o.Key)
+	header := o.Header.Compact()
 	dropped := make([]*Object, 0, 1)
 	s.mu.Lock()
 	variants := make([]*Object, 0, len(s.m[o.Key])+1)
@@ -107,6 +108,7 @@ func (m *Memory) Put(o *Object) bool {
 	if !placed {
 		variants = append(variants, o)
 	}
+	o.Header = header // nobody knows it yet
 	if len(variants) > maxVariants {
 		dropped = append(dropped, variants[maxVariants:]...)
 		variants = variants[:maxVariants]

@@ -41,3 +41,13 @@ func TestItems(t *testing.T) {
 		}
 	}
 }
+
+func TestCompactIsEqual(t *testing.T) {
+	h := Header{{"Date", "today"}, {"X-Own", ""}, {"etag", `"a"`}, {"ETag", `"b"`}, {"", "no name"}}
+	if c := h.Compact(); !reflect.DeepEqual(c, h) {
+		t.Errorf("got %q, want %q", c, h)
+	}
+	if Header(nil).Compact() == nil {
+		t.Error("none is not empty")
+	}
+}
