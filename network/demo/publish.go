@@ -200,7 +200,7 @@ const (
 		`<SigningProtocol>sigv4</SigningProtocol><SigningBehavior>always</SigningBehavior>` +
 		`<OriginAccessControlOriginType>s3</OriginAccessControlOriginType></OriginAccessControlConfig>`
 
-	// config redirects to HTTPS and caches for 24 hours (Managed-CachingOptimized),
+	// config redirects to HTTPS, has HTTP/2 and 3, and caches for 24 hours (Managed-CachingOptimized),
 	// which is what a person who asks for nothing gets.
 	config = `<DistributionConfig ` + namespace + `><CallerReference>%[1]s</CallerReference><Aliases><Quantity>0</Quantity></Aliases>` +
 		`<DefaultRootObject>index.html</DefaultRootObject><Origins><Quantity>1</Quantity><Items><Origin><Id>s3-%[2]s</Id>` +
@@ -212,7 +212,7 @@ const (
 		`<CachedMethods><Quantity>2</Quantity><Items><Method>HEAD</Method><Method>GET</Method></Items></CachedMethods></AllowedMethods>` +
 		`<Compress>false</Compress><CachePolicyId>658327ea-f89d-4fab-a63d-7e88639e58f6</CachePolicyId></DefaultCacheBehavior>` +
 		`<CacheBehaviors><Quantity>0</Quantity></CacheBehaviors><CustomErrorResponses><Quantity>0</Quantity></CustomErrorResponses>` +
-		`<Comment>` + comment + `</Comment><PriceClass>PriceClass_All</PriceClass><Enabled>true</Enabled></DistributionConfig>`
+		`<Comment>` + comment + `</Comment><PriceClass>PriceClass_All</PriceClass><Enabled>true</Enabled><HttpVersion>http2and3</HttpVersion></DistributionConfig>`
 )
 
 func (p *Publisher) s3(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {

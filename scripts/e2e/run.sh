@@ -385,6 +385,11 @@ time_fits_distance() { # light in fibre needs 10 ms for 2,000 km; TCP, TLS and t
   awk "BEGIN {exit !($ms > 63 && $ms < 1000)}"
 }
 browser() { scripts/e2e/browser.sh; }
+http3() {
+  second_distribution
+  NAME=$name OTHER=$second CA=$ca HTTPS_PORT=$https NRT_EDGE=$(edge NRT) SYD_EDGE=$(edge SYD) NRT_VIEWER=$(viewer NRT) \
+    SYD_VIEWER=$(viewer SYD) scripts/e2e/http3.sh
+}
 
 # --- faults ------------------------------------------------------------------------------------------------------
 
@@ -521,6 +526,7 @@ if command -v chromium >/dev/null; then
 else
   echo "skip           Chromium is not installed (Debian: apt-get install chromium)"
 fi
+check "HTTP/3: announced, the same bytes, at its distance; in Chromium where there is one" http3
 check "fault stop, fault heal" stopped_edge
 check "an edge cut off from the cluster delays an invalidation for its lease and never serves the old object" partitioned_edge
 check "2,000 requests a second over all edges for $load_seconds s" load
