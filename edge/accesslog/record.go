@@ -1,0 +1,186 @@
+package accesslog
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Record is a request that was answered. Its strings are the request's own, as
+// they came, and are not kept by who is handed the record. Empty is what there was
+// not.
+type Record struct {
+	// Ended is when the last byte of the answer was written, by the clock that
+	// freshness goes by.
+	Ended time.Time
+	// Location is the edge location as X-Amz-Cf-Pop has it.
+	Location string
+	// Distribution is the id of the distribution, Domain its domain name, both empty
+	// where the request was for none.
+	Distribution, Domain string
+	RequestID            string
+
+	Viewer netip.AddrPort
+	Method string
+	// Protocol is "http", "https", "ws" or "wss".
+	Protocol     string
+	Major, Minor int
+	Host         string
+	Path, Query  string
+	Referer      string
+	UserAgent    string
+	Cookie       string
+	ForwardedFor string
+	// TLSVersion and Cipher are as in message.Request.
+	TLSVersion, Cipher string
+
+	// Status is the answer's; 0 where the viewer had left before there was one.
+	Status int
+	// Result is CloudFront's result type once the answer had gone out, ResponseResult
+	// the one before that, and Detail the detailed one.
+	Result, ResponseResult, Detail string
+	ContentType, ContentRange      string
+	ContentLength                  int64 // -1: not declared
+
+	// Sent is the size of the answer with its header, Received that of the request.
+	Sent, Received int64
+	// Took and FirstByte are how long after the request the last and the first byte of
+	// the answer were written.
+	Took, FirstByte time.Duration
+}
+
+// Header is how a log begins: the fields that Append writes, in their order.
+const Header = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) " +
+	"cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken x-forwarded-for " +
+	"ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields c-port time-to-first-byte " +
+	"x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end\n"
+
+// Append appends the record's line, the end of line included. Cookies are written
+// only if that is asked for, as CloudFront does.
+func (r *Record) Append(b []byte, cookies bool) []byte {
+	cookie := ""
+	if cookies {
+		cookie = r.Cookie
+	}
+	b = appendTime(b, r.Ended)
+	b = appendOwn(b, r.Location)
+	b = append(strconv.AppendInt(b, r.Sent, 10), '\t')
+	b = append(r.Viewer.Addr().Unmap().WithZone("").AppendTo(b), '\t')
+	b = appendText(b, r.Method)
+	b = appendOwn(b, r.Domain)
+	b = appendText(b, r.Path)
+	b = append(appendPair(append(b, byte('0'+r.Status/100)), r.Status), '\t')
+	b = appendText(b, r.Referer)
+	b = appendText(b, r.UserAgent)
+	b = appendText(b, r.Query)
+	b = appendText(b, cookie)
+	b = appendOwn(b, r.Result)
+	b = appendOwn(b, r.RequestID)
+	b = appendText(b, r.Host)
+	b = appendOwn(b, r.Protocol)
+	b = append(strconv.AppendInt(b, r.Received, 10), '\t')
+	b = appendSeconds(b, r.Took)
+	b = appendText(b, r.ForwardedFor)
+	b = appendOwn(b, r.TLSVersion)
+	b = appendOwn(b, r.Cipher)
+	b = appendOwn(b, r.ResponseResult)
+	b = strconv.AppendInt(append(b, "HTTP/"...), int64(r.Major), 10)
+	b = strconv.AppendInt(append(b, '.'), int64(r.Minor), 10)
+	b = append(b, "\t-\t-\t"...) // field-level encryption
+	b = append(strconv.AppendUint(b, uint64(r.Viewer.Port()), 10), '\t')
+	b = appendSeconds(b, r.FirstByte)
+	b = appendOwn(b, r.Detail)
+	b = appendText(b, r.ContentType)
+	if r.ContentLength >= 0 {
+		b = append(strconv.AppendInt(b, r.ContentLength, 10), '\t')
+	} else {
+		b = append(b, "-\t"...)
+	}
+	first, last := bounds(r.ContentRange)
+	b = appendText(b, first)
+	b = appendText(b, last)
+	b[len(b)-1] = '\n'
+	return b
+}
+
+// bounds are the first and the last position in a Content-Range: "bytes 0-9/100".
+func bounds(contentRange string) (first, last string) {
+	text, ok := strings.CutPrefix(contentRange, "bytes ")
+	if !ok {
+		return "", ""
+	}
+	text, _, _ = strings.Cut(text, "/")
+	if first, last, ok = strings.Cut(text, "-"); !ok { // "*": of an answer of 416
+		return "", ""
+	}
+	return first, last
+}
+
+// escapes has a bit for each byte that is written as %XX: control characters, space
+// and what is not ASCII, and these (developer guide, "Standard logging reference").
+// A tab or an end of line in a request can therefore never make a field or a line.
+var escapes = [4]uint64{
+	1<<33 - 1 | 1<<'"' | 1<<'#' | 1<<'%' | 1<<'\'' | 1<<'<' | 1<<'>',
+	1<<('['-64) | 1<<('\\'-64) | 1<<(']'-64) | 1<<('^'-64) | 1<<('`'-64) | 1<<('{'-64) | 1<<('|'-64) | 1<<('}'-64) | 1<<('~'-64) | 1<<63,
+	1<<64 - 1,
+	1<<64 - 1,
+}
+
+// appendText appends a value that others have chosen, and a tab; "-" for an empty
+// one.
+func appendText(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, '-', '\t')
+	}
+	const digits = "0123456789ABCDEF"
+	b = slices.Grow(b, len("%XX")*len(s)+1)
+	to, n := b[len(b):cap(b)], 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if escapes[c>>6]>>(c&63)&1 == 0 {
+			to[n] = c
+			n++
+			continue
+		}
+		to[n], to[n+1], to[n+2] = '%', digits[c>>4], digits[c&15]
+		n += len("%XX")
+	}
+	to[n] = '\t'
+	return b[:len(b)+n+1]
+}
+
+// appendOwn appends a value of the edge's own choice, and a tab; "-" for an empty
+// one.
+func appendOwn(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, '-', '\t')
+	}
+	return append(append(b, s...), '\t')
+}
+
+// appendTime appends date and time, in UTC.
+func appendTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	b = append(appendPair(appendPair(b, year/100), year), '-')
+	b = append(appendPair(b, int(month)), '-')
+	b = append(appendPair(b, day), '\t')
+	b = append(appendPair(b, hour), ':')
+	b = append(appendPair(b, minute), ':')
+	return append(appendPair(b, second), '\t')
+}
+
+// appendPair appends the last two digits of a number that is not negative.
+func appendPair(b []byte, n int) []byte {
+	return append(b, byte('0'+n/10%10), byte('0'+n%10))
+}
+
+// appendSeconds appends a duration in seconds to the thousandth, and a tab.
+func appendSeconds(b []byte, d time.Duration) []byte {
+	ms := int64(max(d, 0)+time.Millisecond/2) / int64(time.Millisecond)
+	b = append(strconv.AppendInt(b, ms/1000, 10), '.', byte('0'+ms/100%10))
+	return append(appendPair(b, int(ms%100)), '\t')
+}
