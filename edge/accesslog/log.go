@@ -22,6 +22,10 @@ type Config struct {
 
 const defaultLimit = 4 << 20
 
+// batch is how much is written at once where much comes: little enough to stay in a
+// processor's cache until then.
+const batch = 128 << 10
+
 // interval is how often what waits is written, and so how much a crash may lose.
 const interval = time.Second
 
@@ -98,13 +102,14 @@ func (l *Log) Log(r *Record) bool {
 		l.mu.Unlock()
 		return false
 	}
+	before := len(l.waiting)
 	l.waiting = append(l.waiting, line...)
-	much := len(l.waiting) > l.cfg.Limit/4
+	much := before < batch && len(l.waiting) >= batch
 	l.mu.Unlock()
 	if much {
 		select {
 		case l.wake <- struct{}{}:
-		default: // it is awake
+		default: // it has not come to it yet
 		}
 	}
 	return true

@@ -71,7 +71,7 @@ func (r *Record) Append(b []byte, cookies bool) []byte {
 	b = appendText(b, r.Method)
 	b = appendOwn(b, r.Domain)
 	b = appendText(b, r.Path)
-	b = append(appendPair(append(b, byte('0'+r.Status/100)), r.Status), '\t')
+	b = append(b, byte('0'+r.Status/100%10), byte('0'+r.Status/10%10), byte('0'+r.Status%10), '\t')
 	b = appendText(b, r.Referer)
 	b = appendText(b, r.UserAgent)
 	b = appendText(b, r.Query)
@@ -165,22 +165,18 @@ func appendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
-	b = append(appendPair(appendPair(b, year/100), year), '-')
-	b = append(appendPair(b, int(month)), '-')
-	b = append(appendPair(b, day), '\t')
-	b = append(appendPair(b, hour), ':')
-	b = append(appendPair(b, minute), ':')
-	return append(appendPair(b, second), '\t')
-}
-
-// appendPair appends the last two digits of a number that is not negative.
-func appendPair(b []byte, n int) []byte {
-	return append(b, byte('0'+n/10%10), byte('0'+n%10))
+	tens, ones := func(n int) byte { return byte('0' + n/10%10) }, func(n int) byte { return byte('0' + n%10) }
+	return append(b, tens(year/100), ones(year/100), tens(year), ones(year), '-', tens(int(month)), ones(int(month)), '-', tens(day), ones(day), '\t',
+		tens(hour), ones(hour), ':', tens(minute), ones(minute), ':', tens(second), ones(second), '\t')
 }
 
 // appendSeconds appends a duration in seconds to the thousandth, and a tab.
 func appendSeconds(b []byte, d time.Duration) []byte {
 	ms := int64(max(d, 0)+time.Millisecond/2) / int64(time.Millisecond)
-	b = append(strconv.AppendInt(b, ms/1000, 10), '.', byte('0'+ms/100%10))
-	return append(appendPair(b, int(ms%100)), '\t')
+	if ms < 10_000 {
+		b = append(b, byte('0'+ms/1000))
+	} else {
+		b = strconv.AppendInt(b, ms/1000, 10)
+	}
+	return append(b, '.', byte('0'+ms/100%10), byte('0'+ms/10%10), byte('0'+ms%10), '\t')
 }
