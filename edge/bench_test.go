@@ -2,18 +2,30 @@ package edge
 
 import (
 	"context"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
 // BenchmarkMemoryHit is a hit of 1 KiB through the whole core, without an adapter.
-func BenchmarkMemoryHit(b *testing.B) {
+func BenchmarkMemoryHit(b *testing.B) { benchmarkHit(b, nil) }
+
+// BenchmarkMemoryHitLogged is the same with the access log on.
+func BenchmarkMemoryHitLogged(b *testing.B) {
+	log := accesslog.New(io.Discard, accesslog.Config{})
+	defer func() { _ = log.Close() }()
+	benchmarkHit(b, log)
+}
+
+func benchmarkHit(b *testing.B, log AccessLog) {
 	body := strings.Repeat("x", 1024)
 	n := newNetwork(b, site{}, func(context.Context, int, *message.Request) (*message.Response, error) {
 		return ok(body, "ETag", `"a"`, "Content-Type", "text/html", "Last-Modified", "Sun, 01 Mar 2026 12:00:00 GMT"), nil
 	})
+	n.edge.cfg.AccessLog = log
 	n.get("/index.html")
 	req := n.request("GET", "/index.html", "User-Agent", "Mozilla/5.0", "Accept", "*/*", "Accept-Encoding", "gzip, br")
 	n.do(req)

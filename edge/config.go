@@ -108,6 +108,8 @@ type Config struct {
 	// Now is the time that freshness goes by; the lease, TLS and signatures go by
 	// the clock. Nil: time.Now.
 	Now func() time.Time
+	// AccessLog gets a line for each request of a viewer. Nil: nothing is logged.
+	AccessLog AccessLog
 	// Logger gets one line per request at debug level. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Registry holds the node's metrics. Nil: one is made.

@@ -16,6 +16,9 @@ func (x *exchange) Delivered(d message.Delivery) {
 	}
 	e := x.edge
 	e.metrics.served(x.done.result, d.Body)
+	if e.cfg.AccessLog != nil {
+		x.logAccess(d)
+	}
 	if e.cfg.Logger.Enabled(context.Background(), slog.LevelDebug) {
 		x.log(d)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
@@ -50,6 +51,9 @@ type exchange struct {
 	// serving is the object whose body is being read.
 	serving *cache.Object
 	mapped  message.Request
+	// sending is the answer, and line what the access log is told of it.
+	sending *message.Response
+	line    accesslog.Record
 	ranges  []rfc9111.Range
 	random  *rand.ChaCha8
 	idText  [idLength]byte
@@ -69,6 +73,8 @@ type record struct {
 	collapsed bool
 	ttl       time.Duration
 	detail    string
+	// errorType is CloudFront's detailed result type of an error, where it is known.
+	errorType string
 	// health is set on the routers' own questions, which count for nothing.
 	health bool
 }

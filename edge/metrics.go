@@ -17,6 +17,7 @@ type metrics struct {
 	requests [results]prometheus.Counter
 	bytes    prometheus.Counter
 	fetches  *prometheus.CounterVec
+	unlogged prometheus.Counter
 }
 
 func newMetrics(e *Edge) *metrics {
@@ -29,6 +30,9 @@ func newMetrics(e *Edge) *metrics {
 			Name: "warmfront_edge_origin_requests_total", Help: "Requests to origins, by what came of them: a class of status, or why there was no answer.",
 		}, []string{"outcome"}),
 	}
+	m.unlogged = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "warmfront_edge_access_log_dropped_total", Help: "Lines of the access log that were dropped because it takes them too slowly.",
+	})
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "warmfront_edge_requests_total", Help: "Requests of viewers, by CloudFront's result type.",
 	}, []string{"result"})
@@ -39,7 +43,7 @@ func newMetrics(e *Edge) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
 	for _, c := range []prometheus.Collector{
-		requests, m.bytes, m.fetches,
+		requests, m.bytes, m.fetches, m.unlogged,
 		gauge("warmfront_edge_cache_bytes", "Bytes of memory that stored objects take.", func() float64 { return float64(memory.Bytes()) }),
 		gauge("warmfront_edge_cache_objects", "Objects stored.", func() float64 { return float64(memory.Objects()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{

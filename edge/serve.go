@@ -191,6 +191,9 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 		if !first && !(x.selects(f.object) && mayUse(f.object, known)) || !first && x.lacks(f.object) {
 			return nil
 		}
+		if f.err != nil {
+			x.done.errorType = originErrorType(f.err)
+		}
 		return x.fetched(ctx, f)
 	case first:
 		return x.private(ctx, f)
@@ -229,6 +232,7 @@ func (x *exchange) private(ctx context.Context, f *flight) *message.Response {
 
 // gone is the answer for a viewer that has left.
 func (x *exchange) gone() *message.Response {
+	x.done.errorType = clientHungUp
 	return x.errorPage(fault{499, "The viewer closed the connection."})
 }
 
@@ -247,6 +251,7 @@ func (x *exchange) failed(err error) *message.Response {
 	if !x.leased {
 		f.status = 504
 	}
+	x.done.errorType = originErrorType(err)
 	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.Plan.ID, "origin", x.Origin.ID, "err", err)
 	return x.errorPage(f)
 }

@@ -27,7 +27,7 @@ func ownField(name string) bool {
 // finish gives an answer the fields that tell what the edge did (developer guide,
 // "Response behavior"; RFC 9211).
 func (x *exchange) finish(r *message.Response) {
-	x.done.sent = r.Status
+	x.done.sent, x.sending = r.Status, r
 	h := &r.Header
 	h.Add("X-Cache", x.done.result.xCache())
 	h.Add("Via", x.edge.via)

@@ -1,0 +1,160 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/upstream"
+)
+
+// AccessLog takes a line for each request of a viewer that was answered.
+type AccessLog interface {
+	// Log is handed a record that is used again when it returns. False if the line was
+	// dropped.
+	Log(r *accesslog.Record) bool
+}
+
+// logAccess has a line written about the request.
+func (x *exchange) logAccess(d message.Delivery) {
+	r, line := x.asked, &x.line
+	line.Location, line.RequestID = x.edge.pop, x.id
+	line.Viewer, line.Method, line.Protocol, line.Major, line.Minor = r.Viewer, r.Method, r.Scheme, r.Major, r.Minor
+	line.Host, line.Path, line.Query, line.TLSVersion, line.Cipher = r.Host, r.Path, r.Query, r.TLSVersion, r.Cipher
+	line.Status, line.Sent, line.Received = x.done.sent, d.Bytes, requestSize(r)
+	line.Took, line.FirstByte = 0, 0
+	if !r.Received.IsZero() { // an adapter says it
+		line.Took = d.Ended.Sub(r.Received)
+		if !d.First.IsZero() {
+			line.FirstByte = d.First.Sub(r.Received)
+		}
+	}
+	// Time may have been moved: the date goes by the clock that freshness goes by.
+	line.Ended = x.start.Add(line.Took)
+	line.Distribution, line.Domain = "", ""
+	if x.Plan != nil {
+		line.Distribution, line.Domain = x.Plan.ID, x.Plan.Domain
+	}
+	if x.done.sent == 101 && r.Upgrade == "websocket" {
+		line.Protocol = "ws" + strings.TrimPrefix(r.Scheme, "http")
+	}
+	x.logFields(line)
+	x.logResult(line, d.Err)
+	if !x.edge.cfg.AccessLog.Log(line) {
+		x.edge.metrics.unlogged.Inc()
+	}
+}
+
+// logFields fills in what the headers of request and answer say.
+func (x *exchange) logFields(line *accesslog.Record) {
+	line.Cookie, line.Referer, line.UserAgent, line.ForwardedFor = "", "", "", ""
+	for i := range x.asked.Header {
+		f := &x.asked.Header[i]
+		switch len(f.Name) {
+		case len("cookie"):
+			set(&line.Cookie, f, "cookie")
+		case len("referer"):
+			set(&line.Referer, f, "referer")
+		case len("user-agent"):
+			set(&line.UserAgent, f, "user-agent")
+		case len("x-forwarded-for"):
+			set(&line.ForwardedFor, f, "x-forwarded-for")
+		}
+	}
+	line.ContentType, line.ContentRange, line.ContentLength = "", "", x.sending.Length
+	for i := range x.sending.Header {
+		f := &x.sending.Header[i]
+		switch len(f.Name) {
+		case len("content-type"):
+			set(&line.ContentType, f, "content-type")
+		case len("content-range"):
+			set(&line.ContentRange, f, "content-range")
+		}
+	}
+}
+
+func set(to *string, f *message.Field, name string) {
+	if *to == "" && strings.EqualFold(f.Name, name) {
+		*to = f.Value
+	}
+}
+
+// logResult says what came of the request, before the answer went out and after
+// (developer guide, "Standard logging reference").
+func (x *exchange) logResult(line *accesslog.Record, broken error) {
+	line.ResponseResult = x.done.result.String()
+	line.Result, line.Detail = line.ResponseResult, line.ResponseResult
+	switch {
+	case x.done.result == resultError:
+		line.Detail = x.errorType()
+	case broken != nil:
+		line.Result, line.Detail = resultError.String(), brokenType(broken)
+	}
+	if line.Detail == clientHungUp {
+		line.Status, line.ContentLength = 0, -1 // it had left before there was an answer
+	}
+}
+
+// The detailed result types of what is no fault of an origin.
+const (
+	clientHungUp    = "ClientHungUpRequest"
+	clientCommError = "ClientCommError"
+)
+
+// errorType is the detailed result type of an answer that is an error.
+func (x *exchange) errorType() string {
+	switch forwarded := x.done.forward != ""; {
+	case x.done.errorType != "":
+		return x.done.errorType
+	case forwarded && x.done.status >= 500:
+		return "OriginError"
+	case forwarded || x.done.hit || x.done.sent >= 500 && x.done.sent != 508:
+		return resultError.String()
+	case x.done.sent == 421:
+		return "InvalidRequestCertificate"
+	case x.done.sent == 431:
+		return "InvalidRequestHeader"
+	case x.Behavior != nil && !x.Behavior.Allows(x.Request.Method):
+		return "InvalidRequestMethod"
+	case x.done.sent == 403:
+		return "InvalidRequestBlocked"
+	}
+	return "InvalidRequest"
+}
+
+// originErrorType is that of an answer which an origin owes.
+func originErrorType(err error) string {
+	var failed *upstream.Error
+	if !errors.As(err, &failed) {
+		return "AbortedOrigin"
+	}
+	switch failed.Reason {
+	case upstream.ConnectTimeout, upstream.ReadTimeout:
+		return "OriginCommError"
+	case upstream.NotAllowed, upstream.TLS:
+		return "OriginConnectError"
+	}
+	return string(failed.Reason)
+}
+
+// brokenType is that of an answer which broke off.
+func brokenType(err error) string {
+	var failed *upstream.Error
+	var brokenOff *brokenOff
+	if errors.As(err, &failed) || errors.As(err, &brokenOff) || errors.Is(err, errChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return originErrorType(err)
+	}
+	return clientCommError
+}
+
+// requestSize is how large a request is over HTTP/1.1. How much of it there was on
+// the wire only the adapter knows, and a body that says no length is not counted.
+func requestSize(r *message.Request) int64 {
+	n := len(r.Method) + len(" ") + len(r.Path) + len(" HTTP/1.1\r\nHost: \r\n\r\n") + len(r.Host) + r.Header.Size()
+	if r.Query != "" {
+		n += len("?") + len(r.Query)
+	}
+	return int64(n) + max(r.Length, 0)
+}
