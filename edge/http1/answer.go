@@ -17,15 +17,18 @@ type answer struct {
 	// chunk, or with the connection.
 	chunked, delimited bool
 
-	// out waits to be written; nil while nothing does. waiting is how much of it is
-	// body.
+	// out waits to be written, alone or with the pieces the link has gathered; nil
+	// while it has nothing. waiting is how much of all that is body, gathers whether
+	// large pieces may wait.
 	out     *output
 	waiting int
+	gathers bool
 
 	bytes, body int64
 	began       time.Time
 	first, last time.Time
 	writes      int
+	large       bool // writing took longer than the clock's reading after it tells
 	err         error
 }
 
@@ -36,8 +39,11 @@ func (a *answer) begin(now time.Time, keep bool) {
 // delivery is what the Exchange is told. The clock is read once where there was
 // one write.
 func (a *answer) delivery() message.Delivery {
-	if a.writes != 1 || a.err != nil {
+	if a.writes != 1 || a.large || a.err != nil {
 		a.last = time.Now()
+	}
+	if a.writes == 0 {
+		a.first = time.Time{}
 	}
 	return message.Delivery{Bytes: a.bytes, Body: a.body, First: a.first, Ended: a.last, Err: a.err}
 }
@@ -50,10 +56,19 @@ func (a *answer) output() *output {
 	return a.out
 }
 
+// enlarge notes that a write comes that may wait for the viewer: its first byte
+// leaves now, and not when it returns.
+func (a *answer) enlarge() {
+	a.large = true
+	if a.writes == 0 {
+		a.first = time.Now()
+	}
+}
+
 // written notes what became of n bytes, of which the last body are the body's.
 func (a *answer) written(n int64, body int, all int, err error) {
 	if n > 0 {
-		if a.writes++; a.writes == 1 {
+		if a.writes++; a.writes == 1 && !a.large {
 			a.first = time.Now()
 			a.last = a.first
 		}
@@ -67,8 +82,9 @@ func (a *answer) written(n int64, body int, all int, err error) {
 
 // release gives the output back.
 func (a *answer) release() {
+	a.waiting = 0
 	if o := a.out; o != nil {
-		a.out, a.waiting = nil, 0
+		a.out = nil
 		if cap(o.b) == writeSize {
 			o.b = o.b[:0]
 			outputs.Put(o)
@@ -79,6 +95,13 @@ func (a *answer) release() {
 // flush writes what waits.
 func (c *conn) flush() error {
 	a := &c.answer
+	if c.link.gathered > 0 {
+		all := c.link.size
+		n, err := c.link.sendGathered()
+		a.written(n, a.waiting, all, err)
+		a.release()
+		return err
+	}
 	if a.out == nil || len(a.out.b) == 0 {
 		return a.err
 	}

@@ -354,3 +354,39 @@ func TestInterimAnswersComeFirst(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+func TestWhenTheFirstAndTheLastByteLeft(t *testing.T) {
+	for _, size := range []int{1 << 10, 1 << 20, 32 << 20} {
+		h := answering(func() *message.Response {
+			return &message.Response{Status: 200, Body: &pieces{of: [][]byte{make([]byte, size)}}, Length: int64(size)}
+		})
+		_, addr := listen(t, h)
+		c := connect(t, addr)
+		_, _ = io.WriteString(c, ok+"\r\n")
+		r := bufio.NewReader(c)
+		if _, err := r.Peek(1); err != nil {
+			t.Fatal(err)
+		}
+		arrived := time.Now()
+		if size > 16<<20 { // more than the kernel takes: it is not all gone
+			select {
+			case <-h.delivered:
+				t.Error("it is delivered before it is read")
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		began := time.Time{} // of reading what is not all written
+		if size > 16<<20 {
+			began = time.Now()
+		}
+		_, _ = read(t, r)
+		<-h.delivered
+		h.mu.Lock()
+		d := h.deliveries[0]
+		h.mu.Unlock()
+		// A small answer's one reading of the clock comes after its write.
+		if d.First.After(arrived.Add(10*time.Millisecond)) && size > 1<<10 || d.Ended.Before(began) || d.Ended.Before(d.First) {
+			t.Errorf("%d bytes: first %v after it arrived, ended %v after that", size, d.First.Sub(arrived), d.Ended.Sub(d.First))
+		}
+	}
+}

@@ -26,8 +26,12 @@ type link struct {
 	// stop ends what waits for the viewer's next bytes; see interrupt.
 	stop atomic.Bool
 
-	vector net.Buffers // of pieces, whose array is used again
-	pieces [3][]byte
+	// pieces[:gathered] wait to be written in one call, size bytes in all; vector is
+	// what is left of them meanwhile.
+	pieces   [maxPieces][]byte
+	gathered int
+	size     int
+	vector   net.Buffers
 
 	// cork holds TLS records back, so that several are sent at once; nil: it does
 	// not.
@@ -43,6 +47,10 @@ const (
 	stalls = 5
 	// corkSize is how much of TLS's records is sent at once.
 	corkSize = 64 << 10
+	// gatherSize is how much of a large body is written at once: what each call
+	// costs, and each wait for room, is less per byte.
+	gatherSize = 1 << 20
+	maxPieces  = 16
 )
 
 func newLink(c net.Conn) *link {
@@ -102,11 +110,18 @@ func (l *link) send(p []byte) (int, error) {
 	return n, err
 }
 
-// sendVector writes head, piece and tail, where they lie. Only for a connection of
-// the kernel's own.
-func (l *link) sendVector(head, piece, tail []byte) (int64, error) {
-	l.pieces = [3][]byte{head, piece, tail}
-	l.vector = l.pieces[:]
+// gather adds a piece to what is written next, where it lies, and reports whether
+// there is room for more. Only for a connection of the kernel's own.
+func (l *link) gather(p []byte) bool {
+	l.pieces[l.gathered] = p
+	l.gathered++
+	l.size += len(p)
+	return l.size < gatherSize && l.gathered < len(l.pieces)-1
+}
+
+// sendGathered writes the pieces.
+func (l *link) sendGathered() (int64, error) {
+	l.vector = l.pieces[:l.gathered]
 	n, err := l.vector.WriteTo(l.tcp)
 	for s := (stall{moved: int(n)}); err != nil && l.renewed(&s, err); {
 		var m int64
@@ -114,7 +129,8 @@ func (l *link) sendVector(head, piece, tail []byte) (int64, error) {
 		n += m
 		s.moved += int(m)
 	}
-	l.pieces = [3][]byte{}
+	clear(l.pieces[:l.gathered])
+	l.gathered, l.size = 0, 0
 	return n, err
 }
 
@@ -167,12 +183,4 @@ func (l *link) reset() {
 		_ = l.tcp.SetLinger(0) // it is closed as well as can be
 	}
 	_ = l.Conn.Close() // the viewer is to lose it
-}
-
-// closeWrite ends our side of the connection and leaves the viewer's open.
-func (l *link) closeWrite() error {
-	if c, ok := l.Conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -46,7 +47,7 @@ func (c *conn) handshake() bool {
 		return false
 	}
 	state := c.tls.ConnectionState()
-	c.req.ServerName, c.req.TLSVersion, c.req.Cipher = state.ServerName, tlsVersion(state.Version), tlsCipher(state.CipherSuite)
+	c.req.ServerName, c.req.TLSVersion, c.req.Cipher = state.ServerName, tlsVersion(state.Version), tlsCipher(state.Version, state.CipherSuite)
 	if state.NegotiatedProtocol != "h2" {
 		return true
 	}
@@ -57,35 +58,17 @@ func (c *conn) handshake() bool {
 	return false
 }
 
-// tlsVersion is the version as CloudFront writes it in logs.
+// tlsVersion is the version as CloudFront writes it in logs: "TLSv1.3".
 func tlsVersion(v uint16) string {
-	switch v {
-	case tls.VersionTLS13:
-		return "TLSv1.3"
-	case tls.VersionTLS12:
-		return "TLSv1.2"
-	case tls.VersionTLS11:
-		return "TLSv1.1"
-	}
-	return "TLSv1"
+	return "TLSv" + strings.TrimSuffix(strings.TrimPrefix(tls.VersionName(v), "TLS "), ".0")
 }
 
-// tlsCipher is the suite as CloudFront writes it in logs: by OpenSSL's name, which
-// is IANA's for those of TLS 1.3.
-func tlsCipher(id uint16) string {
-	switch id {
-	case tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:
-		return "ECDHE-ECDSA-AES128-GCM-SHA256"
-	case tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384:
-		return "ECDHE-ECDSA-AES256-GCM-SHA384"
-	case tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256:
-		return "ECDHE-ECDSA-CHACHA20-POLY1305"
-	case tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:
-		return "ECDHE-RSA-AES128-GCM-SHA256"
-	case tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384:
-		return "ECDHE-RSA-AES256-GCM-SHA384"
-	case tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256:
-		return "ECDHE-RSA-CHACHA20-POLY1305"
+// tlsCipher is the suite as CloudFront writes it in logs: by OpenSSL's name,
+// "ECDHE-RSA-AES128-GCM-SHA256", which is IANA's for those of TLS 1.3.
+func tlsCipher(v, suite uint16) string {
+	name := tls.CipherSuiteName(suite)
+	if v >= tls.VersionTLS13 {
+		return name
 	}
-	return tls.CipherSuiteName(id)
+	return strings.NewReplacer("TLS_RSA_WITH_", "", "TLS_", "", "_WITH_", "-", "AES_", "AES", "POLY1305_SHA256", "POLY1305", "_", "-").Replace(name)
 }

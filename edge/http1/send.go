@@ -76,6 +76,10 @@ func (c *conn) sendBody(resp *message.Response, length int64) error {
 	if sendsFiles && c.tls == nil && c.link.raw != nil {
 		sections, _ = resp.Body.(message.Sections)
 	}
+	// Pieces lie where they are until the body is closed. A chunk is written at once,
+	// since its framing lies in what is used for the next.
+	a := &c.answer
+	a.gathers = pieces != nil && sections == nil && !resp.Live && !a.chunked
 	for left := length; left != 0; {
 		n, err := int64(0), error(nil)
 		if sections != nil {
@@ -145,7 +149,7 @@ func (c *conn) put(piece []byte) error {
 		}
 		o.b = appendChunkSize(o.b, int64(len(piece)))
 	}
-	if len(o.b)+len(piece)+framing > cap(o.b) {
+	if len(o.b)+len(piece)+framing > cap(o.b) || c.link.gathered > 0 {
 		return c.putLarge(piece)
 	}
 	o.b = append(o.b, piece...)
@@ -170,18 +174,21 @@ func appendChunkSize(b []byte, n int64) []byte {
 // makes a full TLS record, and then the rest.
 func (c *conn) putLarge(piece []byte) error {
 	a := &c.answer
+	a.enlarge()
 	o := a.output()
 	if c.tls == nil && c.link.tcp != nil {
-		tail := []byte(nil)
-		if a.chunked {
-			tail = crlfBytes
+		if c.link.gathered == 0 && len(o.b) > 0 {
+			c.link.gather(o.b)
 		}
-		body := a.waiting + len(piece)
-		all := len(o.b) + len(piece) + len(tail)
-		n, err := c.link.sendVector(o.b, piece, tail)
-		a.written(n, body, all, err)
-		a.release()
-		return err
+		a.waiting += len(piece)
+		room := c.link.gather(piece)
+		if a.chunked {
+			c.link.gather(crlfBytes)
+		}
+		if a.gathers && room {
+			return nil
+		}
+		return c.flush()
 	}
 	fill := min(cap(o.b)-len(o.b), len(piece))
 	o.b = append(o.b, piece[:fill]...)
@@ -229,6 +236,7 @@ func (c *conn) sendSection(s message.Sections, limit int64) (int64, error) {
 	if a.chunked {
 		o.b = appendChunkSize(o.b, n)
 	}
+	a.enlarge()
 	head := len(o.b) - a.waiting
 	all := int64(len(o.b)) + n
 	sent, err := c.link.sendFile(o.b, f, at, n)

@@ -83,9 +83,9 @@ const (
 // 9.6).
 func (c *conn) linger() {
 	if c.tls != nil {
-		_ = c.tls.CloseWrite() // it is being closed
+		closeWrite(c.tls)
 	}
-	if c.link.closeWrite() != nil || c.link.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+	if !closeWrite(c.link.Conn) || c.link.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
 		return
 	}
 	buf := c.workspace().buf

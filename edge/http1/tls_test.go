@@ -204,3 +204,14 @@ func TestAListenerMayWrapItsConnections(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestNamesOfCiphers(t *testing.T) {
+	for id, want := range map[uint16]string{
+		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: "ECDHE-RSA-AES128-GCM-SHA256", tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: "ECDHE-ECDSA-AES256-GCM-SHA384",
+		tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: "ECDHE-RSA-CHACHA20-POLY1305", tls.TLS_RSA_WITH_AES_128_GCM_SHA256: "AES128-GCM-SHA256",
+	} {
+		if got := tlsCipher(tls.VersionTLS12, id); got != want {
+			t.Errorf("%s instead of %s", got, want)
+		}
+	}
+}

@@ -114,7 +114,7 @@ func (t *tunnel) hear() {
 }
 
 // closeWrite ends one side of a connection, if it can be ended alone.
-func closeWrite(c io.ReadWriteCloser) bool {
+func closeWrite(c io.Writer) bool {
 	half, ok := c.(interface{ CloseWrite() error })
 	return ok && half.CloseWrite() == nil
 }
@@ -143,9 +143,9 @@ func (t *tunnel) down() {
 	}
 	close(t.ended)
 	if c.tls != nil {
-		_ = c.tls.CloseWrite() // a failure shows where it is read
+		closeWrite(c.tls)
 	}
-	_ = c.link.closeWrite() // the same
+	closeWrite(c.link.Conn)
 	// Set after ended is closed: what passes it finds that so.
-	_ = c.link.SetReadDeadline(time.Now().Add(c.srv.cfg.StreamTimeout)) // the same
+	_ = c.link.SetReadDeadline(time.Now().Add(c.srv.cfg.StreamTimeout)) // a failure shows where it is read
 }
