@@ -43,7 +43,7 @@ func (x *exchange) logAccess(d message.Delivery) {
 	x.logFields(line)
 	x.logResult(line, d.Err)
 	if !x.edge.cfg.AccessLog.Log(line) {
-		x.edge.metrics.unlogged.Inc()
+		x.edge.metrics.Unlogged()
 	}
 }
 

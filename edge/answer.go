@@ -3,8 +3,10 @@ package edge
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/warmfront/warmfront/edge/byteranges"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -48,6 +50,7 @@ func (x *exchange) asItCame(ctx context.Context, f *flight, now time.Time) *mess
 
 // begin makes an answer of an object, still without its body.
 func (x *exchange) begin(o *cache.Object, now time.Time) *message.Response {
+	x.done.from = o
 	x.fields = append(x.fields[:0], o.Header...)
 	x.answer = message.Response{Status: o.Status, Header: x.fields, Length: o.Length}
 	if x.done.hit || x.done.result == resultRefreshHit || o.InitialAge >= time.Second || o.Header.Has("Age") {
@@ -76,8 +79,7 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 		case len(x.ranges) == 1:
 			part = x.ranges[0]
 		case len(x.ranges) > 1:
-			x.serving = o
-			x.manyRanges(ctx, resp, o, x.ranges)
+			x.manyRanges(ctx, resp, o)
 			return resp
 		}
 	}
@@ -97,6 +99,22 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	resp.Live = !o.Body.Complete()
 	resp.Body = &x.reader
 	return resp
+}
+
+// manyRanges makes an answer one of several ranges.
+func (x *exchange) manyRanges(ctx context.Context, resp *message.Response, o *cache.Object) {
+	x.serving = o
+	boundary := strings.TrimRight(x.id, "=") // nobody can have guessed it
+	body, length := byteranges.New(byteranges.Object{
+		Type: o.Header.Get("Content-Type"), Size: size(o), Open: func(offset, length int64) byteranges.Part {
+			if !o.Body.OpenFrom(&x.reader, ctx, offset, length, x) {
+				return nil
+			}
+			return &x.reader
+		},
+	}, x.ranges, boundary)
+	resp.Status, resp.Length, resp.Body, resp.Live = 206, length, body, o.Body.Sliced()
+	resp.Header.Set("Content-Type", "multipart/byteranges; boundary="+boundary)
 }
 
 // seconds writes a number of whole seconds.

@@ -14,6 +14,9 @@ func encodersFor(memory int64) int { return int(min(max(memory>>22, 32), 256)) }
 // calls the answer if that was changed. What would be stored, but is too large to
 // be kept in one piece, stays as it is.
 func (e *Edge) compress(f *flight, resp *message.Response, stored bool) (originTag string, compressed bool) {
+	if f.answer.Compressed {
+		return f.answer.OriginTag, true // by a tier
+	}
 	encoding := compression.Choose(compression.Answer{
 		Compress: f.behavior.Compress, MaxTTL: f.behavior.Cache.MaxTTL, Accepted: f.encoding,
 		Status: resp.Status, Header: resp.Header, Length: resp.Length,

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -15,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/originauth"
+	"github.com/warmfront/warmfront/edge/tier"
+	"github.com/warmfront/warmfront/edge/viewertls"
 )
 
 // Lease says whether the node may serve from its cache without asking.
@@ -23,18 +24,6 @@ type Lease interface {
 	// Valid is asked with one reading of the clock, made after the request was
 	// read. It is false as soon as either clock says that the lease has ended.
 	Valid(now time.Time) bool
-}
-
-// Certificates gives the certificate for a name that TLS asks for; an error or
-// nil for names that are not served.
-type Certificates interface {
-	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
-}
-
-// Signer signs a request to an origin that has an origin access control, on
-// behalf of the distribution with that ARN.
-type Signer interface {
-	Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error
 }
 
 // Config is what an edge is told. Fields without a default are required.
@@ -65,12 +54,16 @@ type Config struct {
 	// number, as behind a proxy that all viewers share.
 	MaxPerViewer int
 
+	// Tiers is how edges ask one another before an origin, as far as the network says
+	// it. Nil: they do not.
+	Tiers *tier.Config
+
 	// State is the newest state applied; nil, or one of version zero, before the
 	// first: viewers and health checks get 503 then.
 	State func() *cdn.State
 	Lease Lease
 	// Certificates may be nil where HTTPSAddr is empty.
-	Certificates Certificates
+	Certificates viewertls.Certificates
 
 	// S3Endpoint is where S3 buckets are, "http://127.0.0.1:9000"; empty: at AWS.
 	S3Endpoint string
@@ -88,7 +81,7 @@ type Config struct {
 	// OriginRoots verify origins' certificates. Nil: the system's.
 	OriginRoots *x509.CertPool
 	// Signer may be nil where no origin has an access control.
-	Signer Signer
+	Signer originauth.Signer
 	// DialOrigin connects to a checked address. Nil: net.Dialer.
 	DialOrigin func(ctx context.Context, network, address string) (net.Conn, error)
 

@@ -15,7 +15,7 @@ func (x *exchange) Delivered(d message.Delivery) {
 		return
 	}
 	e := x.edge
-	e.metrics.served(x.done.result, d.Body)
+	e.metrics.Served(int(x.done.result), d.Body)
 	if e.cfg.AccessLog != nil {
 		x.logAccess(d)
 	}

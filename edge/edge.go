@@ -14,6 +14,8 @@ import (
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/compression"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/metrics"
+	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
 
@@ -25,7 +27,7 @@ type Edge struct {
 	origin  origin
 	flights collapse.Group[*flight]
 	lone    *collapse.Lone
-	metrics *metrics
+	metrics *metrics.Metrics
 
 	encoders *compression.Encoders
 
@@ -46,6 +48,7 @@ type Edge struct {
 	altSvc      string
 	servers     []serving
 	upstream    *upstream.Upstream
+	tiers       *tier.Tiers // nil where edges do not ask one another
 }
 
 // origin asks origins.
@@ -99,8 +102,17 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 	}
 	e.via = "1.1" + e.pseudonym
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	e.metrics = newMetrics(e)
+	counted := names()
+	e.metrics = metrics.New(cfg.Registry, counted[:], metrics.Sources{Store: e.store, Disk: kept, Lease: cfg.Lease.Valid, Applied: e.applied})
 	return e
+}
+
+// applied is the version the edge has applied; zero before the first.
+func (e *Edge) applied() cdn.Version {
+	if s := e.cfg.State(); s != nil {
+		return s.Version
+	}
+	return cdn.Version{}
 }
 
 // Handle answers one request as an exchange of its own. Servers, which answer

@@ -14,7 +14,7 @@ import (
 
 // errorPage answers with a page of the edge's own about what went wrong.
 func (x *exchange) errorPage(f fault) *message.Response {
-	x.done.result = resultError
+	x.done.result, x.done.failure = resultError, f.sentence
 	return x.page(f.status, f.sentence)
 }
 

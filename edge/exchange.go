@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // exchange is one request on its way through the edge. An adapter has one for each
@@ -33,6 +34,8 @@ type exchange struct {
 
 	uris []string
 	key  string
+	// level is at which an edge has asked; tier.Viewer for viewers.
+	level tier.Level
 	// nextOnly is set once a shared fetch was of no use.
 	nextOnly bool
 	// inner is set on the request for a custom error page.
@@ -73,6 +76,11 @@ type record struct {
 	collapsed bool
 	ttl       time.Duration
 	detail    string
+	// from is what the answer was made of, or birth since when what was not stored
+	// holds; failure says why there is neither.
+	from    *cache.Object
+	birth   cdn.Version
+	failure string
 	// errorType is CloudFront's detailed result type of an error, where it is known.
 	errorType string
 	// health is set on the routers' own questions, which count for nothing.

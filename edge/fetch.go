@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/edge/compression"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // fetch is what a flight asks an origin for, made when the flight is, and all
@@ -30,8 +31,15 @@ type fetch struct {
 	varying message.Header
 	// encoding is Accept-Encoding as the cache policy normalises it.
 	encoding string
-	// ranged is set where only a part is asked for.
-	ranged bool
+	// ranged is set where only a part is asked for, fenced where the node had no
+	// lease for the request.
+	ranged, fenced bool
+	// tiers are asked before the origin, with upward; answer is what the one said
+	// that answered.
+	tiers  []tier.Tier
+	upward *message.Request
+	answer tier.Answer
+	id     string // X-Amz-Cf-Id
 	// get is the key of what a GET stored, where a HEAD may say something of it.
 	get string
 }
@@ -62,6 +70,9 @@ func (x *exchange) fetch() fetch {
 	f.varying = f.varying.Detached()
 	if x.Strict() && x.Request.Method == "HEAD" {
 		f.get = strings.Clone(x.Key("GET"))
+	}
+	if f.tiers, f.fenced = x.above(), !x.leased; len(f.tiers) > 0 {
+		f.upward, f.id = x.TierRequest(), strings.Clone(x.id)
 	}
 	if value, ok := x.partAsked(); ok {
 		f.ranged = true
@@ -135,23 +146,18 @@ func (e *Edge) fillBody(f *flight, resp *message.Response) {
 func (e *Edge) ask(f *flight) *message.Response {
 	stored := e.standIn(&f.fetch)
 	conditional := stored != nil && stored.Status == 200 && rfc9111.HasValidator(stored.Header)
-	for {
-		req := *f.request
-		req.Header, req.Interim = f.request.Header.Clone(roomForOwnFields), f.passInterim
-		if err := e.sign(&req, f.plan, f.origin); err != nil {
-			f.err = err
-			return nil
-		}
+	condition := func(h *message.Header) {
 		if conditional {
-			rfc9111.Conditional(&req.Header, stored.Header)
+			rfc9111.Conditional(h, stored.Header)
 			if stored.OriginTag != "" {
-				req.Header.Set("If-None-Match", stored.OriginTag)
+				h.Set("If-None-Match", stored.OriginTag)
 			}
 		}
+	}
+	for {
 		sent := e.cfg.Now()
-		resp, err := e.origin.Do(e.ctx, f.origin, &req)
+		resp, header, err := e.forward(&f.fetch, f.passInterim, condition)
 		received := e.cfg.Now()
-		e.metrics.asked(resp, err)
 		if err != nil {
 			f.err = err
 			e.unanswered(f, stored, received)
@@ -174,7 +180,7 @@ func (e *Edge) ask(f *flight) *message.Response {
 			e.keepStale(f, stored, resp.Status, received)
 			return nil
 		}
-		return e.take(f, stored, resp, req.Header, sent, received)
+		return e.take(f, stored, resp, header, sent, received)
 	}
 }
 
@@ -226,7 +232,7 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	e.lone.Remove(f.key)
 	o := &cache.Object{
 		Key: f.key, Vary: vary, Compressed: compressed, OriginTag: originTag, Status: resp.Status, Header: resp.Header, Length: part.Size,
-		Birth: f.birth, Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
+		Birth: f.bornAt(), Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
 	o.Variant = f.variant(o.Vary)
@@ -259,7 +265,7 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 	o := &cache.Object{
 		Key: stored.Key, Vary: stored.Vary, Variant: stored.Variant, Status: stored.Status, Header: updated,
 		Compressed: stored.Compressed, OriginTag: stored.OriginTag,
-		Body: stored.Body, Length: stored.Length, Fragment: stored.Fragment, Birth: f.birth, Order: f.order, Received: received,
+		Body: stored.Body, Length: stored.Length, Fragment: stored.Fragment, Birth: f.bornAt(), Order: f.order, Received: received,
 		InitialAge: rfc9111.InitialAge(updated, sent, received), Lifetime: life, URIs: bothURIs(stored.URIs, f.uris),
 	}
 	f.object, f.confirmed = o, true
@@ -295,12 +301,12 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 		Status() int
 		Sentence() string
 	}
-	if f.strict() || !errors.As(f.err, &told) {
+	if f.strict() || f.answer.Failed != "" || !errors.As(f.err, &told) { // a tier keeps its own
 		return
 	}
 	if least := f.plan.ErrorMinTTL(told.Status()); least > 0 {
 		f.object = &cache.Object{
-			Key: f.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.birth, Order: f.order, Received: now,
+			Key: f.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.bornAt(), Order: f.order, Received: now,
 			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: f.uris,
 		}
 		f.kept = e.store.Put(f.object)

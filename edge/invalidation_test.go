@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -403,7 +404,7 @@ func TestAFetchByAnOldPlanIsOlderThanTheInvalidationAfterIt(t *testing.T) {
 		ask := func(int) *message.Request { return n.request("GET", "/x") }
 		first, second, queued := n.viewers(1, ask), n.viewers(1, ask), n.viewers(1, ask)
 		n.applyChange(site{s3: true}.change("E1"))
-		n.edge.cfg.Signer = S3Signer{}
+		n.edge.cfg.Signer = originauth.S3{}
 		n.invalidate("/*")
 		late := n.viewers(1, ask) // waits for the fetch that is queued, and may not use it
 		n.lease.ended.Store(false)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -70,7 +71,7 @@ func TestWhatIsPassedOnKeepsItsConditions(t *testing.T) {
 func TestRequestsToBucketsAreSigned(t *testing.T) {
 	key := sigv4.Credentials{AccessKeyID: "AKEDGE", SecretAccessKey: "secret"}
 	n := newNetwork(t, site{s3: true, behaviors: []behavior{{policy: optimized, methods: all7}}}, numbered())
-	n.edge.cfg.Signer = S3Signer{Credentials: key}
+	n.edge.cfg.Signer = originauth.S3{Credentials: key}
 	verify := func(method, uri string, header ...string) *sigv4.Signed {
 		t.Helper()
 		req := n.request(method, uri, header...)
@@ -94,7 +95,7 @@ func TestRequestsToBucketsAreSigned(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s %s: %v", method, uri, err)
 		}
-		if got := r.Header.Get(SourceARN); got != "arn:aws:cloudfront::1:distribution/E1" || !signed.Covers(SourceARN) || r.Host != "demo.s3.eu-west-1.amazonaws.com" {
+		if got := r.Header.Get(originauth.SourceARN); got != "arn:aws:cloudfront::1:distribution/E1" || !signed.Covers(originauth.SourceARN) || r.Host != "demo.s3.eu-west-1.amazonaws.com" {
 			t.Errorf("%s: source %q, signed: %v", method, got, signed.SignedHeaders)
 		}
 		return signed
@@ -103,7 +104,7 @@ func TestRequestsToBucketsAreSigned(t *testing.T) {
 		verify("GET", uri)
 		verify("HEAD", uri)
 	}
-	if s := verify("PUT", "/x", "X-Amz-Acl", "public-read", SourceARN, "forged", "Authorization", "Basic x"); s.Payload != sigv4.UnsignedPayload {
+	if s := verify("PUT", "/x", "X-Amz-Acl", "public-read", originauth.SourceARN, "forged", "Authorization", "Basic x"); s.Payload != sigv4.UnsignedPayload {
 		t.Error(s.Payload)
 	}
 	if n.at.last().Header.Has("X-Amz-Acl") {
@@ -121,7 +122,7 @@ func TestSigningBehavior(t *testing.T) {
 		signed                  bool
 	}{{"always", "Basic x", true}, {"never", "", false}, {"no-override", "", true}, {"no-override", "Basic x", false}} {
 		n := newNetwork(t, site{s3: true, behaviors: []behavior{{policy: optimized, methods: all7}}}, numbered())
-		n.edge.cfg.Signer = S3Signer{}
+		n.edge.cfg.Signer = originauth.S3{}
 		n.apply(cdn.KindAccessControlPut, cdn.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: c.behavior})
 		r := n.request("DELETE", "/x")
 		if c.authorization != "" {

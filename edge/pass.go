@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -14,12 +15,12 @@ import (
 // answer to a GET.
 func (x *exchange) pass(ctx context.Context) *message.Response {
 	req := x.OriginRequest(x.asking(true))
-	if err := x.edge.sign(req, x.Plan, x.Origin); err != nil {
+	if err := originauth.Sign(x.edge.cfg.Signer, req, x.Plan, x.Origin); err != nil {
 		return x.failed(err)
 	}
 	begun, sent := x.edge.stamp(x.Plan, x.state.Version), x.edge.cfg.Now()
 	resp, err := x.edge.origin.Do(ctx, x.Origin, req)
-	x.edge.metrics.asked(resp, err)
+	x.edge.metrics.Asked(resp, err)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return x.gone()
@@ -27,7 +28,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 		return x.failed(err)
 	}
 	received := x.edge.cfg.Now()
-	x.done.status = resp.Status
+	x.done.status, x.done.birth, x.done.from = resp.Status, begun.birth, nil
 	if resp.Upgraded != nil {
 		return resp
 	}

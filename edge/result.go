@@ -12,10 +12,13 @@ const (
 	results
 )
 
-// String is the name that metrics and logs know it by.
-func (r result) String() string {
-	return [...]string{"Miss", "Hit", "RefreshHit", "Error", "Redirect"}[r]
+// names are those by which metrics and logs know the results.
+func names() [results]string {
+	return [...]string{"Miss", "Hit", "RefreshHit", "Error", "Redirect"}
 }
+
+// String is the result's name.
+func (r result) String() string { return names()[r] }
 
 // xCache is the value of X-Cache.
 func (r result) xCache() string {

@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/edge/http1"
 	"github.com/warmfront/warmfront/edge/http2"
 	"github.com/warmfront/warmfront/edge/http3"
+	"github.com/warmfront/warmfront/edge/viewertls"
 )
 
 // server is an adapter's: it speaks a protocol to viewers and asks the edge.
@@ -38,6 +39,11 @@ func (e *Edge) listen() error {
 		s := http1.New(e.viewers("http"))
 		e.servers = append(e.servers, serving{s, func() error { return s.Serve(e.http) }})
 	}
+	if e.cfg.Tiers != nil {
+		if err := e.joinTiers(*e.cfg.Tiers); err != nil {
+			return err
+		}
+	}
 	if e.https, err = e.listenTCP("https", e.cfg.HTTPSAddr); err != nil {
 		return err
 	}
@@ -48,7 +54,7 @@ func (e *Edge) listen() error {
 		NewExchange: func() http2.Exchange { return e.newExchange() }, Draining: e.draining.Load, Logger: e.cfg.Logger,
 	})
 	secure := e.viewers("https")
-	secure.TLS = e.tlsConfig()
+	secure.TLS = viewertls.New(e.cfg.State, e.cfg.Certificates, e.cfg.Logger)
 	secure.HTTP2 = func(ctx context.Context, c *tls.Conn) {
 		state := c.ConnectionState()
 		two.ServeConn(ctx, c, &state)
@@ -87,7 +93,7 @@ func (e *Edge) listenUDP() error {
 	}
 	e.packets = e.cfg.WrapPacketConn(pc)
 	s := http3.New(http3.Config{
-		NewExchange: func() http3.Exchange { return e.newExchange() }, TLS: e.tlsConfig(), Draining: e.draining.Load,
+		NewExchange: func() http3.Exchange { return e.newExchange() }, TLS: viewertls.New(e.cfg.State, e.cfg.Certificates, e.cfg.Logger), Draining: e.draining.Load,
 		MaxPerViewer: e.cfg.MaxPerViewer, Logger: e.cfg.Logger,
 	})
 	e.servers = append(e.servers, serving{s, func() error { return s.Serve(e.packets) }})

@@ -220,7 +220,7 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 // private answers with a response that is for this request alone. A range of it
 // is asked for anew: it may be far into something too large to store.
 func (x *exchange) private(ctx context.Context, f *flight) *message.Response {
-	x.done.status = f.status
+	x.done.status, x.done.birth, x.done.from = f.status, f.bornAt(), nil
 	resp := f.take()
 	own := f.ranged && x.Strict() // asked for by the viewer's own range
 	if !own && (f.ranged && resp.Status == 206 || x.Request.Header.Has("Range") && resp.Status == 200) {

@@ -130,16 +130,10 @@ func (e *Edge) bring(f *fetch, o *cache.Object, fill *cache.Fill) {
 		fill.Finish(errChanged)
 		return
 	}
-	req := *f.request
-	req.Header = f.request.Header.Clone(roomForOwnFields)
-	req.Header.Set("Range", byteRange(from, end))
-	req.Header.Set("If-Range", validator)
-	if err := e.sign(&req, f.plan, f.origin); err != nil {
-		fill.Finish(err)
-		return
-	}
-	resp, err := e.origin.Do(e.ctx, f.origin, &req)
-	e.metrics.asked(resp, err)
+	resp, _, err := e.forward(f, nil, func(h *message.Header) {
+		h.Set("Range", byteRange(from, end))
+		h.Set("If-Range", validator)
+	})
 	if err != nil {
 		fill.Finish(err)
 		return

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/tier"
+	"github.com/warmfront/warmfront/edge/viewertls"
 )
 
 // ownField reports whether a field of an origin's answer is one that the edge
@@ -21,7 +23,7 @@ func ownField(name string) bool {
 	case "x-cache", "x-amz-cf-pop", "x-amz-cf-id":
 		return true
 	}
-	return false
+	return tier.Own(name)
 }
 
 // finish gives an answer the fields that tell what the edge did (developer guide,
@@ -34,7 +36,7 @@ func (x *exchange) finish(r *message.Response) {
 	h.Add("X-Amz-Cf-Pop", x.edge.pop)
 	h.Add("X-Amz-Cf-Id", x.id)
 	h.Add("Cache-Status", x.cacheStatus())
-	if x.edge.altSvc != "" && x.Request.Scheme == "https" && x.Plan != nil && speaksHTTP3(x.Plan.HTTPVersion) {
+	if x.edge.altSvc != "" && x.Request.Scheme == "https" && x.Plan != nil && viewertls.HTTP3(x.Plan.HTTPVersion) {
 		h.Add("Alt-Svc", x.edge.altSvc)
 	}
 	if r == &x.answer {

@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/proxyproto"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/sigv4"
@@ -34,6 +35,8 @@ type EdgeConfig struct {
 	DiskBytes int64
 	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
 	PublicHTTPSPort uint16
+	// AccessLog gets a line for each request of a viewer: --access-log. Nil: none.
+	AccessLog edge.AccessLog
 }
 
 // drainLimit leaves time, of the ten seconds that a stop may take, for the nodes
@@ -107,7 +110,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop),
 		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
-		DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
+		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
 		Services: cfg.controlServices(),
 		Country: func(a netip.Addr) string {
 			place, _ := cfg.Geo.Locate(a)
@@ -155,7 +158,7 @@ func (s originSigner) Sign(r *message.Request, o *cdn.Origin, arn string, now ti
 	if err != nil {
 		return err
 	}
-	signer := edge.S3Signer{Credentials: sigv4.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}}
+	signer := originauth.S3{Credentials: sigv4.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}}
 	return signer.Sign(r, o, arn, now)
 }
 

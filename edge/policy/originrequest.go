@@ -116,7 +116,8 @@ func neverForwarded(lower string) bool {
 	case "expect", "x-forwarded-proto", "x-real-ip":
 		return true
 	}
-	return message.HopByHop(lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-edge-")
+	return message.HopByHop(lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-edge-") ||
+		strings.HasPrefix(lower, "warmfront-") // edges say those to one another
 }
 
 func (v *View) selectsHeader(name string) bool {

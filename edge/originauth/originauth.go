@@ -1,0 +1,91 @@
+// Package originauth signs requests to origins that have an origin access control.
+//
+// A request that is to be signed goes through [Sign], which says whether it is at
+// all, and takes from it what a viewer must not have signed for; a [Signer], such as
+// [S3], then adds the signature.
+package originauth
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/sigv4"
+)
+
+// Signer signs a request to an origin that has an origin access control, on behalf
+// of the distribution with that ARN.
+type Signer interface {
+	Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error
+}
+
+// Sign signs a request to an origin of a plan that has an access control. Fields
+// that speak to S3 are not taken from viewers then: they would be signed for. s may
+// be nil where no origin has one.
+func Sign(s Signer, r *message.Request, plan *cdn.Plan, o *cdn.Origin) error {
+	ac := o.AccessControl
+	if ac == nil || o.Kind != cdn.OriginS3 || ac.SigningBehavior == "never" ||
+		ac.SigningBehavior == "no-override" && r.Header.Has("Authorization") {
+		return nil
+	}
+	if s == nil {
+		return fmt.Errorf("the origin %q has an access control, and this edge has no key to sign with", o.ID)
+	}
+	r.Header.Filter(func(f message.Field) bool {
+		return !strings.HasPrefix(strings.ToLower(f.Name), "x-amz-") || strings.EqualFold(f.Name, "X-Amz-Cf-Id")
+	})
+	// Signatures go by the real clock, whatever freshness goes by.
+	return s.Sign(r, o, plan.ARN, time.Now())
+}
+
+// S3 signs requests to buckets with the cluster's key for origin access,
+// and names the distribution on whose behalf they are made in a signed field: a
+// bucket's policy allows it by that (aws:SourceArn).
+type S3 struct {
+	Credentials sigv4.Credentials
+	// Region is that of buckets whose host name does not say. Empty: us-east-1.
+	Region string
+}
+
+// SourceARN is the field that names the distribution.
+const SourceARN = "X-Amz-Source-Arn"
+
+// Sign implements Signer.
+func (s S3) Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error {
+	path, err := url.PathUnescape(r.Path)
+	if err != nil {
+		return fmt.Errorf("signing the path %q: %w", r.Path, err)
+	}
+	hr := &http.Request{Method: r.Method, Host: r.Host, Header: http.Header{}, URL: &url.URL{Path: path, RawQuery: r.Query}}
+	for _, f := range r.Header {
+		hr.Header.Add(f.Name, f.Value)
+	}
+	hr.Header.Set(SourceARN, arn)
+	payload := sigv4.EmptySHA256
+	if r.Length != 0 {
+		payload = sigv4.UnsignedPayload
+	}
+	sigv4.Sign(hr, s.Credentials, sigv4.Scope{Region: s.region(o.Domain), Service: "s3"}, payload, now)
+	for _, name := range [...]string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", SourceARN} {
+		if v := hr.Header.Get(name); v != "" {
+			r.Header.Set(name, v)
+		}
+	}
+	return nil
+}
+
+// region is the one a bucket's host name tells: demo.s3.eu-west-1.amazonaws.com.
+func (s S3) region(host string) string {
+	labels := strings.Split(strings.TrimSuffix(host, ".amazonaws.com"), ".")
+	if n := len(labels); n > 2 && labels[n-2] == "s3" {
+		return labels[n-1]
+	}
+	if s.Region != "" {
+		return s.Region
+	}
+	return "us-east-1"
+}

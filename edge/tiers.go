@@ -1,0 +1,127 @@
+package edge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/originauth"
+	"github.com/warmfront/warmfront/edge/tier"
+)
+
+// joinTiers makes the edge one that asks others of its network and is asked by them.
+func (e *Edge) joinTiers(cfg tier.Config) (err error) {
+	cfg.Self, cfg.Draining, cfg.Logger, cfg.Registry = e.cfg.Node, e.draining.Load, e.cfg.Logger, e.cfg.Registry
+	cfg.Applied = e.applied
+	cfg.NewExchange = func() tier.Exchange { return peer{e.newExchange()} }
+	if e.tiers, err = tier.New(cfg); err != nil {
+		return fmt.Errorf("the address for other edges: %w", err)
+	}
+	e.servers = append(e.servers, serving{e.tiers, e.tiers.Serve})
+	return nil
+}
+
+// above lists the tiers to ask for what the request asks for. What was for one
+// viewer alone gains nothing on its way through another cache.
+func (x *exchange) above() []tier.Tier {
+	if x.edge.lone.Has(x.key, x.start) {
+		return nil
+	}
+	return x.edge.tiers.Above(x.level, x.state.Nodes, x.Plan, x.key)
+}
+
+// forward sends a fetch up: to the tiers in turn, and to the origin where none of
+// them answers. with adds fields to what the fetch asks for. It returns the header
+// that the origin was, or would have been, asked with.
+func (e *Edge) forward(f *fetch, interim func(int, message.Header), with func(*message.Header)) (*message.Response, message.Header, error) {
+	req := *f.request
+	req.Header, req.Interim = f.request.Header.Clone(roomForOwnFields), interim
+	if f.answer = (tier.Answer{}); len(f.tiers) > 0 {
+		up := *f.upward
+		up.Header, up.Interim = f.upward.Header.Clone(roomForOwnFields), interim
+		if f.ranged {
+			up.Header.Set("Range", req.Header.Get("Range"))
+		}
+		with(&up.Header)
+		resp, answer, err := e.tiers.Do(e.ctx, f.tiers, e.asks(f), &up)
+		if passed := (*tier.PassedOver)(nil); !errors.As(err, &passed) {
+			f.answer = answer
+			return resp, req.Header, err
+		}
+	}
+	if err := originauth.Sign(e.cfg.Signer, &req, f.plan, f.origin); err != nil {
+		return nil, nil, err
+	}
+	with(&req.Header)
+	resp, err := e.origin.Do(e.ctx, f.origin, &req)
+	e.metrics.Asked(resp, err)
+	return resp, req.Header, err
+}
+
+// asks says what a tier must know to answer a fetch: the newest invalidation of
+// what is asked for, and the plan (D); what else the node has applied changes no
+// answer. All who will take the answer for their own have arrived by now. Whatever
+// was Completed before that is in the state of a node that has its lease, read in
+// this order; a node without asks for the origin's confirmation (K).
+func (e *Edge) asks(f *fetch) tier.Ask {
+	leased := e.cfg.Lease.Valid(time.Now())
+	state := e.cfg.State()
+	inv := state.Invalidations(f.plan.ID)
+	newest := inv.Floor()
+	for _, uri := range f.uris {
+		newest = newest.Max(inv.Newest(uri))
+	}
+	return tier.Ask{
+		Distribution: f.plan.ID, Newest: newest, Least: newest.Max(f.plan.Version).Max(cdn.Version{Epoch: state.Version.Epoch}), Confirm: !leased || f.fenced,
+		Viewer: f.upward.Viewer, Scheme: f.upward.Scheme, Major: f.upward.Major, Minor: f.upward.Minor, ID: f.id,
+		Timeout: cmp.Or(f.origin.ReadTimeout, 30*time.Second) + 5*time.Second,
+	}
+}
+
+// bornAt is the birth of what a fetch that began at a version brought: the version
+// at the tier nearest the origin, where that is the lower (D).
+func (f *flight) bornAt() cdn.Version {
+	if f.answer.Birth.IsZero() {
+		return f.birth
+	}
+	return f.birth.Min(f.answer.Birth)
+}
+
+// peer is an exchange that answers other edges. The checks of viewers, error pages
+// and CloudFront's fields are the asker's.
+type peer struct{ *exchange }
+
+// Answer implements tier.Exchange.
+func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*message.Response, tier.Answer) {
+	x := p.exchange
+	x.receive(r)
+	x.id, x.level, x.leased = a.ID, a.Level, x.leased && !a.Confirm
+	if x.state == nil || !tier.Satisfies(x.state.Version, a.Least) {
+		return tier.Pass(tier.Lagging)
+	}
+	if x.Plan = x.state.Plans[a.Distribution]; x.Plan == nil || !x.Plan.Enabled {
+		return tier.Pass(tier.Unknown)
+	}
+	if x.aim(r.Path); !x.Cacheable() {
+		return tier.Pass(tier.Uncacheable)
+	}
+	resp := x.serve(ctx)
+	if x.done.failure != "" {
+		resp.Close()
+		return &message.Response{Status: resp.Status}, tier.Answer{Failed: x.done.failure}
+	}
+	resp.Header.Add("Cache-Status", x.cacheStatus())
+	if o := x.done.from; o != nil {
+		return resp, tier.Answer{Birth: o.Birth, Compressed: o.Compressed, OriginTag: o.OriginTag}
+	}
+	return resp, tier.Answer{Birth: x.done.birth}
+}
+
+// Delivered implements tier.Exchange.
+func (p peer) Delivered(message.Delivery) {
+	p.edge.metrics.PeerServed(p.done.result.String())
+}
