@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
@@ -34,7 +35,8 @@ type UpConfig struct {
 	DiskBytes   int64 // the same, on the disk
 	Origins     map[string]string
 	OriginAllow []netip.Prefix
-	NoDemo      bool // no demo bucket and distribution
+	AccessLog   edge.AccessLog // one for all edges; nil: none
+	NoDemo      bool           // no demo bucket and distribution
 	Version     string
 	Log         *slog.Logger
 	// Progress is told what is being waited for; nil for nobody.
@@ -151,6 +153,7 @@ func (u *Up) prepare() {
 				return NewEdge(EdgeConfig{
 					NodeConfig: n, POP: pop.Code, Number: k, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
 					Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
+					AccessLog: u.cfg.AccessLog,
 				})
 			})
 		}

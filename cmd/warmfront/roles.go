@@ -99,9 +99,11 @@ func newRouter(g *global) *cobra.Command {
 
 func newEdge(g *global) *cobra.Command {
 	var o originFlags
+	var access accessLogFlag
 	var memory, disk string
 	cfg := network.EdgeConfig{}
-	c := newRole(g, &cobra.Command{Use: "edge", Short: "Run an edge: the cache that viewers are sent to"}, func(node network.NodeConfig) (_ program, err error) {
+	c := &cobra.Command{Use: "edge", Short: "Run an edge: the cache that viewers are sent to"}
+	newRole(g, c, func(node network.NodeConfig) (_ program, err error) {
 		if cfg.Origins, cfg.OriginAllow, err = o.parse(); err != nil {
 			return nil, err
 		}
@@ -112,9 +114,21 @@ func newEdge(g *global) *cobra.Command {
 			return nil, err
 		}
 		cfg.NodeConfig = node
-		return network.NewEdge(cfg)
+		opened, err := access.open(c.Context(), node.Log)
+		if err != nil {
+			return nil, err
+		}
+		if opened != nil {
+			cfg.AccessLog = opened.lines
+		}
+		e, err := network.NewEdge(cfg)
+		if err != nil {
+			return nil, errors.Join(err, opened.close())
+		}
+		return logging{e, opened}, nil
 	})
 	o.add(c.Flags())
+	access.add(c.Flags(), "of a viewer")
 	c.Flags().StringVar(&cfg.POP, "pop", "", "edge location, by its IATA code")
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")
 	c.Flags().StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "where buckets are, http://HOST:PORT (default: at AWS)")

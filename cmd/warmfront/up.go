@@ -31,6 +31,7 @@ type upFlags struct {
 	memory, disk string
 	place        placeFlags
 	origin       originFlags
+	accessLog    accessLogFlag
 }
 
 func newUp(g *global) *cobra.Command {
@@ -69,6 +70,7 @@ func newUp(g *global) *cobra.Command {
 	flags.StringVar(&f.disk, "disk", "256MiB", "disk for cached objects, each edge; 0 for none")
 	f.place.add(flags)
 	f.origin.add(flags)
+	f.accessLog.add(flags, "at any edge")
 	return c
 }
 
@@ -121,6 +123,17 @@ func up(cmd *cobra.Command, g *global, f upFlags) error {
 	if err != nil {
 		return err
 	}
+	access, err := f.accessLog.open(cmd.Context(), log)
+	if err != nil {
+		return err
+	}
+	if access != nil {
+		cfg.AccessLog = access.lines
+	}
+	return errors.Join(runUp(cmd, f, cfg, log), access.close())
+}
+
+func runUp(cmd *cobra.Command, f upFlags, cfg network.UpConfig, log *slog.Logger) error {
 	stderr := cmd.ErrOrStderr()
 	start := time.Now()
 	cfg.Progress = startProgress(stderr)
@@ -171,6 +184,17 @@ func startProgress(w io.Writer) func(done, of int, what string) {
 // reloadOnHangup reads the geo databases again on SIGHUP; what cannot be read
 // leaves the last good ones in force.
 func reloadOnHangup(ctx context.Context, db *geo.DB, log *slog.Logger) (stop func()) {
+	return onHangup(ctx, func() {
+		if err := db.Reload(); err != nil {
+			log.Error("geo databases are not reloaded, the last good ones stay in force", "err", err)
+			return
+		}
+		log.Info("geo databases are reloaded")
+	})
+}
+
+// onHangup does something on each SIGHUP, until ctx ends or stop is called.
+func onHangup(ctx context.Context, do func()) (stop func()) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	go func() {
@@ -179,11 +203,7 @@ func reloadOnHangup(ctx context.Context, db *geo.DB, log *slog.Logger) (stop fun
 			case <-ctx.Done():
 				return
 			case <-hangup:
-				if err := db.Reload(); err != nil {
-					log.Error("geo databases are not reloaded, the last good ones stay in force", "err", err)
-					continue
-				}
-				log.Info("geo databases are reloaded")
+				do()
 			}
 		}
 	}()
