@@ -275,7 +275,7 @@ func TestCompressedWhileItArrives(t *testing.T) {
 			from, origin := io.Pipe()
 			go func() {
 				for range drops {
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 					_, _ = io.WriteString(origin, drop)
 				}
 			}()

@@ -64,7 +64,7 @@ func TestLinesAreWrittenWithinASecond(t *testing.T) {
 		l := New(&s, Config{})
 		l.Log(numbered(1))
 		l.Log(numbered(2))
-		time.Sleep(interval)
+		<-time.After(interval)
 		synctest.Wait()
 		if got := s.paths(); len(got) != 2 || got[0] != "/000001" || got[1] != "/000002" || !strings.HasPrefix(s.text.String(), Header) {
 			t.Errorf("%q", s.text.String())
@@ -141,7 +141,7 @@ func TestFullDiskRecovers(t *testing.T) {
 		l.Log(numbered(1))
 		s.fail(full, len(Header)+10)
 		for i := range 3 {
-			time.Sleep(interval)
+			<-time.After(interval)
 			synctest.Wait()
 			s.fail(full, 0)
 			l.Log(numbered(2 + i))
@@ -150,7 +150,7 @@ func TestFullDiskRecovers(t *testing.T) {
 			t.Errorf("said %d times: %s", n, said.String())
 		}
 		s.fail(nil, 0)
-		time.Sleep(interval)
+		<-time.After(interval)
 		synctest.Wait()
 		if got := strings.Join(s.paths(), " "); got != "/000001 /000002 /000003 /000004" {
 			t.Errorf("written: %s", got)

@@ -123,7 +123,7 @@ func TestDrip(t *testing.T) {
 			go func() {
 				for i := range 3 {
 					_, _ = fmt.Fprintf(origin, "%0100d", i)
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 				}
 			}()
 			begun := time.Now()
@@ -140,7 +140,7 @@ func TestDrip(t *testing.T) {
 				t.Errorf("%s: the end: %d bytes, %v", e, len(rest), err)
 			}
 			_ = b.Close()
-			time.Sleep(time.Second) // the origin ends
+			<-time.After(time.Second) // the origin ends
 		})
 	}
 }
