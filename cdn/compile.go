@@ -70,7 +70,10 @@ func Compile(d *Distribution, res Resources) (*Plan, error) {
 	if doc.Bool("ViewerCertificate", "CloudFrontDefaultCertificate") {
 		doc.At("ViewerCertificate", "SSLSupportMethod") // means nothing then
 	}
-	doc.At("ViewerCertificate", "MinimumProtocolVersion")
+	p.SecurityPolicy = doc.String("ViewerCertificate", "MinimumProtocolVersion")
+	if p.SecurityPolicy == "" || doc.Bool("ViewerCertificate", "CloudFrontDefaultCertificate") {
+		p.SecurityPolicy = "TLSv1"
+	}
 	doc.At("ViewerCertificate", "CertificateSource")
 	p.Ignored = ignored(doc)
 	return p, nil

@@ -20,8 +20,12 @@ type Plan struct {
 	IPv6              bool
 	DefaultRootObject string // without a leading slash; "" for none
 	HTTPVersion       string // "http1.1", "http2", "http3", "http2and3"
-	Caching           Caching
-	Origins           []Origin
+	// SecurityPolicy is the MinimumProtocolVersion of the viewers' certificate, such as
+	// "TLSv1.2_2021"; that of CloudFront's own certificate is "TLSv1" (API,
+	// ViewerCertificate).
+	SecurityPolicy string
+	Caching        Caching
+	Origins        []Origin
 	// Behaviors are in the order they are tried; the default is the last and has
 	// the pattern "*".
 	Behaviors      []Behavior

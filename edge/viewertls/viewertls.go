@@ -31,30 +31,75 @@ func New(state func() *cdn.State, certificates Certificates, log *slog.Logger) *
 		}
 		return cert, nil
 	}
-	with := func(protocols ...string) *tls.Config {
-		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: protocols}
+	// One configuration for each way to be met, so that tickets are resumed.
+	configs := map[way]*tls.Config{}
+	for _, p := range []policy{olderPolicy, policy12, policy13} {
+		for _, two := range []bool{false, true} {
+			for _, three := range []bool{false, true} {
+				w := way{p, two, three}
+				configs[w] = w.config(get)
+			}
+		}
 	}
-	// One configuration for each HttpVersion, so that tickets are resumed.
-	all, two, three, one := with("h3", "h2", "http/1.1"), with("h2", "http/1.1"), with("h3", "http/1.1"), with("http/1.1")
+	unknown := way{olderPolicy, true, false}
+	all := way{olderPolicy, true, true}.config(get)
 	all.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		s := state()
-		if s == nil {
-			return two, nil
+		if s := state(); s != nil {
+			if p := s.PlanFor(strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))); p != nil {
+				return configs[way{policyOf(p.SecurityPolicy), HTTP2(p.HTTPVersion), HTTP3(p.HTTPVersion)}], nil
+			}
 		}
-		p := s.PlanFor(strings.ToLower(strings.TrimSuffix(hello.ServerName, ".")))
-		switch {
-		case p == nil:
-			return two, nil
-		case HTTP2(p.HTTPVersion) && HTTP3(p.HTTPVersion):
-			return nil, nil // nil: go on with this one
-		case HTTP2(p.HTTPVersion):
-			return two, nil
-		case HTTP3(p.HTTPVersion):
-			return three, nil
-		}
-		return one, nil
+		return configs[unknown], nil
 	}
 	return all
+}
+
+// way is how a distribution's viewers are met.
+type way struct {
+	policy       policy
+	http2, http3 bool
+}
+
+func (w way) config(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get}
+	if w.http3 {
+		c.NextProtos = append(c.NextProtos, "h3")
+	}
+	if w.http2 {
+		c.NextProtos = append(c.NextProtos, "h2")
+	}
+	c.NextProtos = append(c.NextProtos, "http/1.1")
+	switch w.policy {
+	case policy13:
+		c.MinVersion = tls.VersionTLS13
+	case policy12:
+		c.CipherSuites = []uint16{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		}
+	}
+	return c
+}
+
+// policy is what of a security policy makes a difference here (developer guide,
+// "Supported protocols and ciphers between viewers and CloudFront").
+type policy int
+
+const (
+	olderPolicy policy = iota // whatever it allows, TLS 1.2 is the least
+	policy12                  // TLS 1.2 with forward secrecy and authenticated encryption
+	policy13
+)
+
+func policyOf(name string) policy {
+	switch {
+	case strings.HasPrefix(name, "TLSv1.3"):
+		return policy13
+	case strings.HasPrefix(name, "TLSv1.2") && name >= "TLSv1.2_2019":
+		return policy12
+	}
+	return olderPolicy
 }
 
 // HTTP2 reads a distribution's HttpVersion, which is http1.1, http2, http3 (HTTP/3
