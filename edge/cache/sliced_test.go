@@ -119,9 +119,9 @@ func TestSlicesAreBroughtOnce(t *testing.T) {
 func TestManyReadersOfALargeBodyInLittleMemory(t *testing.T) {
 	for _, stored := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			o := &origin{size: 100 * SliceSize, pause: time.Millisecond}
+			o := &origin{size: 40 * SliceSize, pause: time.Millisecond}
 			b := NewSliced(o.size)
-			m := NewMemory(16 << 20)
+			m := NewMemory(8 << 20)
 			if stored {
 				m.Put(&Object{Key: "k", Body: b, Length: o.size})
 			}
@@ -131,7 +131,7 @@ func TestManyReadersOfALargeBodyInLittleMemory(t *testing.T) {
 					r := rand.New(rand.NewPCG(uint64(i), 1))
 					for range 3 {
 						from := r.Int64N(o.size)
-						reads(t, b, o, from, r.Int64N(40*SliceSize))
+						reads(t, b, o, from, r.Int64N(12*SliceSize))
 					}
 				})
 			}
@@ -145,7 +145,7 @@ func TestManyReadersOfALargeBodyInLittleMemory(t *testing.T) {
 					held += int64(cap(p.data))
 				}
 			}
-			if held > 16<<20 || m.Bytes() > 16<<20 {
+			if held > 8<<20 || m.Bytes() > 8<<20 {
 				t.Errorf("stored %v: %d bytes held, %d counted", stored, held, m.Bytes())
 			}
 		})
