@@ -19,6 +19,9 @@ type Body struct {
 	chunkSize int64
 	sliced    *sliced     // then none of the rest is used
 	written   atomic.Bool // it is on the disk, under the key of its object
+	// whole is set once all bytes are there for good: then nothing below changes any
+	// more, and it is read without mu.
+	whole atomic.Bool
 
 	mu       sync.Mutex
 	chunks   [][]byte  // all of chunkSize but the last; nil once let go
@@ -106,6 +109,7 @@ func (b *Body) Finish(err error) {
 			b.chunks[last] = append(make([]byte, 0, used), b.chunks[last][:used]...)
 		}
 	}
+	b.whole.Store(err == nil && b.window == 0)
 	b.changed()
 }
 
@@ -145,8 +149,8 @@ func (b *Body) Size() int64 {
 // Complete reports whether all bytes are there, and will stay as long as the body
 // does.
 func (b *Body) Complete() bool {
-	if b.sliced != nil {
-		return false // any part of it may have to be brought
+	if b.sliced != nil || b.whole.Load() {
+		return b.sliced == nil // any part of one in slices may have to be brought
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -157,6 +161,9 @@ func (b *Body) Complete() bool {
 func (b *Body) Failed() bool {
 	if b.sliced != nil {
 		return b.sliced.hasFailed()
+	}
+	if b.whole.Load() {
+		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -42,6 +42,9 @@ func (b *Body) OpenFrom(r *Reader, ctx context.Context, offset, length int64, so
 	if b.sliced != nil {
 		return b.sliced.open(r)
 	}
+	if b.whole.Load() {
+		return true
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if offset < b.released {
@@ -74,8 +77,10 @@ func (r *Reader) next() ([]byte, error) {
 	if b.sliced != nil {
 		return b.sliced.next(r)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	if !b.whole.Load() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+	}
 	for r.end < 0 || r.at < r.end {
 		if r.at < b.size {
 			from := r.at % b.chunkSize
@@ -105,6 +110,10 @@ func (r *Reader) advance(n int) {
 	b := r.body
 	if b.sliced != nil {
 		b.sliced.advance(r, n)
+		return
+	}
+	if b.whole.Load() {
+		r.at += int64(n)
 		return
 	}
 	b.mu.Lock()
@@ -158,6 +167,8 @@ func (r *Reader) Close() error {
 		return nil
 	case b.sliced != nil:
 		b.sliced.close(r)
+		return nil
+	case b.whole.Load():
 		return nil
 	}
 	b.mu.Lock()
