@@ -48,6 +48,7 @@ type Edge struct {
 	*member
 	edge      *edge.Edge
 	listeners []net.Listener
+	gone      gone
 }
 
 // NewEdge listens; Run serves.
@@ -70,7 +71,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	}()
 	node := cfg.describe(fmt.Sprintf("%s-%d", pop.Code, cfg.Number), cdn.RoleEdge)
 	node.POP, node.K, node.HTTPPort, node.HTTPSPort = pop.Code, cfg.Number, cfg.Ports.HTTP, cfg.Ports.HTTPS
-	if e.member, err = newMember(cfg.NodeConfig, node, e.prepare, nil); err != nil {
+	if e.member, err = newMember(cfg.NodeConfig, node, e.prepare, e.gone.note); err != nil {
 		return nil, err
 	}
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
@@ -108,7 +109,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		State: e.known, Lease: lease{e.client}, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), WrapListener: e.wrapViewers(cfg, pop),
-		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop),
+		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
 		Services: cfg.controlServices(),

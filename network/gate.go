@@ -153,6 +153,26 @@ func (l gatedListener) Accept() (net.Conn, error) {
 	return l.g.wrap(c, false)
 }
 
+// clusterListener wraps one that other nodes connect to: in a partition nobody does.
+func (g *gate) clusterListener(l net.Listener) net.Listener { return clusterListener{l, g} }
+
+type clusterListener struct {
+	net.Listener
+	g *gate
+}
+
+func (l clusterListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c, err = l.g.wrap(c, true); err == nil {
+			return c, nil
+		}
+	}
+}
+
 func (g *gate) wrap(c net.Conn, cluster bool) (net.Conn, error) {
 	gc := &gatedConn{Conn: c, g: g, done: make(chan struct{})}
 	if !cluster {

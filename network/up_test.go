@@ -52,16 +52,22 @@ func freeBase(t *testing.T) Ports {
 // running starts a network of three cities and returns it with a viewer.
 func running(t *testing.T) (*Up, Running, *viewer.Getter) {
 	t.Helper()
+	return runningIn(t, "FRA,NRT,SYD", 1)
+}
+
+// runningIn starts a network of those cities, with as many nodes in each.
+func runningIn(t *testing.T, cities string, nodes int) (*Up, Running, *viewer.Getter) {
+	t.Helper()
 	db, err := geo.Open(geo.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pops, err := db.Catalogue().Select("FRA,NRT,SYD")
+	pops, err := db.Catalogue().Select(cities)
 	if err != nil {
 		t.Fatal(err)
 	}
 	u, err := NewUp(UpConfig{
-		Folder: Folder(t.TempDir()), POPs: pops, NodesPerPOP: 1, Home: "FRA", Zone: "up.test", Ports: freeBase(t), Geo: db,
+		Folder: Folder(t.TempDir()), POPs: pops, NodesPerPOP: nodes, Home: "FRA", Zone: "up.test", Ports: freeBase(t), Geo: db,
 		WAN: wan.Model{Seed: 1, Scale: 0.05}, MemoryBytes: 16 << 20, DiskBytes: 16 << 20, Version: "test", Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

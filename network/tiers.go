@@ -1,0 +1,92 @@
+package network
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/ca"
+	"github.com/warmfront/warmfront/control/client"
+	"github.com/warmfront/warmfront/edge/tier"
+	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/gossip"
+	"github.com/warmfront/warmfront/wan"
+)
+
+// tiers is how the edge and others of the network ask one another before they ask an
+// origin.
+func (e *Edge) tiers(cfg EdgeConfig, pop geo.POP) *tier.Config {
+	return &tier.Config{
+		Addr: cfg.listenAddr(cfg.Ports.Peer), Wrap: e.wrapPeers(cfg, pop), Identity: peerIdentity{e.client},
+		Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Up: e.gone.isUp,
+	}
+}
+
+// wrapPeers puts faults and distance between other edges and a sandbox's.
+func (e *Edge) wrapPeers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.Listener {
+	if !cfg.Sandbox {
+		return nil
+	}
+	return func(l net.Listener) net.Listener {
+		l = wan.Listen(cfg.gate.clusterListener(l), cfg.world().nodes(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
+		e.listeners = append(e.listeners, l)
+		return l
+	}
+}
+
+// gone are the nodes that gossip has lost. That proves nothing of what they serve
+// (rule B): they are not worth waiting for, no more.
+type gone struct{ ids sync.Map }
+
+func (g *gone) note(m gossip.Member) {
+	if m.State == gossip.Alive || m.State == gossip.Suspect {
+		g.ids.Delete(m.Node.ID)
+	} else {
+		g.ids.Store(m.Node.ID, true)
+	}
+}
+
+// isUp reports whether a node may be there. Whom gossip has never heard of is tried.
+func (g *gone) isUp(id string) bool {
+	_, lost := g.ids.Load(id)
+	return !lost
+}
+
+// peerIdentity implements tier.Identity by the certificate that control gave the
+// node when it joined.
+type peerIdentity struct{ c *client.Client }
+
+var errNotJoined = errors.New("the node has not joined yet")
+
+func (p peerIdentity) Dial(id string) (*tls.Config, error) {
+	identity, ok := p.c.Identity()
+	if !ok {
+		return nil, errNotJoined
+	}
+	return identity.Dial(func(other string) bool { return other == id }), nil
+}
+
+func (p peerIdentity) Accept() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		identity, ok := p.c.Identity()
+		if !ok {
+			return nil, errNotJoined
+		}
+		cfg := ca.Accept(identity.Nodes)
+		cfg.Certificates, cfg.ClientAuth = []tls.Certificate{identity.Certificate}, tls.RequireAndVerifyClientCert
+		cfg.VerifyConnection = func(s tls.ConnectionState) error {
+			id, err := ca.PeerID(&s)
+			if err != nil {
+				return err
+			}
+			if p.c.State().Nodes[id].Role != cdn.RoleEdge {
+				return fmt.Errorf("%s is no edge that is registered", id)
+			}
+			return nil
+		}
+		return cfg, nil
+	}}
+}
