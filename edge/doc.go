@@ -8,9 +8,11 @@
 // checks (viewerchecks.go) and makes the cache key (cachekey.go). What is stored
 // under it is looked up, and decide.go says whether it is served, confirmed or
 // fetched anew (serve.go). A fetch is a flight (flight.go) that others may join;
-// it asks the origin (fetch.go, originrequest.go), stores what may be stored and
-// lets all who wait read it while it arrives; what cannot be shared is remembered
-// for a while, and not waited for (lone.go). What TTL an object gets is
+// it asks the edges between this one and the origin, and the origin last (fetch.go,
+// tiers.go), stores what may be stored and lets all who wait read it while it
+// arrives; what cannot be shared is remembered for a while, and not waited for
+// (edge/collapse). Edges that ask this one are answered like viewers, but for what
+// is the asker's own to do (tiers.go). What TTL an object gets is
 // edge/rfc9111's to say (ttl.go there). The answer is cut to the viewer's
 // conditions and range (answer.go) and gets CloudFront's headers
 // (viewerheaders.go).

@@ -5,8 +5,8 @@
 // what may be served is the edge's own to decide.
 //
 // One request goes through it like this. The edge lists the tiers for a key and
-// asks the first: [Client.Do] sends it the viewer's request, as far as the
-// distribution looks at it, over mutual TLS. There a [Server] waits a moment until
+// asks the first: [Tiers.Do] sends it the viewer's request, as far as the
+// distribution looks at it, over mutual TLS. There [Tiers.Serve] waits a moment until
 // its node has applied what the asker says that it needs at least, has its edge
 // answer, says by an interim answer now and then that it is still at work, and
 // adds the version at which the answer was born. A tier that cannot be reached,
