@@ -10,6 +10,6 @@
 // One request goes through it like this. The edge fills a [Record] of its own and
 // hands it to [Log.Log], which makes a line of it on its stack, copies that to the
 // end of a buffer and returns; nothing is allocated, and the record may be used
-// again. Once a second, or when 128 KiB wait, the log's goroutine
+// again. Once a second, or when 256 KiB wait, the log's goroutine
 // takes the buffer, leaves another in its place, and writes it.
 package accesslog

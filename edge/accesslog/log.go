@@ -24,7 +24,7 @@ const defaultLimit = 4 << 20
 
 // batch is how much is written at once where much comes: little enough to stay in a
 // processor's cache until then.
-const batch = 128 << 10
+const batch = 256 << 10
 
 // interval is how often what waits is written, and so how much a crash may lose.
 const interval = time.Second

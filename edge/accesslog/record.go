@@ -49,6 +49,11 @@ type Record struct {
 	// Took and FirstByte are how long after the request the last and the first byte of
 	// the answer were written.
 	Took, FirstByte time.Duration
+
+	// stamp is date and time of the second stamped: a record is used again, and often
+	// within that.
+	stamp   [len("2006-01-02\t15:04:05\t")]byte
+	stamped int64
 }
 
 // Header is how a log begins: the fields that Append writes, in their order.
@@ -58,16 +63,24 @@ const Header = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip 
 	"x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end\n"
 
 // Append appends the record's line, the end of line included. Cookies are written
-// only if that is asked for, as CloudFront does.
+// only if that is asked for, as CloudFront does. One goroutine at a time may do so.
 func (r *Record) Append(b []byte, cookies bool) []byte {
 	cookie := ""
 	if cookies {
 		cookie = r.Cookie
 	}
-	b = appendTime(b, r.Ended)
+	if second := r.Ended.Unix(); second != r.stamped || r.stamp[0] == 0 {
+		r.stamped = second
+		appendTime(r.stamp[:0], r.Ended)
+	}
+	b = append(b, r.stamp[:]...)
 	b = appendOwn(b, r.Location)
 	b = append(strconv.AppendInt(b, r.Sent, 10), '\t')
-	b = append(r.Viewer.Addr().Unmap().WithZone("").AppendTo(b), '\t')
+	viewer := r.Viewer.Addr().Unmap()
+	if viewer.Is6() {
+		viewer = viewer.WithZone("")
+	}
+	b = append(viewer.AppendTo(b), '\t')
 	b = appendText(b, r.Method)
 	b = appendOwn(b, r.Domain)
 	b = appendText(b, r.Path)
@@ -86,9 +99,8 @@ func (r *Record) Append(b []byte, cookies bool) []byte {
 	b = appendOwn(b, r.TLSVersion)
 	b = appendOwn(b, r.Cipher)
 	b = appendOwn(b, r.ResponseResult)
-	b = strconv.AppendInt(append(b, "HTTP/"...), int64(r.Major), 10)
-	b = strconv.AppendInt(append(b, '.'), int64(r.Minor), 10)
-	b = append(b, "\t-\t-\t"...) // field-level encryption
+	b = append(b, 'H', 'T', 'T', 'P', '/', byte('0'+r.Major%10), '.', byte('0'+r.Minor%10),
+		'\t', '-', '\t', '-', '\t') // and field-level encryption
 	b = append(strconv.AppendUint(b, uint64(r.Viewer.Port()), 10), '\t')
 	b = appendSeconds(b, r.FirstByte)
 	b = appendOwn(b, r.Detail)
