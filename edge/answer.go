@@ -43,7 +43,7 @@ func (x *exchange) asItCame(ctx context.Context, f *flight, now time.Time) *mess
 	resp.Status, resp.Length = 206, f.part.Length
 	resp.Header.Set("Content-Range", f.contentRange)
 	x.serving = f.object
-	f.object.Body.OpenFrom(&x.reader, ctx, f.part.First, f.part.Length, x)
+	f.object.Body.OpenFrom(ctx, &x.reader, f.part.First, f.part.Length, x)
 	resp.Body, resp.Live = &x.reader, true
 	return resp
 }
@@ -90,7 +90,7 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 		x.done.hit, x.done.result, x.done.forward = false, resultMiss, "partial"
 	}
 	x.serving = o
-	if !o.Body.OpenFrom(&x.reader, ctx, part.Offset, part.Length, x) {
+	if !o.Body.OpenFrom(ctx, &x.reader, part.Offset, part.Length, x) {
 		return nil
 	}
 	if o.Length < 0 && part.Length < 0 && o.Body.Complete() {
@@ -107,7 +107,7 @@ func (x *exchange) manyRanges(ctx context.Context, resp *message.Response, o *ca
 	boundary := strings.TrimRight(x.id, "=") // nobody can have guessed it
 	body, length := byteranges.New(byteranges.Object{
 		Type: o.Header.Get("Content-Type"), Size: size(o), Open: func(offset, length int64) byteranges.Part {
-			if !o.Body.OpenFrom(&x.reader, ctx, offset, length, x) {
+			if !o.Body.OpenFrom(ctx, &x.reader, offset, length, x) {
 				return nil
 			}
 			return &x.reader

@@ -94,7 +94,7 @@ func (f *flight) keepPlace(o *cache.Object, offset int64) {
 	defer f.mu.Unlock()
 	if !f.abandoned {
 		f.hold = new(cache.Reader)
-		o.Body.Open(f.hold, context.Background(), offset, -1)
+		o.Body.Open(context.Background(), f.hold, offset, -1)
 	}
 }
 

@@ -145,14 +145,14 @@ func (e *Edge) bring(f *fetch, o *cache.Object, fill *cache.Fill) {
 	case rfc9111.StrongValidator(resp.Header) != validator && (resp.Status != 206 || resp.Header.Has("ETag")):
 		e.changed(o, fill)
 	case resp.Status == 206 && ok && part.First == from && part.Size == o.Length:
-		e.fillFrom(fill, resp.Body)
+		e.filled(o, e.fillFrom(fill, resp.Body))
 	case resp.Status == 200 && resp.Length == o.Length:
 		// It ignores ranges: what comes before is read and let go.
 		if _, err := io.CopyN(io.Discard, resp.Body, from); err != nil {
 			fill.Finish(err)
 			return
 		}
-		e.fillFrom(fill, resp.Body)
+		e.filled(o, e.fillFrom(fill, resp.Body))
 	default:
 		e.changed(o, fill)
 	}
@@ -176,11 +176,17 @@ func (b *brokenOff) Error() string {
 // fillSlices brings the body of a response into an object that is kept in slices.
 func (e *Edge) fillSlices(o *cache.Object, fill *cache.Fill, resp *message.Response) {
 	defer resp.Close()
-	if err := e.fillFrom(fill, resp.Body); err != nil {
+	err := e.fillFrom(fill, resp.Body)
+	e.filled(o, err)
+	if err != nil && o.Fragment {
+		e.store.Remove(o)
+	}
+}
+
+// filled logs what broke off.
+func (e *Edge) filled(o *cache.Object, err error) {
+	if err != nil {
 		e.cfg.Logger.Debug("body broke off", "key", o.Key, "err", err)
-		if o.Fragment {
-			e.store.Remove(o)
-		}
 	}
 }
 

@@ -68,29 +68,27 @@ func New(o Object, ranges []rfc9111.Range, boundary string) (body *Body, length 
 
 // Next implements message.Pieces.
 func (m *Body) Next() ([]byte, error) {
-	for {
-		if m.part != nil {
-			piece, err := m.part.Next()
-			if !errors.Is(err, io.EOF) {
-				return piece, err
-			}
-			_ = m.Close() // it has been read to its end
-			m.at++
+	if m.part != nil {
+		piece, err := m.part.Next()
+		if !errors.Is(err, io.EOF) {
+			return piece, err
 		}
-		if m.at == len(m.texts) {
-			return nil, io.EOF
-		}
-		text := m.texts[m.at]
-		if m.at == len(m.ranges) {
-			m.at++
-			return []byte(text), nil
-		}
-		r := m.ranges[m.at]
-		if m.part = m.object.Open(r.Offset, r.Length); m.part == nil {
-			return nil, errors.New("the range " + strconv.Itoa(m.at) + " is there no more")
-		}
+		_ = m.Close() // it has been read to its end
+		m.at++
+	}
+	if m.at == len(m.texts) {
+		return nil, io.EOF
+	}
+	text := m.texts[m.at]
+	if m.at == len(m.ranges) {
+		m.at++
 		return []byte(text), nil
 	}
+	r := m.ranges[m.at]
+	if m.part = m.object.Open(r.Offset, r.Length); m.part == nil {
+		return nil, errors.New("the range " + strconv.Itoa(m.at) + " is there no more")
+	}
+	return []byte(text), nil
 }
 
 // Read implements io.Reader.

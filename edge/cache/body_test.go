@@ -43,7 +43,7 @@ func TestBodyIsReadWholeHoweverItIsCut(t *testing.T) {
 		write(t, b, data)
 		b.Finish(nil)
 		for _, part := range [][2]int64{{0, -1}, {0, size}, {size / 2, -1}, {size / 3, size / 3}, {size, -1}} {
-			r, ok := open(b, t.Context(), part[0], part[1])
+			r, ok := open(t.Context(), b, part[0], part[1])
 			if !ok {
 				t.Fatal("no reader")
 			}
@@ -55,7 +55,7 @@ func TestBodyIsReadWholeHoweverItIsCut(t *testing.T) {
 			if _, err := r.WriteTo(&viaWriteTo); err != nil || !bytes.Equal(viaWriteTo.Bytes(), want) {
 				t.Errorf("declared %d, part %v: %d bytes, %v", declared, part, viaWriteTo.Len(), err)
 			}
-			r, _ = open(b, t.Context(), part[0], part[1])
+			r, _ = open(t.Context(), b, part[0], part[1])
 			got, err := io.ReadAll(io.LimitReader(r, size+1))
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("declared %d, part %v by Read: %d bytes, %v", declared, part, len(got), err)
@@ -75,7 +75,7 @@ func TestReadersSeeEachPieceAsItComes(t *testing.T) {
 		got := make([][]byte, readers)
 		var wg sync.WaitGroup
 		for i := range readers {
-			r, _ := open(b, t.Context(), 0, -1)
+			r, _ := open(t.Context(), b, 0, -1)
 			wg.Go(func() {
 				buf := make([]byte, 10)
 				for {
@@ -108,7 +108,7 @@ func TestReaderGetsTheErrorAfterTheLastByte(t *testing.T) {
 	b := NewBody(-1)
 	write(t, b, []byte("half"))
 	b.Finish(broken)
-	r, _ := open(b, t.Context(), 0, -1)
+	r, _ := open(t.Context(), b, 0, -1)
 	got, err := io.ReadAll(r)
 	if string(got) != "half" || !errors.Is(err, broken) {
 		t.Errorf("%q %v", got, err)
@@ -119,7 +119,7 @@ func TestReaderGetsTheErrorAfterTheLastByte(t *testing.T) {
 	short := NewBody(-1)
 	write(t, short, []byte("half"))
 	short.Finish(nil)
-	r, _ = open(short, t.Context(), 2, 10)
+	r, _ = open(t.Context(), short, 2, 10)
 	if _, err := io.ReadAll(r); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a part beyond the end: %v", err)
 	}
@@ -130,7 +130,7 @@ func TestReaderLeavesWithItsContext(t *testing.T) {
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		b := NewBody(-1)
-		r, _ := open(b, ctx, 0, -1)
+		r, _ := open(ctx, b, 0, -1)
 		errs := make(chan error, 1)
 		go func() { _, err := r.Read(make([]byte, 1)); errs <- err }()
 		synctest.Wait()
@@ -148,8 +148,8 @@ func TestOverflowedBodyIsAPipe(t *testing.T) {
 		b := NewBody(-1)
 		data := pattern(20 * unknownChunk)
 		const window = 2 * unknownChunk
-		slow, _ := open(b, t.Context(), 0, -1)
-		fast, _ := open(b, t.Context(), 0, -1)
+		slow, _ := open(t.Context(), b, 0, -1)
+		fast, _ := open(t.Context(), b, 0, -1)
 		write(t, b, data[:window])
 		b.Overflow(window)
 		go func() {
@@ -167,7 +167,7 @@ func TestOverflowedBodyIsAPipe(t *testing.T) {
 		if err != nil || !bytes.Equal(slowGot, data) || !bytes.Equal(fastGot, data) {
 			t.Errorf("%d and %d bytes of %d, %v", len(slowGot), len(fastGot), len(data), err)
 		}
-		if _, ok := open(b, t.Context(), 0, -1); ok {
+		if _, ok := open(t.Context(), b, 0, -1); ok {
 			t.Error("a late comer got a reader at bytes that were let go")
 		}
 		if fp := b.footprint(-1); fp > window+2*unknownChunk {
@@ -178,7 +178,7 @@ func TestOverflowedBodyIsAPipe(t *testing.T) {
 
 func TestOverflowedBodyWithoutReadersStops(t *testing.T) {
 	b := NewBody(-1)
-	r, _ := open(b, t.Context(), 0, -1)
+	r, _ := open(t.Context(), b, 0, -1)
 	write(t, b, []byte("x"))
 	b.Overflow(1)
 	if err := r.Close(); err != nil {
@@ -190,7 +190,7 @@ func TestOverflowedBodyWithoutReadersStops(t *testing.T) {
 }
 
 // open makes a reader of a body.
-func open(b *Body, ctx context.Context, offset, length int64) (*Reader, bool) {
+func open(ctx context.Context, b *Body, offset, length int64) (*Reader, bool) {
 	r := new(Reader)
-	return r, b.Open(r, ctx, offset, length)
+	return r, b.Open(ctx, r, offset, length)
 }

@@ -28,13 +28,13 @@ var _ message.Pieces = (*Reader)(nil)
 // Open makes r a reader of length bytes from offset (-1: all that come). It
 // waits for bytes that are still to come, until ctx ends. False if the bytes
 // there have been let go.
-func (b *Body) Open(r *Reader, ctx context.Context, offset, length int64) bool {
-	return b.OpenFrom(r, ctx, offset, length, nil)
+func (b *Body) Open(ctx context.Context, r *Reader, offset, length int64) bool {
+	return b.OpenFrom(ctx, r, offset, length, nil)
 }
 
 // OpenFrom is Open for a body that may be kept in slices: source brings those
 // that are not here. Without one their absence is an error.
-func (b *Body) OpenFrom(r *Reader, ctx context.Context, offset, length int64, source Source) bool {
+func (b *Body) OpenFrom(ctx context.Context, r *Reader, offset, length int64, source Source) bool {
 	*r = Reader{body: b, ctx: ctx, at: offset, end: -1, source: source, piece: r.piece}
 	if length >= 0 {
 		r.end = offset + length

@@ -56,7 +56,7 @@ func (o *origin) run(f *Fill) error {
 func reads(t *testing.T, b *Body, o *origin, offset, length int64) {
 	t.Helper()
 	var r Reader
-	b.OpenFrom(&r, t.Context(), offset, length, o)
+	b.OpenFrom(t.Context(), &r, offset, length, o)
 	defer func() { _ = r.Close() }()
 	end := min(offset+length, o.size)
 	for at := offset; at < end; {
@@ -157,7 +157,7 @@ func TestAFillEndsWithItsReaders(t *testing.T) {
 		o := &origin{size: 100 * SliceSize}
 		b := NewSliced(o.size)
 		var r Reader
-		b.OpenFrom(&r, t.Context(), 0, -1, o)
+		b.OpenFrom(t.Context(), &r, 0, -1, o)
 		if _, err := r.Next(); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestABrokenFillIsToldAndTriedAnew(t *testing.T) {
 		b := NewSliced(o.size)
 		NewMemory(64 << 20).Put(&Object{Key: "k", Body: b, Length: o.size})
 		var r Reader
-		b.OpenFrom(&r, t.Context(), 0, -1, o)
+		b.OpenFrom(t.Context(), &r, 0, -1, o)
 		n, err := io.Copy(io.Discard, &r)
 		if n != SliceSize+400_000 || !errors.Is(err, broken) {
 			t.Errorf("%d bytes, %v", n, err)
@@ -209,7 +209,7 @@ func TestASequentialFillLeavesWhatIsThere(t *testing.T) {
 		NewMemory(64 << 20).Put(&Object{Key: "k", Body: b, Length: o.size})
 		reads(t, b, o, 2*SliceSize+9, 5)
 		var r Reader
-		b.OpenFrom(&r, t.Context(), 0, -1, o)
+		b.OpenFrom(t.Context(), &r, 0, -1, o)
 		go func() { f := b.Fill(0, o.size); f.Finish(o.run(f)) }()
 		synctest.Wait()
 		got, err := io.ReadAll(&r)

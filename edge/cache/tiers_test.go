@@ -62,7 +62,7 @@ func withBody(key, content string) *Object {
 func content(t *testing.T, o *Object) string {
 	t.Helper()
 	var r Reader
-	o.Body.Open(&r, t.Context(), 0, -1)
+	o.Body.Open(t.Context(), &r, 0, -1)
 	defer func() { _ = r.Close() }()
 	b, err := io.ReadAll(&r)
 	if err != nil {
@@ -158,7 +158,7 @@ func TestSlicesComeBackFromTheDisk(t *testing.T) {
 	before := o.fetches.Load()
 	reads(t, got.Body, o, 5*SliceSize+3, 2*SliceSize)
 	var r Reader
-	got.Body.Open(&r, t.Context(), 5*SliceSize, SliceSize)
+	got.Body.Open(t.Context(), &r, 5*SliceSize, SliceSize)
 	f, offset, length, err := r.Section()
 	if err != nil || length == 0 {
 		t.Fatalf("%v %d", err, length)
@@ -168,7 +168,7 @@ func TestSlicesComeBackFromTheDisk(t *testing.T) {
 		t.Error(err, "the section is of other bytes")
 	}
 	for err == nil {
-		_, _, length, err = r.Section()
+		_, _, _, err = r.Section()
 	}
 	if !errors.Is(err, io.EOF) {
 		t.Error(err)

@@ -32,6 +32,7 @@ func newLibrary(t *testing.T) *library {
 	server, viewer := net.Pipe()
 	l := &library{t: t, nc: viewer, next: 1, got: make(chan string, 1), out: make(chan func(), 10)}
 	l.enc = hpack.NewEncoder(&l.buf)
+	//nolint:staticcheck // ServeConn takes a pipe, which the ways it recommends do not
 	go new(xhttp2.Server).ServeConn(server, &xhttp2.ServeConnOpts{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := message.Header{}
 		for name, values := range r.Header {

@@ -325,7 +325,7 @@ func TestAbortLeavesNothing(t *testing.T) {
 	if n := s.Stats().Bytes; n != 0 {
 		t.Errorf("%d bytes are left", n)
 	}
-	if w, err = s.Create("k", "", nil, version(1), 2*SliceSize); err != nil {
+	if _, err := s.Create("k", "", nil, version(1), 2*SliceSize); err != nil {
 		t.Fatal(err)
 	}
 	s = reopen(t, s) // in the middle
