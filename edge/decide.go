@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -26,7 +27,9 @@ type facts struct {
 	applied, newest, floor cdn.Version
 	// planned is the version of the plan that the request goes by.
 	planned cdn.Version
-	asked   rfc9111.Asked
+	// uris are those that an answer stands for.
+	uris  []string
+	asked rfc9111.Asked
 }
 
 // action is what to do with a request.
@@ -45,9 +48,11 @@ func decide(o *cache.Object, f facts) (action, string) {
 	switch {
 	case o == nil:
 		return actFetch, ""
-	case ownAsk(o.Order, o.Birth, f):
+	case ownAsk(o.Order, o.Birth, f) && (f.leased || covers(o.URIs, f.uris)):
 		// Asked for after the request arrived, while it waited for another fetch
-		// in vain: as good as its own.
+		// in vain: as good as its own. Who has no lease does not know all
+		// invalidations; that a tier knew those of the URIs it was asked for has
+		// to do then.
 		return actServe, ""
 	case o.Birth.Before(f.newest) && f.newest != f.floor:
 		// Invalidated: CloudFront fetches such an object whole, and so do we. A
@@ -76,9 +81,15 @@ func born(birth cdn.Version, f facts) bool {
 
 // ownAsk reports whether a fetch is as good as the request's own: it began after
 // the request arrived, and asked by the plan that the request goes by or a newer
-// one (launch makes no birth newer than the plan).
+// one (launch makes no birth newer than the plan). What a tier had may be older
+// than that, and was asked for by another of the URIs perhaps.
 func ownAsk(order uint64, birth cdn.Version, f facts) bool {
-	return order > f.arrived && !birth.Before(f.planned)
+	return order > f.arrived && !birth.Before(f.planned) && !birth.Before(f.newest)
+}
+
+// covers reports whether all of some URIs are among others.
+func covers(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(u string) bool { return !slices.Contains(all, u) })
 }
 
 // begun says when a fetch began: its place in the order, and the version applied

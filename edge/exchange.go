@@ -186,7 +186,7 @@ func (x *exchange) facts(newest cdn.Version) facts {
 	f := facts{
 		now: x.start, arrived: x.arrived, leased: x.leased,
 		applied: x.state.Version, newest: newest, floor: x.state.Invalidations(x.Plan.ID).Floor(),
-		planned: x.Plan.Version,
+		planned: x.Plan.Version, uris: x.uris,
 	}
 	if x.Strict() {
 		f.asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.Request.Header)}

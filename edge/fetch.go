@@ -40,6 +40,8 @@ type fetch struct {
 	upward *message.Request
 	answer tier.Answer
 	id     string // X-Amz-Cf-Id
+	// others are URIs for which what is confirmed was stored.
+	others []string
 	// get is the key of what a GET stored, where a HEAD may say something of it.
 	get string
 }
@@ -145,6 +147,9 @@ func (e *Edge) fillBody(f *flight, resp *message.Response) {
 // to come into f.object, if there is one.
 func (e *Edge) ask(f *flight) *message.Response {
 	stored := e.standIn(&f.fetch)
+	if stored != nil {
+		f.others = stored.URIs
+	}
 	conditional := stored != nil && stored.Status == 200 && rfc9111.HasValidator(stored.Header)
 	condition := func(h *message.Header) {
 		if conditional {

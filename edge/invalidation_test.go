@@ -45,6 +45,8 @@ func TestDecide(t *testing.T) {
 		{"invalidated and stale within the window", object(v(1, 5), stale), facts{leased: true, applied: v(1, 9), newest: v(1, 6)}, actFetch, false},
 		{"without a lease, but asked for after the request arrived", ordered(object(v(1, 5), fresh), 7), facts{arrived: 6, applied: v(1, 9)}, actServe, false},
 		{"without a lease, asked for before the request arrived", ordered(object(v(1, 5), fresh), 5), facts{arrived: 6, applied: v(1, 9)}, actConfirm, false},
+		{"asked for after the request arrived, but a tier had it from before the invalidation", ordered(object(v(1, 5), fresh), 7), facts{arrived: 6, leased: true, applied: v(1, 9), newest: v(1, 6)}, actFetch, false},
+		{"without a lease, asked for after the request arrived by another URI", ordered(object(v(1, 5), fresh), 7), facts{arrived: 6, applied: v(1, 9), uris: []string{"/b"}}, actConfirm, false},
 		{"without a lease", object(v(1, 5), fresh), facts{applied: v(1, 9)}, actConfirm, false},
 		{"without a lease, stale within the window", object(v(1, 5), stale), facts{applied: v(1, 9)}, actConfirm, false},
 		{"older than the floor", object(v(1, 5), fresh), facts{leased: true, applied: v(1, 9), newest: v(1, 6), floor: v(1, 6)}, actConfirm, false},
@@ -73,6 +75,7 @@ func TestMayJoin(t *testing.T) {
 		{"J: began with it applied", begun{1, v(1, 6)}, facts{arrived: 2, leased: true, applied: v(1, 7), newest: v(1, 6)}, true},
 		{"K: without a lease, began before", begun{1, v(1, 5)}, facts{arrived: 2, applied: v(1, 5)}, false},
 		{"K: without a lease, begins after", begun{3, v(1, 5)}, facts{arrived: 2, applied: v(1, 5)}, true},
+		{"began after, by an older state than the invalidation", begun{3, v(1, 5)}, facts{arrived: 2, applied: v(1, 6), newest: v(1, 6)}, false},
 		{"another epoch", begun{1, v(1, 5)}, facts{arrived: 2, leased: true, applied: v(2, 1)}, false},
 	} {
 		if got := mayJoin(c.begun, c.facts); got != c.want {

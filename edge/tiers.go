@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -72,7 +73,7 @@ func (e *Edge) asks(f *fetch) tier.Ask {
 	state := e.cfg.State()
 	inv := state.Invalidations(f.plan.ID)
 	newest := inv.Floor()
-	for _, uri := range f.uris {
+	for _, uri := range slices.Concat(f.uris, f.others) {
 		newest = newest.Max(inv.Newest(uri))
 	}
 	return tier.Ask{

@@ -27,6 +27,12 @@ type city struct {
 
 func newCity(t *testing.T, count int, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
 	t.Helper()
+	return newRouted(t, count, nil, s, answer)
+}
+
+// newRouted is newCity with another route.
+func newRouted(t *testing.T, count int, route tier.Route, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
+	t.Helper()
 	c := &city{t: t}
 	authority := tiertest.New(t)
 	for k := range count {
@@ -37,7 +43,7 @@ func newCity(t *testing.T, count int, s site, answer func(ctx context.Context, n
 		n.at, n.edge.origin = c.at, c.at
 		id := fmt.Sprint("NRT-", k+1)
 		n.edge.cfg.Node.ID, n.edge.cfg.Node.K, n.edge.cacheName = id, k+1, cacheName(id)
-		if err := n.edge.joinTiers(tier.Config{Addr: "127.0.0.1:0", Identity: authority.Identity(id), Patience: 2 * time.Second}); err != nil {
+		if err := n.edge.joinTiers(tier.Config{Addr: "127.0.0.1:0", Identity: authority.Identity(id), Patience: 2 * time.Second, Route: route}); err != nil {
 			t.Fatal(err)
 		}
 		go func() { _ = n.edge.servers[0].serve() }()
@@ -325,6 +331,39 @@ func TestATierThatDiesInTheBodyBreaksIt(t *testing.T) {
 		t.Errorf("then %q", r.body)
 	}
 	from.finish()
+}
+
+// TestOneTierAfterTheOther: peer, then regional edge cache, then Origin Shield, by the
+// route that the network gives; what is down is left out.
+func TestOneTierAfterTheOther(t *testing.T) {
+	c := newRouted(t, 4, func(a tier.Asking) (up []tier.Tier) {
+		for level := tier.Peer; level <= tier.Shield; level++ {
+			if at := a.Nodes[fmt.Sprint("NRT-", int(level)+1)]; at.K > a.Self.K && a.Up(at.ID) {
+				up = append(up, tier.Tier{Level: level, Node: at})
+			}
+		}
+		return up
+	}, site{}, numbered())
+	r := c.nodes[0].get("/page")
+	var names []string
+	for _, m := range message.Items(r.Header.Joined("Cache-Status")) {
+		name, _, _ := strings.Cut(m, ";")
+		names = append(names, name)
+	}
+	if want := []string{"warmfront/NRT-4", "warmfront/NRT-3", "warmfront/NRT-2", "warmfront/NRT-1"}; r.body != "answer 1" || !slices.Equal(names, want) {
+		t.Errorf("%q through %v, want %v", r.body, names, want)
+	}
+	for i, n := range c.nodes {
+		if r := n.get("/page"); r.xcache() != "Hit" || r.body != "answer 1" {
+			t.Errorf("node %d: %s %q", i, r.xcache(), r.body)
+		}
+	}
+	_ = c.nodes[1].edge.tiers.Close()
+	_ = c.nodes[3].edge.tiers.Close()
+	r = c.nodes[0].get("/other")
+	if status := r.Header.Joined("Cache-Status"); r.body != "answer 2" || !strings.HasPrefix(status, "warmfront/NRT-3;") || !strings.Contains(status, ", warmfront/NRT-1;") || strings.Contains(status, "NRT-2") {
+		t.Errorf("%q through %s", r.body, status)
+	}
 }
 
 // dripping is a body whose bytes come when a test says.
