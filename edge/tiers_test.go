@@ -20,18 +20,18 @@ import (
 // city is the edges of one POP, which ask one another over real connections, with one
 // origin.
 type city struct {
-	t     *testing.T
+	t     testing.TB
 	nodes []*network
 	at    *scripted
 }
 
-func newCity(t *testing.T, count int, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
+func newCity(t testing.TB, count int, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
 	t.Helper()
 	return newRouted(t, count, nil, s, answer)
 }
 
 // newRouted is newCity with another route.
-func newRouted(t *testing.T, count int, route tier.Route, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
+func newRouted(t testing.TB, count int, route tier.Route, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
 	t.Helper()
 	c := &city{t: t}
 	authority := tiertest.New(t)
@@ -548,5 +548,31 @@ func TestATierMakesTheSameKey(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// BenchmarkAHitAtTheOwner is what a miss costs that the owner of the key answers from
+// its memory: both nodes and the connection between them.
+func BenchmarkAHitAtTheOwner(b *testing.B) {
+	for _, size := range []int{1 << 10, 100 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			c := newCity(b, 2, site{}, func(context.Context, int, *message.Request) (*message.Response, error) {
+				return ok(strings.Repeat("x", size)), nil
+			})
+			uri := c.owner("/p", 1)
+			c.nodes[0].get(uri)
+			key := c.nodes[0].stored(uri).Key
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				c.nodes[0].edge.store.RemoveKey(key)
+				if r := c.nodes[0].get(uri); len(r.body) != size {
+					b.Fatal(r.Status)
+				}
+			}
+			if c.at.count() != 1 {
+				b.Errorf("the origin was asked %d times", c.at.count())
+			}
+		})
 	}
 }

@@ -100,3 +100,17 @@ func TestPeers(t *testing.T) {
 		t.Errorf("a node alone in its city asks %v", got)
 	}
 }
+
+func BenchmarkPeers(b *testing.B) {
+	registered := map[string]cdn.Node{}
+	for pop := range 100 {
+		for k := range 3 {
+			id := fmt.Sprintf("P%02d-%d", pop, k+1)
+			registered[id] = cdn.Node{ID: id, Role: cdn.RoleEdge, POP: id[:3], PeerPort: 7947}
+		}
+	}
+	a := Asking{Self: registered["P07-1"], Nodes: registered, Up: func(string) bool { return true }, Key: "E1\x00GET\x00/images/logo.png\x00\x00\x00"}
+	for b.Loop() {
+		Peers(a)
+	}
+}
