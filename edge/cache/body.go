@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 )
@@ -17,8 +18,11 @@ import (
 // asked for one by one, is kept in slices (see NewSliced).
 type Body struct {
 	chunkSize int64
-	sliced    *sliced     // then none of the rest is used
-	written   atomic.Bool // it is on the disk, under the key of its object
+	sliced    *sliced // then none of the rest is used
+	// id tells the body from every other, on the disk too: a head found there is of
+	// this body only if it names it.
+	id      bodyID
+	written atomic.Bool // it is on the disk, under the key of its object
 	// whole is set once all bytes are there for good: then nothing below changes any
 	// more, and it is read without mu.
 	whole atomic.Bool
@@ -41,9 +45,14 @@ const (
 	unknownChunk = 32 << 10  // of bodies whose size is not known
 )
 
+// bodyID is a number that no two bodies share.
+type bodyID [2]uint64
+
+func newBodyID() bodyID { return bodyID{rand.Uint64(), rand.Uint64()} }
+
 // NewBody makes an empty body for length bytes, -1 if not known.
 func NewBody(length int64) *Body {
-	b := &Body{chunkSize: largeChunk}
+	b := &Body{chunkSize: largeChunk, id: newBodyID()}
 	b.chunks = b.only[:0]
 	switch {
 	case length < 0:
@@ -109,17 +118,30 @@ func (b *Body) Finish(err error) {
 			b.chunks[last] = append(make([]byte, 0, used), b.chunks[last][:used]...)
 		}
 	}
-	b.whole.Store(err == nil && b.window == 0)
+	if err == nil && b.window == 0 {
+		b.whole.Store(true)
+		b.readers = nil // who has read it meanwhile is not to live as long as it does
+	}
 	b.changed()
 }
 
+// maxWindow is how many bytes a body holds that is not kept.
+const maxWindow = 1 << 20
+
 // Overflow lets go of what every reader has read, from now on, and holds the
-// writer back to window bytes ahead of the slowest. There may be no new readers
-// but from the point let go.
+// writer back to window bytes, or maxWindow, ahead of the slowest. There may be no
+// new readers but from the point let go. It does nothing to a body that has ended
+// or is kept in slices.
 func (b *Body) Overflow(window int64) {
+	if b.sliced != nil {
+		return
+	}
 	b.mu.Lock()
-	b.window = max(window, 1)
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	if !b.done && b.window == 0 {
+		b.window = min(max(window, 1), maxWindow)
+		b.changed()
+	}
 }
 
 // bytes are all of a complete body.

@@ -87,7 +87,7 @@ func (f *Fill) room() []byte {
 	switch {
 	case p != nil && p == f.to:
 	case p == nil && (within > 0 || s.fromDisk(f.at, f.at+1) <= 0), p != nil && !s.writing(p) && (within < p.lo || within == 0 && p.hi < length):
-		p = &slice{of: s, index: index, data: make([]byte, length), lo: within, hi: within}
+		p = &slice{of: s, index: index, size: length, lo: within, hi: within}
 		s.slices[index], f.to = p, p
 	case p != nil && p.hi == within && !s.writing(p):
 		f.to = p
@@ -98,7 +98,22 @@ func (f *Fill) room() []byte {
 		}
 		return f.skipped[:min(len(f.skipped), till-within)]
 	}
-	return p.data[within:till]
+	p.grow(within + 1)
+	return p.data[within:min(till, len(p.data))]
+}
+
+// leastSlice is how much memory a slice begins with: a range of one byte is not to
+// cost a whole one before its origin has sent anything.
+const leastSlice = 64 << 10
+
+// grow makes room for n bytes. Who reads has the memory of before.
+func (p *slice) grow(n int) {
+	if n <= len(p.data) {
+		return
+	}
+	data := make([]byte, min(p.size, max(leastSlice, n+leastSlice, 4*len(p.data))))
+	copy(data, p.data)
+	p.data = data
 }
 
 // Commit makes the first n bytes of the last Buffer readable.
@@ -110,7 +125,7 @@ func (f *Fill) Commit(n int) {
 	if p != nil {
 		p.hi += n
 	}
-	whole := p != nil && (p.hi == len(p.data) || f.at >= f.end)
+	whole := p != nil && (p.hi == p.size || f.at >= f.end)
 	if whole {
 		f.to = nil
 	}
@@ -153,7 +168,7 @@ func (s *sliced) settle(p *slice) {
 		p.counted = true
 		s.mu.Unlock()
 		if m.under != nil && m.under.disk != nil {
-			m.under.later(int64(len(p.data)), func() { m.under.keepSlice(p) })
+			m.under.later(int64(p.size), func() { m.under.keepSlice(p) })
 		}
 	}
 }

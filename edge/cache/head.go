@@ -11,13 +11,19 @@ import (
 
 // headFormat is the first byte of an object's head on the disk. Heads of another
 // format are nobody's.
-const headFormat = 1
+const headFormat = 2
 
 // encodeHead writes what the disk keeps of an object beside its key, body and
 // birth. Order is not kept: it means nothing after a restart.
 func encodeHead(o *Object) []byte {
 	e := headWriter{b: make([]byte, 0, 512)}
 	e.b = append(e.b, headFormat)
+	if o.Body == nil {
+		e.number(0)
+	} else {
+		e.number(1)
+		e.b = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(e.b, o.Body.id[0]), o.Body.id[1])
+	}
 	e.number(int64(o.Status))
 	e.strings(o.Vary)
 	e.text(o.Variant)
@@ -61,13 +67,19 @@ func (e *headWriter) strings(list []string) {
 
 var errHead = errors.New("the head of a stored object cannot be read")
 
-// decodeHead reads what encodeHead wrote. The object has no key, body or birth yet.
+// decodeHead reads what encodeHead wrote. The object has no key or birth yet, and
+// of its body, if it has one, the name.
 func decodeHead(b []byte) (*Object, error) {
 	if len(b) == 0 || b[0] != headFormat {
 		return nil, errHead
 	}
 	d := headReader{b: b[1:]}
-	o := &Object{Status: int(d.number()), Vary: d.strings(), Variant: d.text()}
+	var body *Body
+	if d.number() == 1 && len(d.b) >= 16 {
+		body = &Body{id: bodyID{binary.LittleEndian.Uint64(d.b), binary.LittleEndian.Uint64(d.b[8:])}}
+		d.b = d.b[16:]
+	}
+	o := &Object{Body: body, Status: int(d.number()), Vary: d.strings(), Variant: d.text()}
 	for range d.count() {
 		o.Header = append(o.Header, message.Field{Name: d.text(), Value: d.text()})
 	}

@@ -63,17 +63,20 @@ type Object struct {
 	gone  bool
 	// counted is set once the policy may be told of hits.
 	counted atomic.Bool
-	// removed is set once it may not be found any more, on the disk either.
-	removed atomic.Bool
+	// dead is set once it may not be found any more, on the disk either: it was
+	// removed, or replaced, or came too late to be stored.
+	dead atomic.Bool
 }
 
 // evicted implements tenant.
 func (o *Object) evicted(m *Memory) {
-	if m.unlink(o) {
-		m.evictions.Add(1)
+	if !m.unlink(o) {
+		return // it was replaced or removed meanwhile
 	}
-	if o.Body != nil && o.Body.sliced != nil {
-		o.Body.sliced.leave(m)
+	m.evictions.Add(1)
+	o.release(m)
+	if o.Body != nil {
+		o.Body.Overflow(maxWindow) // what still grows is for who reads it, and no more
 	}
 }
 

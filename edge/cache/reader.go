@@ -35,7 +35,7 @@ func (b *Body) Open(ctx context.Context, r *Reader, offset, length int64) bool {
 // OpenFrom is Open for a body that may be kept in slices: source brings those
 // that are not here. Without one their absence is an error.
 func (b *Body) OpenFrom(ctx context.Context, r *Reader, offset, length int64, source Source) bool {
-	*r = Reader{body: b, ctx: ctx, at: offset, end: -1, source: source, piece: r.piece}
+	*r = Reader{body: b, ctx: ctx, at: offset, end: -1, source: source}
 	if length >= 0 {
 		r.end = offset + length
 	}
@@ -167,17 +167,14 @@ func (r *Reader) Close() error {
 		return nil
 	case b.sliced != nil:
 		b.sliced.close(r)
-		return nil
-	case b.whole.Load():
-		return nil
-	}
-	b.mu.Lock()
-	if len(b.readers) > 0 {
+	case !b.whole.Load():
+		b.mu.Lock()
 		delete(b.readers, r)
+		if b.window > 0 {
+			b.changed()
+		}
+		b.mu.Unlock()
 	}
-	if b.window > 0 {
-		b.changed()
-	}
-	b.mu.Unlock()
+	*r = Reader{} // it holds nothing of what was read
 	return nil
 }

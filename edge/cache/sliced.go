@@ -36,6 +36,7 @@ type Source interface {
 // Each slice has an entry of its own in the eviction policy.
 type sliced struct {
 	size int64
+	body *Body
 
 	mu      sync.Mutex
 	slices  []*slice // nil: not here
@@ -43,7 +44,7 @@ type sliced struct {
 	readers map[*Reader]struct{}
 	failed  error
 	wake    chan struct{} // closed at the next change; nil while nobody waits
-	store   *Memory       // where slices are counted; nil while the body is not stored
+	store   *Memory       // where slices are counted; nil while no object with the body is stored
 	// unstored are whole slices that no store counts, the oldest first.
 	unstored []*slice
 
@@ -53,13 +54,17 @@ type sliced struct {
 	owner            *Object
 	record           *disk.Record
 	written, retired bool
+	lost             []*disk.Record // damaged ones, which somebody may still be sent from
+	// stored is how many stored objects share the slices.
+	stored int
 }
 
 // slice is a run of bytes [lo, hi) within one slice's place.
 type slice struct {
 	of     *sliced
 	index  int
-	data   []byte
+	data   []byte // as much of it as has been needed so far
+	size   int
 	lo, hi int
 	entry  eviction.Entry[tenant]
 	gone   bool
@@ -71,7 +76,9 @@ type slice struct {
 func NewSliced(size int64) *Body {
 	s := &sliced{size: size, readers: map[*Reader]struct{}{}}
 	s.slices = make([]*slice, (size+SliceSize-1)/SliceSize)
-	return &Body{sliced: s}
+	b := &Body{sliced: s, id: newBodyID()}
+	s.body = b
+	return b
 }
 
 // Sliced reports whether parts of the body may be absent.
@@ -84,6 +91,7 @@ func (b *Body) Has(offset, length int64) bool {
 	if s == nil {
 		return true
 	}
+	s.openRecord()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for end := offset + length; offset < end; {
@@ -138,12 +146,8 @@ func (s *sliced) at(offset int64) *slice {
 }
 
 func (s *sliced) open(r *Reader) bool {
+	s.openRecord()
 	s.mu.Lock()
-	if m := s.store; s.record == nil && s.written && m != nil && m.under != nil {
-		s.mu.Unlock()
-		m.under.recordOf(s)
-		s.mu.Lock()
-	}
 	defer s.mu.Unlock()
 	if r.end < 0 || r.end > s.size {
 		r.end = s.size
@@ -262,10 +266,10 @@ func (s *sliced) wait(ctx context.Context) error {
 	}
 }
 
-// join has a store count the slices.
+// join has a store count the slices, as long as an object with them is in it.
 func (s *sliced) join(m *Memory) {
 	s.mu.Lock()
-	if s.store == m {
+	if s.stored++; s.store == m {
 		s.mu.Unlock()
 		return
 	}
@@ -278,10 +282,10 @@ func (s *sliced) join(m *Memory) {
 	}
 }
 
-// leave ends that.
+// leave ends that for one object.
 func (s *sliced) leave(m *Memory) {
 	s.mu.Lock()
-	if s.store != m {
+	if s.stored--; s.stored > 0 || s.store != m {
 		s.mu.Unlock()
 		return
 	}
@@ -358,7 +362,7 @@ func (m *Memory) count(p *slice) {
 	m.account(func() {
 		if !p.gone && !p.entry.In() {
 			p.entry.Value = p
-			m.policy.Add(&p.entry, m.hashSlice(p), int64(cap(p.data)))
+			m.policy.Add(&p.entry, m.hashSlice(p), int64(p.size))
 		}
 	})
 }

@@ -187,7 +187,7 @@ func TestABrokenFillIsToldAndTriedAnew(t *testing.T) {
 		var r Reader
 		b.OpenFrom(t.Context(), &r, 0, -1, o)
 		n, err := io.Copy(io.Discard, &r)
-		if n != SliceSize+400_000 || !errors.Is(err, broken) {
+		if n < SliceSize+400_000 || n > SliceSize+600_000 || !errors.Is(err, broken) {
 			t.Errorf("%d bytes, %v", n, err)
 		}
 		o.fail = nil

@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/warmfront/warmfront/edge/cache/disk"
-	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 // confirmed says that o is the object that the slices are of from now on, and
@@ -52,9 +51,26 @@ func (s *sliced) closeRecord() {
 }
 
 func (s *sliced) closeUnread() {
-	if s.retired && len(s.readers) == 0 && s.record != nil {
-		_ = s.record.Close() // it was only read
+	if len(s.readers) > 0 {
+		return
+	}
+	for _, r := range s.lost {
+		_ = r.Close() // it was only read
+	}
+	s.lost = nil
+	if s.retired && s.record != nil {
+		_ = s.record.Close() // the same
 		s.record, s.retired = nil, false
+	}
+}
+
+// openRecord opens the record of a stored body if it has one that is closed.
+func (s *sliced) openRecord() {
+	s.mu.Lock()
+	m, closed := s.store, s.record == nil && s.written
+	s.mu.Unlock()
+	if closed && m != nil && m.under != nil {
+		m.under.recordOf(s)
 	}
 }
 
@@ -69,8 +85,7 @@ func (s *Store) recordOf(b *sliced) *disk.Record {
 	}
 	r, err := s.disk.Find(o.Key, func(head []byte) bool {
 		was, err := decodeHead(head)
-		return err == nil && was.Variant == o.Variant && was.Length == o.Length &&
-			rfc9111.StrongValidator(was.Header) == rfc9111.StrongValidator(o.Header)
+		return err == nil && was.Variant == o.Variant && was.Body != nil && was.Body.id == b.body.id
 	})
 	if err != nil || r == nil || !r.Sliced() {
 		b.mu.Lock()
@@ -86,13 +101,13 @@ func (s *Store) recordOf(b *sliced) *disk.Record {
 func (s *Store) keepSlice(p *slice) {
 	b := p.of
 	b.mu.Lock()
-	o, failed, whole := b.owner, b.failed != nil, p.lo == 0 && p.hi == len(p.data)
+	o, failed, whole := b.owner, b.failed != nil, p.lo == 0 && p.hi == p.size
 	b.mu.Unlock()
-	if o == nil || failed || !whole || o.removed.Load() || o.Fragment {
+	if o == nil || failed || !whole || o.dead.Load() || o.Fragment {
 		return
 	}
 	if r := s.recordOf(b); r != nil {
-		if err := r.WriteSlice(p.index, p.data); err != nil {
+		if err := r.WriteSlice(p.index, p.data[:p.size]); err != nil {
 			s.logger.Debug("a slice is not kept on the disk", "key", o.Key, "err", err)
 		}
 		return
@@ -103,7 +118,7 @@ func (s *Store) keepSlice(p *slice) {
 		return
 	}
 	defer w.Abort()
-	if err = w.WriteSlice(p.index, p.data); err == nil {
+	if err = w.WriteSlice(p.index, p.data[:p.size]); err == nil {
 		var r *disk.Record
 		if r, err = w.Commit(); err == nil {
 			s.hold(b, r)
@@ -150,9 +165,9 @@ func (s *sliced) readDisk(r *Reader) ([]byte, bool) {
 // anew.
 func (s *sliced) lose(record *disk.Record, err error) {
 	if s.record == record && !errors.Is(err, disk.ErrAbsent) {
-		s.written, s.retired = false, true
-		s.record = nil // it stays readable for who is reading; its last reference goes with the store
-		_ = record.Close()
+		s.written, s.record = false, nil
+		s.lost = append(s.lost, record)
+		s.closeUnread()
 	}
 }
 

@@ -85,17 +85,27 @@ func (m *Memory) Get(key string, selects func(*Object) bool) *Object {
 // Put stores an object in the place of the one with its key and variant, and
 // evicts until there is room. It reports whether the object is stored: one that
 // was asked for before the one in its place came late, and says nothing new.
-func (m *Memory) Put(o *Object) bool {
+func (m *Memory) Put(o *Object) bool { return m.put(o, func() bool { return true }) }
+
+// put is Put if valid says, with the key's lock held, that o may still be stored.
+func (m *Memory) put(o *Object, valid func() bool) bool {
 	s := m.shard(o.Key)
 	header := o.Header.Compact()
 	dropped := make([]*Object, 0, 1)
 	s.mu.Lock()
+	if !valid() {
+		s.mu.Unlock()
+		return false
+	}
 	variants := make([]*Object, 0, len(s.m[o.Key])+1)
 	placed := false
 	for _, v := range s.m[o.Key] {
 		switch same := v.Variant == o.Variant && slices.Equal(v.Vary, o.Vary); {
 		case v == o, same && o.Order < v.Order:
 			s.mu.Unlock()
+			if v != o {
+				o.dead.Store(true)
+			}
 			return v == o
 		case same:
 			dropped = append(dropped, v)
@@ -115,10 +125,14 @@ func (m *Memory) Put(o *Object) bool {
 	}
 	s.m[o.Key] = variants
 	s.mu.Unlock()
+	if o.Body != nil && o.Body.sliced != nil {
+		o.Body.sliced.join(m)
+	}
 	m.objects.Add(1 - int64(len(dropped)))
 	m.account(func() {
 		o.entry.Value = o
 		for _, v := range dropped {
+			v.dead.Store(true)
 			if same := v.Variant == o.Variant; same && v.entry.In() && !o.entry.In() && !o.gone {
 				v.gone = true
 				m.policy.Replace(&v.entry, &o.entry, o.size())
@@ -132,18 +146,14 @@ func (m *Memory) Put(o *Object) bool {
 		o.counted.Store(true)
 	})
 	for _, v := range dropped {
-		v.release(m, o)
-	}
-	if o.Body != nil && o.Body.sliced != nil {
-		o.Body.sliced.join(m)
+		v.release(m)
 	}
 	return true
 }
 
-// release gives up the slices of an object that is no longer stored, unless the
-// one in its place shares them: it was a confirmation of it.
-func (o *Object) release(m *Memory, in *Object) {
-	if o.Body != nil && o.Body.sliced != nil && (in == nil || in.Body != o.Body) {
+// release gives up the slices of an object that is no longer stored.
+func (o *Object) release(m *Memory) {
+	if o.Body != nil && o.Body.sliced != nil {
 		o.Body.sliced.leave(m)
 	}
 }
@@ -161,7 +171,7 @@ func (m *Memory) Resize(o *Object) {
 func (m *Memory) Remove(o *Object) {
 	if m.unlink(o) {
 		m.account(func() { m.forget(o) })
-		o.release(m, nil)
+		o.release(m)
 	}
 }
 

@@ -69,10 +69,10 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// later has something written unless too much waits already: viewers are never
-// held up by a disk.
+// later has something written unless too much waits already: what a viewer gets is
+// not held up by the writing of it.
 func (s *Store) later(bytes int64, job func()) {
-	if s.waiting.Add(bytes) > maxWaiting && bytes > 0 {
+	if waiting := s.waiting.Add(bytes); waiting > maxWaiting && waiting > bytes {
 		s.waiting.Add(-bytes)
 		s.Skipped.Add(1)
 		return
@@ -96,7 +96,7 @@ func (s *Store) Get(key string, selects func(*Object) bool) *Object {
 	if o = s.find(key, selects); o == nil {
 		return nil
 	}
-	if removals.Load() != before || !s.Memory.Put(o) {
+	if !s.put(o, func() bool { return removals.Load() == before }) {
 		return s.Memory.Get(key, selects)
 	}
 	return o
@@ -117,17 +117,21 @@ func (s *Store) find(key string, selects func(*Object) bool) *Object {
 	if o.Length < 0 && r.Size() > 0 {
 		o.Length = r.Size() // it is known now
 	}
-	if r.Sliced() {
+	if r.Sliced() && o.Body != nil {
+		id := o.Body.id
 		o.Body = NewSliced(r.Size())
-		o.Body.sliced.owner = o
+		o.Body.id, o.Body.sliced.owner = id, o
+		o.Fragment = !o.Verifiable()
 		s.hold(o.Body.sliced, r)
 		return o
 	}
 	defer func() { _ = r.Close() }()
-	if o.Length < 0 && r.Size() == 0 || o.Status == 204 || r.Size() == 0 && o.Length > 0 {
-		return o // it has none: the answer to a HEAD
+	if o.Body == nil {
+		return o // the answer to a HEAD
 	}
+	id := o.Body.id
 	o.Body = NewBody(r.Size())
+	o.Body.id = id
 	if r.Size() > 0 {
 		buf, err := o.Body.Buffer(context.Background())
 		if err != nil {
@@ -175,30 +179,37 @@ func (s *Store) Resize(o *Object) {
 
 // Remove takes an object out, if it is in.
 func (s *Store) Remove(o *Object) {
-	o.removed.Store(true)
-	s.Memory.Remove(o)
+	o.dead.Store(true)
 	if s.disk != nil {
-		s.removals[s.index(o.Key)].Add(1)
 		s.drop(o)
+	}
+	for _, v := range s.variants(o.Key) {
+		// What came from the disk just now is the same again.
+		if v == o || v.Order == 0 && v.Variant == o.Variant && s.disk != nil {
+			v.dead.Store(true)
+			s.Memory.Remove(v)
+		}
 	}
 }
 
 // RemoveKey takes every object of a key out.
 func (s *Store) RemoveKey(key string) {
+	if s.disk != nil {
+		s.removals[s.index(key)].Add(1)
+		if err := s.disk.RemoveKey(key); err != nil {
+			s.logger.Warn("a removed object may be back on the disk after a restart", "err", err)
+		}
+	}
 	for _, o := range s.variants(key) {
-		o.removed.Store(true)
+		o.dead.Store(true)
 		s.Memory.Remove(o)
-	}
-	if s.disk == nil {
-		return
-	}
-	s.removals[s.index(key)].Add(1)
-	if err := s.disk.RemoveKey(key); err != nil {
-		s.logger.Warn("a removed object may be back on the disk after a restart", "err", err)
 	}
 }
 
+// drop takes what is on the disk in an object's place out. Whoever has found it
+// there, and has not stored it yet, will not.
 func (s *Store) drop(o *Object) {
+	s.removals[s.index(o.Key)].Add(1)
 	if err := s.disk.Remove(o.Key, o.Variant); err != nil {
 		s.logger.Warn("a removed object may be back on the disk after a restart", "err", err)
 	}
@@ -206,7 +217,7 @@ func (s *Store) drop(o *Object) {
 
 // keep writes a whole object.
 func (s *Store) keep(o *Object) {
-	if o.removed.Load() {
+	if o.dead.Load() {
 		return
 	}
 	var err error
@@ -232,7 +243,7 @@ func (s *Store) wrote(o *Object, err error) {
 	case o.Body != nil:
 		o.Body.written.Store(true)
 	}
-	if o.removed.Load() { // while it was being written
+	if o.dead.Load() { // since it was looked at
 		s.drop(o)
 	}
 }
@@ -264,7 +275,7 @@ func (s *Store) keepLarge(o *Object) error {
 func (s *Store) keepHead(o *Object) bool {
 	r, err := s.disk.Find(o.Key, func(head []byte) bool {
 		was, err := decodeHead(head)
-		return err == nil && was.Variant == o.Variant
+		return err == nil && was.Variant == o.Variant && was.Body != nil && was.Body.id == o.Body.id
 	})
 	if err != nil || r == nil {
 		return false
