@@ -14,6 +14,7 @@ type Fill struct {
 	at, end int64
 	to      *slice // the slice being written to
 	skipped []byte // where bytes go that are here already
+	begun   bool   // something has come
 	ended   bool
 	err     error
 }
@@ -51,8 +52,10 @@ func (f *Fill) Buffer(ctx context.Context) ([]byte, error) {
 			return nil, io.EOF
 		case s.failed != nil:
 			return nil, s.failed
-		case !any && f.at%SliceSize != 0:
-			return f.room(), nil // a slice that was begun is kept whole
+		case !any && (f.at%SliceSize != 0 || !f.begun):
+			// A slice that was begun is kept whole; and the first is begun in any
+			// case: who waited for the header may not have come for the body yet.
+			return f.room(), nil
 		case !any:
 			return nil, errUnwanted
 		case f.at < furthest+fillAhead:
@@ -121,6 +124,7 @@ func (f *Fill) Commit(n int) {
 	s := f.of
 	s.mu.Lock()
 	f.at += int64(n)
+	f.begun = true
 	p := f.to
 	if p != nil {
 		p.hi += n

@@ -59,6 +59,13 @@ func (b *Body) OpenFrom(ctx context.Context, r *Reader, offset, length int64, so
 	return true
 }
 
+// Ready waits for the first byte, and returns why it will not come: then nothing
+// has been promised to the viewer yet.
+func (r *Reader) Ready() error {
+	_, err := r.next()
+	return err
+}
+
 // Next implements message.Pieces.
 func (r *Reader) Next() ([]byte, error) {
 	if r.given > 0 {

@@ -48,13 +48,12 @@ type sliced struct {
 	// unstored are whole slices that no store counts, the oldest first.
 	unstored []*slice
 
-	// On the disk: owner is the object that the slices are of, record the disk's,
-	// which is closed once it is retired and nobody reads it. written is set while
-	// there is one, open or not.
-	owner            *Object
-	record           *disk.Record
-	written, retired bool
-	lost             []*disk.Record // damaged ones, which somebody may still be sent from
+	// On the disk: owner is the object that the slices are of, record the disk's
+	// while it is open. written is set while there is one, open or not.
+	owner   *Object
+	record  *disk.Record
+	written bool
+	lost    []*disk.Record // damaged ones, which somebody may still be sent from
 	// stored is how many stored objects share the slices.
 	stored int
 }
@@ -91,9 +90,14 @@ func (b *Body) Has(offset, length int64) bool {
 	if s == nil {
 		return true
 	}
-	s.openRecord()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.closeUnread()
+	if s.at(offset) == nil {
+		s.mu.Unlock()
+		s.openRecord()
+		s.mu.Lock()
+	}
 	for end := offset + length; offset < end; {
 		p := s.at(offset)
 		switch n := s.fromDisk(offset, end); {
@@ -146,13 +150,13 @@ func (s *sliced) at(offset int64) *slice {
 }
 
 func (s *sliced) open(r *Reader) bool {
-	s.openRecord()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if r.end < 0 || r.end > s.size {
 		r.end = s.size
 	}
-	s.readers[r] = struct{}{}
+	s.readers[r] = struct{}{} // first, so that nobody closes the record again
+	s.mu.Unlock()
+	s.openRecord()
 	return true
 }
 
@@ -273,7 +277,7 @@ func (s *sliced) join(m *Memory) {
 		s.mu.Unlock()
 		return
 	}
-	s.store, s.retired = m, false
+	s.store = m
 	count := s.unstored
 	s.unstored = nil
 	s.mu.Unlock()
@@ -289,8 +293,7 @@ func (s *sliced) leave(m *Memory) {
 		s.mu.Unlock()
 		return
 	}
-	s.store, s.retired = nil, true
-	s.closeUnread()
+	s.store = nil
 	var counted []*slice
 	for _, p := range s.slices {
 		if p != nil && !s.writing(p) {

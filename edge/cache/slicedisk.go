@@ -18,50 +18,33 @@ func (s *sliced) confirmed(o *Object) bool {
 	return before != nil && before != o
 }
 
-// hold gives a body its record on the disk, which stays open as long as the body is
-// among the last that were used.
-func (s *Store) hold(b *sliced, r *disk.Record) {
-	b.mu.Lock()
-	if b.record != nil {
-		b.mu.Unlock()
-		_ = r.Close() // somebody else was faster
-		return
-	}
-	b.record, b.written = r, true
-	b.mu.Unlock()
-	s.mu.Lock()
-	s.open = append(s.open, b)
-	var oldest *sliced
-	if len(s.open) > maxOpen {
-		oldest = s.open[0]
-		s.open = append(s.open[:0], s.open[1:]...)
-	}
-	s.mu.Unlock()
-	if oldest != nil {
-		oldest.closeRecord()
-	}
-}
-
-// closeRecord closes the record once nobody reads from it.
-func (s *sliced) closeRecord() {
+// hold gives a body its record on the disk, which stays open as long as somebody
+// reads the body: what the disk evicts would take its room until then.
+func (s *sliced) hold(r *disk.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.retired = true
-	s.closeUnread()
+	s.written = true
+	if s.record != nil {
+		_ = r.Close() // somebody else was faster; it was only read
+		return
+	}
+	s.record = r
 }
 
+// closeUnread closes the record, and damaged ones, once nobody reads from them.
+// Call it with mu held.
 func (s *sliced) closeUnread() {
 	if len(s.readers) > 0 {
 		return
+	}
+	if s.record != nil {
+		s.lost = append(s.lost, s.record)
+		s.record = nil
 	}
 	for _, r := range s.lost {
 		_ = r.Close() // it was only read
 	}
 	s.lost = nil
-	if s.retired && s.record != nil {
-		_ = s.record.Close() // the same
-		s.record, s.retired = nil, false
-	}
 }
 
 // openRecord opens the record of a stored body if it has one that is closed.
@@ -93,7 +76,7 @@ func (s *Store) recordOf(b *sliced) *disk.Record {
 		b.mu.Unlock()
 		return nil
 	}
-	s.hold(b, r)
+	b.hold(r)
 	return r
 }
 
@@ -110,6 +93,7 @@ func (s *Store) keepSlice(p *slice) {
 		if err := r.WriteSlice(p.index, p.data[:p.size]); err != nil {
 			s.logger.Debug("a slice is not kept on the disk", "key", o.Key, "err", err)
 		}
+		b.unread()
 		return
 	}
 	w, err := s.disk.Create(o.Key, o.Variant, encodeHead(o), o.Birth, b.size)
@@ -121,10 +105,18 @@ func (s *Store) keepSlice(p *slice) {
 	if err = w.WriteSlice(p.index, p.data[:p.size]); err == nil {
 		var r *disk.Record
 		if r, err = w.Commit(); err == nil {
-			s.hold(b, r)
+			b.hold(r)
 		}
 	}
 	s.wrote(o, err)
+	b.unread()
+}
+
+// unread closes the record if nobody reads from it.
+func (s *sliced) unread() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeUnread()
 }
 
 // fromDisk returns how many bytes from offset on are on the disk, up to end. Call it

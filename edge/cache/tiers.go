@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"github.com/warmfront/warmfront/edge/cache/disk"
@@ -28,9 +27,6 @@ type Store struct {
 	// removals counts, by shard, what was removed: who has found something on the
 	// disk that was removed meanwhile does not bring it back.
 	removals [shards]atomic.Uint64
-
-	mu   sync.Mutex
-	open []*sliced // those that have a record open, the oldest first
 }
 
 const (
@@ -38,8 +34,6 @@ const (
 	// bytes of them.
 	maxJobs    = 1024
 	maxWaiting = 16 << 20
-	// maxOpen is how many large bodies keep their files open.
-	maxOpen = 256
 )
 
 // NewStore makes a store of memory bytes over d, which may be nil.
@@ -122,7 +116,8 @@ func (s *Store) find(key string, selects func(*Object) bool) *Object {
 		o.Body = NewSliced(r.Size())
 		o.Body.id, o.Body.sliced.owner = id, o
 		o.Fragment = !o.Verifiable()
-		s.hold(o.Body.sliced, r)
+		o.Body.sliced.written = true
+		_ = r.Close() // opened again by who reads
 		return o
 	}
 	defer func() { _ = r.Close() }()
