@@ -31,6 +31,10 @@ type EdgeConfig struct {
 	OriginAllow []netip.Prefix
 	// MemoryBytes bounds the cache: --memory.
 	MemoryBytes int64
+	// ViewerConnections is how many connections one viewer's address may have:
+	// --viewer-connections. 0: any number. In a sandbox it is not applied: all who use
+	// the viewer proxy have one address.
+	ViewerConnections int
 	// DiskBytes is how much of it may be kept in the folder: --disk. 0: nothing.
 	DiskBytes int64
 	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
@@ -103,8 +107,13 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 	if cfg.Sandbox {
 		localhost = cfg.Zone
 	}
+	perViewer := cfg.ViewerConnections
+	if cfg.Sandbox {
+		perViewer = 0
+	}
 	return edge.Config{
-		Node: e.node, POPNumber: pop.N, Zone: cfg.Zone,
+		MaxPerViewer: perViewer,
+		Node:         e.node, POPNumber: pop.N, Zone: cfg.Zone,
 		HTTPAddr: cfg.listenAddr(cfg.Ports.HTTP), HTTPSAddr: cfg.listenAddr(cfg.Ports.HTTPS), PublicHTTPSPort: int(public),
 		State: e.known, Lease: lease{e.client}, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,

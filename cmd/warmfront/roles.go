@@ -133,6 +133,7 @@ func newEdge(g *global) *cobra.Command {
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")
 	c.Flags().StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "where buckets are, http://HOST:PORT (default: at AWS)")
 	c.Flags().StringVar(&memory, "memory", "256MiB", "memory for cached objects")
+	c.Flags().IntVar(&cfg.ViewerConnections, "viewer-connections", 1000, "connections that one viewer's address may have; 0 for any number (always in a sandbox)")
 	c.Flags().StringVar(&disk, "disk", "4GiB", "disk for cached objects, in --data; 0 for none")
 	return c
 }

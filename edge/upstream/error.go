@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -35,6 +36,13 @@ type Error struct {
 	Reason Reason
 	Err    error
 }
+
+var errClosed = fmt.Errorf("the origin closed the connection: %w", io.ErrUnexpectedEOF)
+
+// Passing reports whether asking again may well be answered, so that the failure is
+// not to be kept: an origin that closes a connection without a word may have meant
+// the request before.
+func (e *Error) Passing() bool { return errors.Is(e.Err, errClosed) }
 
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }

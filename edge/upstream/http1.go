@@ -139,7 +139,7 @@ func (x *exchange) unanswered(c *conn, n int, err error) error {
 	case errors.Is(err, errHeaderTooBig):
 		return &Error{HeaderTooBig, err}
 	case errors.Is(err, io.EOF): // closed without a word: no end of anything
-		closed := &Error{BadResponse, fmt.Errorf("the origin closed the connection: %w", io.ErrUnexpectedEOF)}
+		closed := &Error{BadResponse, errClosed}
 		if fresh || c.tookRequest() {
 			return closed
 		}

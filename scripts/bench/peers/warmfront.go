@@ -57,9 +57,7 @@ func warmfront(ctx context.Context, cfg Config, s *Server, dir string) error {
 		"--control", net.JoinHostPort(control, "7947"), "--join", net.JoinHostPort(control, "7946"),
 		"--origin", "origin.example=" + cfg.Origin, "--metrics-addr", net.JoinHostPort(edge, "9100"),
 		"--memory", strconv.Itoa(cfg.Memory) + "MiB"}
-	if help, err := exec.CommandContext(ctx, binary, "edge", "--help").CombinedOutput(); err == nil && strings.Contains(string(help), "--access-log ") {
-		args = append(args, "--access-log", filepath.Join(dir, "access.log"))
-	}
+	args = append(args, "--access-log", filepath.Join(dir, "access.log"), "--viewer-connections", "0")
 	p, err := s.run(filepath.Join(dir, "edge"), cfg.CPU, binary, args...)
 	if err != nil {
 		return err
