@@ -23,7 +23,7 @@ func (x *exchange) logAccess(d message.Delivery) {
 	line.Location, line.RequestID = x.edge.pop, x.id
 	line.Viewer, line.Method, line.Protocol, line.Major, line.Minor = r.Viewer, r.Method, r.Scheme, r.Major, r.Minor
 	line.Host, line.Path, line.Query, line.TLSVersion, line.Cipher = r.Host, r.Path, r.Query, r.TLSVersion, r.Cipher
-	line.Status, line.Sent, line.Received = x.done.sent, d.Bytes, requestSize(r)
+	line.Status, line.Sent, line.Received = x.done.sent, d.Bytes, r.Size()
 	line.Took, line.FirstByte = 0, 0
 	if !r.Received.IsZero() { // an adapter says it
 		line.Took = d.Ended.Sub(r.Received)
@@ -147,14 +147,4 @@ func brokenType(err error) string {
 		return originErrorType(err)
 	}
 	return clientCommError
-}
-
-// requestSize is how large a request is over HTTP/1.1. How much of it there was on
-// the wire only the adapter knows, and a body that says no length is not counted.
-func requestSize(r *message.Request) int64 {
-	n := len(r.Method) + len(" ") + len(r.Path) + len(" HTTP/1.1\r\nHost: \r\n\r\n") + len(r.Host) + r.Header.Size()
-	if r.Query != "" {
-		n += len("?") + len(r.Query)
-	}
-	return int64(n) + max(r.Length, 0)
 }

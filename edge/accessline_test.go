@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -74,7 +75,7 @@ func TestAccessLineOfAHit(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if len(got.RequestID) != idLength {
+	if len(got.RequestID) != identity.Length {
 		t.Errorf("the request's id is %q", got.RequestID)
 	}
 }

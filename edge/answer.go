@@ -22,15 +22,16 @@ func (x *exchange) hit(ctx context.Context, o *cache.Object) *message.Response {
 	return x.fromObject(ctx, o, x.start)
 }
 
-// fetched answers with what a flight brought.
-func (x *exchange) fetched(ctx context.Context, f *flight) *message.Response {
+// fetched answers with what a flight brought, which was first made for this request
+// or is another's.
+func (x *exchange) fetched(ctx context.Context, f *flight, first bool) *message.Response {
 	x.done.hit, x.done.result = false, resultMiss
 	if f.confirmed {
 		x.done.result = resultRefreshHit
 	}
 	now := x.edge.cfg.Now()
 	x.done.status, x.done.stored, x.done.ttl = f.status, f.kept, f.object.TimeToLive(now)
-	if f.partial && x.Strict() && x.arrived < f.order {
+	if f.partial && x.Strict() && first {
 		return x.asItCame(ctx, f, now)
 	}
 	return x.fromObject(ctx, f.object, now)

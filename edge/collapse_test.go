@@ -375,7 +375,9 @@ func TestAnErrorInPlaceOfWhichNothingMayBeServedIsAskedForOnce(t *testing.T) {
 				t.Errorf("%d %q", r.Status, r.body)
 			}
 		}
-		if n.at.count() != 4 { // the copy's, and the three flights of those who wait
+		// The copy's, and the flights of those who wait: the first's, that of who came
+		// before it began, and the next where some came after.
+		if got := n.at.count(); got < 3 || got > 4 {
 			t.Errorf("the origin was asked %d times", n.at.count())
 		}
 	})

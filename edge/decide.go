@@ -72,6 +72,15 @@ func decide(o *cache.Object, f facts) (action, string) {
 	return actConfirm, ""
 }
 
+// newestOf is the version of the newest invalidation of any of some URIs.
+func newestOf(inv cdn.Invalidations, uris []string) cdn.Version {
+	newest := inv.Floor()
+	for _, uri := range uris {
+		newest = newest.Max(inv.Newest(uri))
+	}
+	return newest
+}
+
 // born reports whether something whose fetch began at version birth is younger
 // than every invalidation of it that the request must know of (C). What was born
 // in another epoch cannot be compared.

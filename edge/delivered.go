@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"log/slog"
-	"net/url"
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/message"
@@ -31,22 +30,6 @@ func (x *exchange) log(d message.Delivery) {
 	}
 	r := x.asked
 	x.edge.cfg.Logger.Debug("request", "id", strings.Clone(x.id), "distribution", distribution, "viewer", r.Viewer, "method", r.Method,
-		"host", r.Host, "uri", redacted(r), "status", x.done.sent, "result", x.done.result.String(),
+		"host", r.Host, "uri", r.Redacted(), "status", x.done.sent, "result", x.done.result.String(),
 		"bytes", d.Body, "took", d.Ended.Sub(r.Received), "cache", x.cacheStatus(), "err", d.Err)
-}
-
-// redacted is the URI without the values of its query, which may be secrets.
-func redacted(r *message.Request) string {
-	if r.Query == "" {
-		return r.Path
-	}
-	q, err := url.ParseQuery(r.Query)
-	if err != nil {
-		return r.Path + "?…"
-	}
-	names := make([]string, 0, len(q))
-	for n := range q {
-		names = append(names, n)
-	}
-	return r.Path + "?" + strings.Join(names, "&")
 }

@@ -2,15 +2,16 @@
 // request, answers from its cache what may be answered from there, and asks the
 // origin, once for all who wait, for the rest.
 //
-// One request goes through it like this. An adapter (nethttp.go) makes a
-// message.Request of it. [Edge.Handle] checks its size and form (limits.go),
-// finds the plan by host and the behavior by path (route.go), applies the viewer
-// checks (viewerchecks.go) and makes the cache key (cachekey.go). What is stored
-// under it is looked up, and decide.go says whether it is served, confirmed or
-// fetched anew (serve.go). A fetch is a flight (flight.go) that others may join;
-// it asks the edges between this one and the origin, and the origin last (fetch.go,
-// tiers.go), stores what may be stored and lets all who wait read it while it
-// arrives; what cannot be shared is remembered for a while, and not waited for
+// One request goes through it like this. An adapter (edge/http1, edge/http2,
+// edge/http3) makes a message.Request of it. [Edge.Handle] checks its size and form
+// (limits.go), finds the plan by host and the behavior by path, with the cache key
+// (route.go, edge/policy), and applies the viewer checks (viewerchecks.go). What is
+// stored under the key is looked up, and decide.go says whether it is served,
+// confirmed or fetched anew (serve.go). A fetch is a flight (flight.go, fetch.go) that
+// others may join; it asks the edges between this one and the origin, and the origin
+// last (tiers.go), stores what may be stored (settle.go) and lets all who wait read it
+// while it arrives (fill.go); of large objects it brings the slices that are asked for
+// (slices.go); what cannot be shared is remembered for a while, and not waited for
 // (edge/collapse). Edges that ask this one are answered like viewers, but for what
 // is the asker's own to do (tiers.go). What TTL an object gets is
 // edge/rfc9111's to say (ttl.go there). The answer is cut to the viewer's

@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/compression"
+	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/metrics"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -98,7 +99,7 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 		cfg: cfg, store: cache.NewStore(cfg.MemoryBytes, kept, cfg.Logger), disk: kept, lone: collapse.NewLone(),
 		encoders:  compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
-		pseudonym: pseudonym(cfg.Node.ID), cacheName: cacheName(cfg.Node.ID),
+		pseudonym: identity.Pseudonym(cfg.Node.ID), cacheName: identity.CacheName(cfg.Node.ID),
 	}
 	e.via = "1.1" + e.pseudonym
 	e.ctx, e.stop = context.WithCancel(context.Background())

@@ -2,12 +2,12 @@ package edge
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -58,8 +58,7 @@ type exchange struct {
 	sending *message.Response
 	line    accesslog.Record
 	ranges  []rfc9111.Range
-	random  *rand.ChaCha8
-	idText  [idLength]byte
+	ids     identity.Requests
 }
 
 // record is what was done with a request: it becomes headers, metrics and a log
@@ -89,7 +88,7 @@ type record struct {
 
 // newExchange makes an exchange for a connection or a stream.
 func (e *Edge) newExchange() *exchange {
-	x := &exchange{edge: e, random: newRandom()}
+	x := &exchange{edge: e, ids: identity.NewRequests()}
 	x.Country, x.Text, x.selecting = e.cfg.Country, &x.text, x.selects
 	return x
 }
@@ -118,7 +117,7 @@ func (x *exchange) Handle(ctx context.Context, req *message.Request) *message.Re
 func (x *exchange) receive(req *message.Request) {
 	x.reset()
 	x.asked, x.Request = req, x.mapHost(req)
-	x.id = x.newRequestID()
+	x.id = x.ids.Next()
 	x.start, x.arrived = x.edge.cfg.Now(), x.edge.order.Add(1)
 	// The lease first, then the state, never the other way round. A lease that is
 	// valid now means that everything Completed before now is in any state read
@@ -196,10 +195,5 @@ func (x *exchange) facts(newest cdn.Version) facts {
 
 // newestInvalidation is the newest that matches what the request asks for.
 func (x *exchange) newestInvalidation() cdn.Version {
-	inv := x.state.Invalidations(x.Plan.ID)
-	newest := inv.Floor()
-	for _, uri := range x.uris {
-		newest = newest.Max(inv.Newest(uri))
-	}
-	return newest
+	return newestOf(x.state.Invalidations(x.Plan.ID), x.uris)
 }

@@ -39,7 +39,8 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	}
 	f := x.newFlight()
 	f.begun, f.status = begun, resp.Status
-	f.key, f.request.Method = strings.Clone(x.Key("GET")), "GET"
+	f.key = strings.Clone(x.Key("GET"))
+	f.get()
 	if resp = x.edge.take(f, nil, resp, req.Header, sent, received); f.object == nil {
 		return x.stream(f.take())
 	}
@@ -47,7 +48,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	if resp != nil {
 		x.edge.fetches.Start(func() { x.edge.fillBody(f, resp) })
 	}
-	return x.fetched(ctx, f)
+	return x.fetched(ctx, f, true)
 }
 
 // asking is what a request to the origin says of the edge.

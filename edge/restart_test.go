@@ -1,10 +1,17 @@
 package edge
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/cache/disk"
+	"github.com/warmfront/warmfront/edge/message"
 )
 
 func openDisk(t *testing.T, dir string) *disk.Store {
@@ -61,5 +68,40 @@ func TestALargeObjectComesFromTheDisk(t *testing.T) {
 	f.version.Add(1)
 	if r := after.get("/film"); r.xcache() != "Miss" || r.body != f.part(0, f.size) {
 		t.Errorf("after the invalidation: %s, %d bytes", r.xcache(), len(r.body))
+	}
+}
+
+// TestWhatTheDiskLostIsFetchedAnew where nothing says of which version the missing
+// part would be.
+func TestWhatTheDiskLostIsFetchedAnew(t *testing.T) {
+	dir, page := t.TempDir(), strings.Repeat("x", 600<<10)
+	answer := func(context.Context, int, *message.Request) (*message.Response, error) { return ok(page), nil }
+	before := newNetworkOver(t, openDisk(t, dir), site{}, answer)
+	before.get("/a")
+	if err := before.edge.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rotten := 0
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.Contains(path, "bodies") {
+			return err
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteAt([]byte("rot"), 599<<10)
+		rotten++
+		return errors.Join(err, f.Close())
+	})
+	if err != nil || rotten != 1 {
+		t.Fatal(err, rotten)
+	}
+	after := newNetworkOver(t, openDisk(t, dir), site{}, answer)
+	after.get("/a") // finds out
+	for range 2 {
+		if r := after.get("/a"); r.err != nil || r.body != page {
+			t.Errorf("%s, %d of %d bytes, %v", r.xcache(), len(r.body), len(page), r.err)
+		}
 	}
 }

@@ -194,7 +194,7 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 		if f.err != nil {
 			x.done.errorType = originErrorType(f.err)
 		}
-		return x.fetched(ctx, f)
+		return x.fetched(ctx, f, first)
 	case first:
 		return x.private(ctx, f)
 	}

@@ -64,7 +64,7 @@ func takePart(f *flight, resp *message.Response) (rfc9111.Part, bool) {
 	}
 	resp.Status = 200
 	resp.Header.Del("Content-Range")
-	return part, part.Length < part.Size
+	return part, part.Size < 0 || part.Length < part.Size
 }
 
 // undoPart makes the 206 again that takePart was given.
@@ -80,8 +80,8 @@ func hasBody(f *flight, resp *message.Response) bool {
 // bodyFor returns an empty body to keep a response's in: in slices where only a
 // part came or it is too large for one piece, and parts can be asked for. Nil if
 // it cannot be kept.
-func (e *Edge) bodyFor(f *flight, resp *message.Response, part rfc9111.Part, partial bool) *cache.Body {
-	verifiable := rfc9111.StrongValidator(resp.Header) != "" && !strings.EqualFold(resp.Header.Get("Accept-Ranges"), "none")
+func (e *Edge) bodyFor(f *flight, resp *message.Response, part rfc9111.Part, partial, compressed bool) *cache.Body {
+	verifiable := !compressed && rfc9111.StrongValidator(resp.Header) != "" && !strings.EqualFold(resp.Header.Get("Accept-Ranges"), "none")
 	switch {
 	case !hasBody(f, resp):
 		return nil
@@ -117,6 +117,7 @@ func (x *exchange) lacks(o *cache.Object) bool {
 // Bring implements cache.Source for the object that the request is answered with.
 func (x *exchange) Bring(fill *cache.Fill) {
 	f, o, e := x.fetch(), x.serving, x.edge
+	f.get() // what is read may be the answer to a POST, which is not to be sent twice
 	e.fetches.Start(func() { e.bring(&f, o, fill) })
 }
 
@@ -127,7 +128,7 @@ func (e *Edge) bring(f *fetch, o *cache.Object, fill *cache.Fill) {
 	from, end := fill.Range()
 	validator := rfc9111.StrongValidator(o.Header)
 	if validator == "" || o.Compressed {
-		fill.Finish(errChanged)
+		e.changed(o, fill) // nothing can be asked for that fits what is here
 		return
 	}
 	resp, _, err := e.forward(f, nil, func(h *message.Header) {
@@ -171,43 +172,4 @@ type brokenOff struct{ status int }
 
 func (b *brokenOff) Error() string {
 	return "the origin answered with " + strconv.Itoa(b.status) + " when asked for the rest"
-}
-
-// fillSlices brings the body of a response into an object that is kept in slices.
-func (e *Edge) fillSlices(o *cache.Object, fill *cache.Fill, resp *message.Response) {
-	defer resp.Close()
-	err := e.fillFrom(fill, resp.Body)
-	e.filled(o, err)
-	if err != nil && o.Fragment {
-		e.store.Remove(o)
-	}
-}
-
-// filled logs what broke off.
-func (e *Edge) filled(o *cache.Object, err error) {
-	if err != nil {
-		e.cfg.Logger.Debug("body broke off", "key", o.Key, "err", err)
-	}
-}
-
-func (e *Edge) fillFrom(fill *cache.Fill, from io.Reader) error {
-	for {
-		buf, err := fill.Buffer(e.ctx)
-		if err != nil {
-			fill.Finish(err)
-			return nil
-		}
-		n, err := from.Read(buf)
-		fill.Commit(n)
-		if err == nil {
-			continue
-		}
-		if at, end := fill.Range(); at >= end {
-			err = nil
-		} else if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		fill.Finish(err)
-		return err
-	}
 }

@@ -188,3 +188,76 @@ func TestSeveralRanges(t *testing.T) {
 		}
 	}
 }
+
+// TestAPartOfUnknownSizeIsNotTheWhole: "bytes 2097152-2097155/*".
+func TestAPartOfUnknownSizeIsNotTheWhole(t *testing.T) {
+	f := &film{size: 4 * cache.SliceSize}
+	n := newNetwork(t, site{}, func(ctx context.Context, i int, r *message.Request) (*message.Response, error) {
+		resp, err := f.answer(ctx, i, r)
+		if span, _, ok := strings.Cut(resp.Header.Get("Content-Range"), "/"); ok {
+			resp.Header.Set("Content-Range", span+"/*")
+		}
+		return resp, err
+	})
+	if r := n.get("/film", "Range", "bytes=2097152-2097155"); r.Status != 206 || r.body != f.part(2097152, 4) {
+		t.Errorf("the range: %d, %d bytes, %s", r.Status, len(r.body), r.Header.Get("Content-Range"))
+	}
+	if r := n.get("/film"); r.Status != 200 || r.body != f.part(0, f.size) {
+		t.Errorf("the whole: %d %s, %d bytes", r.Status, r.xcache(), len(r.body))
+	}
+}
+
+// TestWhoJoinsGetsItsOwnRange, and not the one that the fetch was made for.
+func TestWhoJoinsGetsItsOwnRange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, g := &film{size: 1000, header: []string{"Cache-Control", "max-age=60"}}, newGate()
+		n := newNetwork(t, site{strict: true}, func(ctx context.Context, i int, r *message.Request) (*message.Response, error) {
+			resp, err := f.answer(ctx, i, r)
+			return resp, errors.Join(err, g.wait(ctx))
+		})
+		joiner := n.edge.newExchange() // it was read first, and joins a moment later
+		joiner.receive(n.request("GET", "/film"))
+		if f := joiner.refused(); f != nil {
+			t.Fatal(f.sentence)
+		}
+		v := n.viewers(1, func(int) *message.Request { return n.request("GET", "/film", "Range", "bytes=0-5") })
+		joined := make(chan *message.Response, 1)
+		go func() { joined <- joiner.serve(t.Context()) }()
+		synctest.Wait()
+		close(g.open)
+		resp := <-joined
+		if b, err := io.ReadAll(resp.Body); resp.Status != 200 || string(b) != f.part(0, 1000) || err != nil {
+			t.Errorf("who asked for the whole: %d, Content-Range %q, %d bytes, %v", resp.Status, resp.Header.Get("Content-Range"), len(b), err)
+		}
+		resp.Close()
+		if r := v.all()[0]; r.Status != 206 || r.body != f.part(0, 6) {
+			t.Errorf("who asked for the part: %d, %d bytes", r.Status, len(r.body))
+		}
+	})
+}
+
+// TestTheRestOfTheAnswerToAPostIsAskedForByGET: the viewer posted once.
+func TestTheRestOfTheAnswerToAPostIsAskedForByGET(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &film{size: 6 * cache.SliceSize, header: []string{"Content-Location", "/film", "Cache-Control", "max-age=60"}}
+		n := newNetwork(t, site{strict: true, behaviors: []behavior{{policy: optimized, methods: all7}}}, func(ctx context.Context, i int, r *message.Request) (*message.Response, error) {
+			resp, err := f.answer(ctx, i, r)
+			if i == 1 { // it breaks off
+				resp.Body = io.NopCloser(io.LimitReader(resp.Body, 2<<20))
+			}
+			return resp, err
+		})
+		r := n.request("POST", "/film")
+		r.Body, r.Length = strings.NewReader("pay 5"), 5
+		resp := n.edge.Handle(t.Context(), r)
+		synctest.Wait() // a viewer slower than the origin
+		b, err := io.ReadAll(resp.Body)
+		resp.Close()
+		if string(b) != f.part(0, f.size) || err != nil {
+			t.Errorf("%d bytes, %v", len(b), err)
+		}
+		if last := n.at.last(); n.at.count() != 2 || last.Method != "GET" || last.Length != 0 || last.Body != nil {
+			t.Errorf("asked %d times, at last by %s with %d bytes", n.at.count(), last.Method, last.Length)
+		}
+	})
+}

@@ -27,9 +27,11 @@ func (e *Edge) joinTiers(cfg tier.Config) (err error) {
 }
 
 // above lists the tiers to ask for what the request asks for. What was for one
-// viewer alone gains nothing on its way through another cache.
+// viewer alone gains nothing on its way through another cache. Under RFC 9111 none is:
+// an unsafe method outdates what the node has that it comes through (section 4.4), and
+// would be answered by what another still has.
 func (x *exchange) above() []tier.Tier {
-	if x.edge.lone.Has(x.key, x.start) {
+	if x.Strict() || x.edge.lone.Has(x.key, x.start) {
 		return nil
 	}
 	return x.edge.tiers.Above(x.level, x.state.Nodes, x.Plan, x.key)
@@ -71,11 +73,7 @@ func (e *Edge) forward(f *fetch, interim func(int, message.Header), with func(*m
 func (e *Edge) asks(f *fetch) tier.Ask {
 	leased := e.cfg.Lease.Valid(time.Now())
 	state := e.cfg.State()
-	inv := state.Invalidations(f.plan.ID)
-	newest := inv.Floor()
-	for _, uri := range slices.Concat(f.uris, f.others) {
-		newest = newest.Max(inv.Newest(uri))
-	}
+	newest := newestOf(state.Invalidations(f.plan.ID), slices.Concat(f.uris, f.others))
 	return tier.Ask{
 		Distribution: f.plan.ID, Newest: newest, Least: newest.Max(f.plan.Version).Max(cdn.Version{Epoch: state.Version.Epoch}), Confirm: !leased || f.fenced,
 		Viewer: f.upward.Viewer, Scheme: f.upward.Scheme, Major: f.upward.Major, Minor: f.upward.Minor, ID: f.id,

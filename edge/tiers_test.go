@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -42,7 +44,7 @@ func newRouted(t testing.TB, count int, route tier.Route, s site, answer func(ct
 		}
 		n.at, n.edge.origin = c.at, c.at
 		id := fmt.Sprint("NRT-", k+1)
-		n.edge.cfg.Node.ID, n.edge.cfg.Node.K, n.edge.cacheName = id, k+1, cacheName(id)
+		n.edge.cfg.Node.ID, n.edge.cfg.Node.K, n.edge.cacheName = id, k+1, identity.CacheName(id)
 		if err := n.edge.joinTiers(tier.Config{Addr: "127.0.0.1:0", Identity: authority.Identity(id), Patience: 2 * time.Second, Route: route}); err != nil {
 			t.Fatal(err)
 		}
@@ -574,5 +576,36 @@ func BenchmarkAHitAtTheOwner(b *testing.B) {
 				b.Errorf("the origin was asked %d times", c.at.count())
 			}
 		})
+	}
+}
+
+// TestWhatATierCompressedMayBeLarge, and of an origin without entity tags: its parts
+// cannot be asked for one by one.
+func TestWhatATierCompressedMayBeLarge(t *testing.T) {
+	var b strings.Builder
+	for random := rand.New(rand.NewPCG(1, 2)); b.Len() < 4<<20; {
+		fmt.Fprintf(&b, "%x", random.Uint64())
+	}
+	page := b.String()
+	c := newCity(t, 2, compressing(optimized), func(context.Context, int, *message.Request) (*message.Response, error) {
+		return ok(page, "Content-Type", "text/html", "Last-Modified", "Sun, 01 Mar 2025 10:00:00 GMT"), nil
+	})
+	uri := c.owner("/p", 1)
+	for _, i := range []int{1, 0} {
+		if r := c.nodes[i].get(uri, "Accept-Encoding", "gzip"); r.err != nil || decode(t, r) != page {
+			t.Errorf("node %d: %d %s, %d bytes, %v", i, r.Status, r.xcache(), len(r.body), r.err)
+		}
+	}
+}
+
+// TestAnUnsafeMethodOutdatesWhatItsNodeServes, whoever would be the owner (RFC 9111
+// section 4.4).
+func TestAnUnsafeMethodOutdatesWhatItsNodeServes(t *testing.T) {
+	c := newCity(t, 2, site{strict: true, behaviors: []behavior{{policy: optimized, methods: all7}}}, numbered("Cache-Control", "max-age=60"))
+	uri, n := c.owner("/p", 1), c.nodes[0]
+	n.get(uri)
+	n.do(n.request("POST", uri))
+	if r := n.get(uri); r.body != "answer 3" {
+		t.Errorf("after a POST through the same node: %q, %s", r.body, r.Header.Get("Cache-Status"))
 	}
 }

@@ -1,15 +1,9 @@
 package edge
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -68,41 +62,4 @@ func (x *exchange) cacheStatus() string {
 		b = append(append(b, "; detail="...), d.detail...)
 	}
 	return x.text.End(b)
-}
-
-// idLength is how long an X-Amz-Cf-Id is: 54 characters of the URL-safe base64
-// alphabet and "==".
-const idLength = 56
-
-// newRequestID makes an id that nobody can guess from others.
-func (x *exchange) newRequestID() string {
-	var b [idLength / 4 * 3]byte
-	_, _ = x.random.Read(b[:40]) // never fails (package documentation)
-	base64.URLEncoding.Encode(x.idText[:], b[:40])
-	return unsafe.String(&x.idText[0], idLength)
-}
-
-// newRandom is a generator of ids with a seed of its own.
-func newRandom() *mathrand.ChaCha8 {
-	var seed [32]byte
-	_, _ = rand.Read(seed[:]) // never fails (package documentation)
-	return mathrand.NewChaCha8(seed)
-}
-
-// pseudonym is how the node calls itself in Via, without the protocol's version:
-// 32 hexadecimal digits that do not change.
-func pseudonym(node string) string {
-	sum := sha256.Sum256([]byte(node))
-	return " " + hex.EncodeToString(sum[:16]) + ".cloudfront.net (CloudFront)"
-}
-
-// cacheName is the node's id as a token of RFC 9211.
-func cacheName(node string) string {
-	return "warmfront/" + strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.ContainsRune("-._~:", c):
-			return c
-		}
-		return '_'
-	}, node)
 }

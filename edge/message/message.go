@@ -2,8 +2,11 @@ package message
 
 import (
 	"io"
+	"maps"
 	"net/netip"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,6 +55,28 @@ func (r *Request) URI() string {
 		return r.Path
 	}
 	return r.Path + "?" + r.Query
+}
+
+// Redacted is the URI without the values of its query, which may be secrets.
+func (r *Request) Redacted() string {
+	if r.Query == "" {
+		return r.Path
+	}
+	q, err := url.ParseQuery(r.Query)
+	if err != nil {
+		return r.Path + "?…"
+	}
+	return r.Path + "?" + strings.Join(slices.Sorted(maps.Keys(q)), "&")
+}
+
+// Size is how large a request is over HTTP/1.1. How much of it there was on the
+// wire only the adapter knows, and a body that says no length is not counted.
+func (r *Request) Size() int64 {
+	n := len(r.Method) + len(" ") + len(r.Path) + len(" HTTP/1.1\r\nHost: \r\n\r\n") + len(r.Host) + r.Header.Size()
+	if r.Query != "" {
+		n += len("?") + len(r.Query)
+	}
+	return int64(n) + max(r.Length, 0)
 }
 
 // Detached returns a copy of a request without a body that shares no string with
