@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime"
 	"syscall"
 )
 
@@ -14,11 +13,17 @@ const sendsFiles = true
 // given with the descriptor alone, so what that works on lies here.
 type fileSend struct {
 	head     []byte
-	fd       int
+	file     syscall.RawConn
 	at, left int64
 	sent     int64
 	err      error
 	ready    func(fd uintptr) bool // try, made once
+
+	// One call of sendfile: where it sends to, and what came of it.
+	to     int
+	n      int
+	failed error
+	call   func(fd uintptr) // section, made once
 }
 
 // sendfileMax bounds one call, so that a viewer that takes much is not served by
@@ -27,24 +32,31 @@ const sendfileMax = 1 << 20
 
 // sendFile sends head and then n bytes of f from at, by the kernel's own hands.
 // Only for a connection of the kernel's own. It returns how much was sent.
+//
+// The file's descriptor is held for the length of one system call and never while
+// the viewer is waited for: once the file is closed, which is an error then, the
+// number may be another file's.
 func (l *link) sendFile(head []byte, f *os.File, at, n int64) (int64, error) {
 	s := &l.file
 	if s.ready == nil {
-		s.ready = s.try
+		s.ready, s.call = s.try, s.section
 	}
-	s.head, s.fd, s.at, s.left, s.sent, s.err = head, int(f.Fd()), at, n, 0, nil
-	err := l.raw.Write(s.ready)
+	file, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	s.head, s.file, s.at, s.left, s.sent, s.err = head, file, at, n, 0, nil
+	err = l.raw.Write(s.ready)
 	counted := int64(0)
 	for st := (stall{moved: int(s.sent)}); err != nil && l.renewed(&st, err); {
 		counted = s.sent
 		err = l.raw.Write(s.ready)
 		st.moved += int(s.sent - counted)
 	}
-	runtime.KeepAlive(f)
 	if err == nil {
 		err = s.err
 	}
-	s.head = nil
+	s.head, s.file = nil, nil
 	return s.sent, err
 }
 
@@ -78,8 +90,17 @@ func (s *fileSend) once(fd int) (n int, err error) {
 		}
 		return n, err
 	}
-	if n, err = syscall.Sendfile(fd, s.fd, &s.at, int(min(s.left, sendfileMax))); n > 0 {
-		s.left -= int64(n)
+	s.to = fd
+	if err = s.file.Control(s.call); err != nil {
+		return 0, err
 	}
-	return n, err
+	if s.n > 0 {
+		s.left -= int64(s.n)
+	}
+	return s.n, s.failed
+}
+
+// section sends what the socket takes of the file.
+func (s *fileSend) section(fd uintptr) {
+	s.n, s.failed = syscall.Sendfile(s.to, int(fd), &s.at, int(min(s.left, sendfileMax)))
 }
