@@ -40,44 +40,11 @@ func (x *exchange) logAccess(d message.Delivery) {
 	if x.done.sent == 101 && r.Upgrade == "websocket" {
 		line.Protocol = "ws" + strings.TrimPrefix(r.Scheme, "http")
 	}
-	x.logFields(line)
+	line.SetFields(x.asked.Header, x.sending.Header)
+	line.ContentLength = x.sending.Length
 	x.logResult(line, d.Err)
 	if !x.edge.cfg.AccessLog.Log(line) {
 		x.edge.metrics.Unlogged()
-	}
-}
-
-// logFields fills in what the headers of request and answer say.
-func (x *exchange) logFields(line *accesslog.Record) {
-	line.Cookie, line.Referer, line.UserAgent, line.ForwardedFor = "", "", "", ""
-	for i := range x.asked.Header {
-		f := &x.asked.Header[i]
-		switch len(f.Name) {
-		case len("cookie"):
-			set(&line.Cookie, f, "cookie")
-		case len("referer"):
-			set(&line.Referer, f, "referer")
-		case len("user-agent"):
-			set(&line.UserAgent, f, "user-agent")
-		case len("x-forwarded-for"):
-			set(&line.ForwardedFor, f, "x-forwarded-for")
-		}
-	}
-	line.ContentType, line.ContentRange, line.ContentLength = "", "", x.sending.Length
-	for i := range x.sending.Header {
-		f := &x.sending.Header[i]
-		switch len(f.Name) {
-		case len("content-type"):
-			set(&line.ContentType, f, "content-type")
-		case len("content-range"):
-			set(&line.ContentRange, f, "content-range")
-		}
-	}
-}
-
-func set(to *string, f *message.Field, name string) {
-	if *to == "" && strings.EqualFold(f.Name, name) {
-		*to = f.Value
 	}
 }
 

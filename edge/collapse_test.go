@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/message"
 )
@@ -381,4 +382,65 @@ func TestAnErrorInPlaceOfWhichNothingMayBeServedIsAskedForOnce(t *testing.T) {
 			t.Errorf("the origin was asked %d times", n.at.count())
 		}
 	})
+}
+
+// TestAFetchThatPanicsIsAnErrorForAllWhoWait, and for nobody who comes after.
+func TestAFetchThatPanicsIsAnErrorForAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		n := newNetwork(t, site{}, func(ctx context.Context, i int, _ *message.Request) (*message.Response, error) {
+			if _ = g.wait(ctx); i == 1 {
+				panic("scripted")
+			}
+			return ok("well"), nil
+		})
+		v := n.viewers(20, func(int) *message.Request { return n.request("GET", "/x") })
+		close(g.open)
+		for _, r := range v.all() {
+			if r.Status != 502 {
+				t.Errorf("%d %q", r.Status, r.body)
+			}
+		}
+		if r := n.get("/x"); r.Status != 200 || r.body != "well" || n.at.count() != 2 {
+			t.Errorf("after that: %d %q, asked %d times", r.Status, r.body, n.at.count())
+		}
+	})
+}
+
+// panicking is a body that comes to an end by a panic.
+type panicking struct{ io.Reader }
+
+func (p panicking) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	if err != nil {
+		panic("scripted")
+	}
+	return n, nil
+}
+
+func (panicking) Close() error { return nil }
+
+// TestABodyThatPanicsBreaksOff, or is brought anew where its parts can be asked for.
+func TestABodyThatPanicsBreaksOff(t *testing.T) {
+	for _, tag := range []string{"", `"v"`} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &film{size: 2*cache.SliceSize - 9, header: []string{"ETag", tag}}
+			n := newNetwork(t, site{}, func(ctx context.Context, i int, r *message.Request) (*message.Response, error) {
+				resp, err := f.answer(ctx, i, r)
+				if i <= 2 { // of slices the second is the rest of the first
+					resp.Body = panicking{io.LimitReader(resp.Body, 500_000)}
+				}
+				return resp, err
+			})
+			for range 2 {
+				if r := n.get("/film"); r.err == nil && (tag == "" || r.body != f.part(0, f.size)) {
+					t.Errorf("%q: %d bytes, no error", tag, len(r.body))
+				}
+				synctest.Wait()
+			}
+			if r := n.get("/film"); r.err != nil || r.body != f.part(0, f.size) {
+				t.Errorf("%q: %d bytes, %v", tag, len(r.body), r.err)
+			}
+		})
+	}
 }

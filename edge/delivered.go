@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
 // Delivered counts and logs a request whose answer went out.
 func (x *exchange) Delivered(d message.Delivery) {
+	defer x.release()
 	if x.done.health {
 		return
 	}
@@ -17,10 +19,22 @@ func (x *exchange) Delivered(d message.Delivery) {
 	e.metrics.Served(int(x.done.result), d.Body)
 	if e.cfg.AccessLog != nil {
 		x.logAccess(d)
+		x.line.Forget()
 	}
 	if e.cfg.Logger.Enabled(context.Background(), slog.LevelDebug) {
 		x.log(d)
 	}
+}
+
+// release lets go of what the request was answered with and by: a connection may be
+// idle for long, and what it held would be in no cache's count.
+func (x *exchange) release() {
+	_ = x.reader.Close() // or again
+	x.reader, x.serving, x.ready, x.sending = cache.Reader{}, nil, ready{}, nil
+	clear(x.fields)
+	x.answer, x.mapped = message.Response{}, message.Request{}
+	x.asked, x.state, x.done.from = nil, nil, nil
+	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 }
 
 func (x *exchange) log(d message.Delivery) {

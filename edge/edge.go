@@ -26,7 +26,7 @@ type Edge struct {
 	store   *cache.Store
 	disk    *disk.Store // nil: none
 	origin  origin
-	flights collapse.Group[*flight]
+	flights *collapse.Group[*flight]
 	lone    *collapse.Lone
 	metrics *metrics.Metrics
 
@@ -41,7 +41,7 @@ type Edge struct {
 	// ctx lives as long as fetches may, which is longer than any viewer waits.
 	ctx     context.Context
 	stop    context.CancelFunc
-	fetches collapse.Crew
+	fetches *collapse.Crew
 	keeping sync.WaitGroup
 
 	http, https net.Listener // nil where not configured
@@ -96,7 +96,8 @@ func New(cfg Config) (*Edge, error) {
 // nil.
 func newCore(cfg Config, kept *disk.Store) *Edge {
 	e := &Edge{
-		cfg: cfg, store: cache.NewStore(cfg.MemoryBytes, kept, cfg.Logger), disk: kept, lone: collapse.NewLone(),
+		cfg: cfg, store: cache.NewStore(cfg.MemoryBytes, kept, cfg.Logger), disk: kept,
+		flights: collapse.NewGroup[*flight](), lone: collapse.NewLone(), fetches: collapse.NewCrew(cfg.Logger),
 		encoders:  compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: identity.Pseudonym(cfg.Node.ID), cacheName: identity.CacheName(cfg.Node.ID),

@@ -112,7 +112,7 @@ func (f *fetch) policy(status int) rfc9111.Policy {
 // old origin is older than that invalidation.
 func (e *Edge) launch(f *flight) {
 	f.begun = e.stamp(f.plan, f.planned)
-	e.fetches.Start(func() { e.fly(f) })
+	e.fetches.Start(func() { e.fly(f) }, func(err error) { e.crash(f, err) })
 }
 
 func (e *Edge) stamp(plan *cdn.Plan, planned cdn.Version) begun {
@@ -128,11 +128,30 @@ func (e *Edge) stamp(plan *cdn.Plan, planned cdn.Version) begun {
 // of what is shared while others read it.
 func (e *Edge) fly(f *flight) {
 	resp := e.ask(f)
+	e.land(f)
+	if resp != nil {
+		e.fillBody(f, resp)
+	}
+}
+
+// land has all know what the flight brings.
+func (e *Edge) land(f *flight) {
 	if f.queued {
 		e.flights.Landed(f.key, f, e.launch)
 	}
 	close(f.done)
-	if resp != nil {
-		e.fillBody(f, resp)
+}
+
+// crash ends a flight that panicked: with an error for all who wait, or for all who
+// read what it was bringing.
+func (e *Edge) crash(f *flight, err error) {
+	if !f.confirmed && !f.stale {
+		e.breakOff(f, err)
+	}
+	select {
+	case <-f.done:
+	default:
+		f.object, f.stale, f.err = nil, false, err
+		e.land(f)
 	}
 }

@@ -18,6 +18,20 @@ func (e *Edge) fillBody(f *flight, resp *message.Response) {
 	e.fillWhole(f.object, resp)
 }
 
+// breakOff ends the body of what a flight brought before all of it is there.
+func (e *Edge) breakOff(f *flight, err error) {
+	o := f.object
+	if o == nil || o.Body == nil {
+		return
+	}
+	e.store.Remove(o)
+	if f.fill != nil {
+		f.fill.Finish(err)
+		return
+	}
+	o.Body.Finish(err)
+}
+
 // resizeStep is how much a body of unknown size grows before it is counted again.
 const resizeStep = 1 << 20
 

@@ -46,7 +46,8 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	}
 	defer f.abandon()
 	if resp != nil {
-		x.edge.fetches.Start(func() { x.edge.fillBody(f, resp) })
+		e := x.edge
+		e.fetches.Start(func() { e.fillBody(f, resp) }, func(err error) { e.breakOff(f, err) })
 	}
 	return x.fetched(ctx, f, true)
 }

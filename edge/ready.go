@@ -14,13 +14,17 @@ type ready struct {
 }
 
 // Ready reports whether Handle would answer req without waiting for anyone: from
-// memory. Handle with the same request is to follow at once.
+// memory, and not with an error, for which another page may have to be fetched.
+// Handle with the same request is to follow at once.
 func (x *exchange) Ready(req *message.Request) bool {
 	x.receive(req)
 	if req.Method != "GET" || x.isHealth() || x.refused() != nil || x.mustRedirect() || !x.Cacheable() {
 		return false
 	}
-	o, act, _ := x.lookup()
+	if len(x.Plan.ErrorResponses) > 0 && req.Header.Has("Range") {
+		return false // 416 may have a page of its own; 412 can have none
+	}
+	o, act := x.recall()
 	if act != actServe || o.Status >= 400 || o.Body == nil || !o.Body.Complete() {
 		return false
 	}

@@ -105,3 +105,22 @@ func TestWhatTheDiskLostIsFetchedAnew(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoMayNotWaitLooksAtMemoryAlone: a connection's own goroutine, and who holds the
+// lock of many keys.
+func TestWhoMayNotWaitLooksAtMemoryAlone(t *testing.T) {
+	dir := t.TempDir()
+	before := newNetworkOver(t, openDisk(t, dir), site{}, numbered("ETag", `"x"`))
+	before.get("/a")
+	if err := before.edge.Close(); err != nil {
+		t.Fatal(err)
+	}
+	after := newNetworkOver(t, openDisk(t, dir), site{}, numbered())
+	x, req := after.edge.newExchange(), after.request("GET", "/a")
+	if x.Ready(req) || x.arrivedMeanwhile() || x.renewed() || after.edge.store.Objects() != 0 {
+		t.Errorf("something was read from the disk: %d objects", after.edge.store.Objects())
+	}
+	if r := after.get("/a"); r.xcache() != "Hit" || !x.Ready(req) || !x.arrivedMeanwhile() {
+		t.Errorf("once it was read: %s", r.xcache())
+	}
+}

@@ -72,29 +72,51 @@ func forwardReason(o *cache.Object, act action) string {
 	return "miss"
 }
 
-// lookup returns what is stored for the request, and what to do.
+// lookup returns what is stored for the request, and what to do. What will never be
+// served again it drops.
 func (x *exchange) lookup() (*cache.Object, action, string) {
 	o := x.edge.store.Get(x.key, x.selecting)
-	if o == nil {
+	act, why := x.judge(o)
+	switch {
+	case o == nil:
+	case act == actFetch:
+		x.edge.store.Remove(o)
+		if why == incomplete {
+			return nil, actFetch, why
+		}
+	case x.lacks(o):
 		return nil, actFetch, ""
 	}
+	return o, act, why
+}
+
+// incomplete is why what is stored is of no use whose body broke off.
+const incomplete = "incomplete"
+
+// recall says what to do by what is in memory alone: it waits for no disk.
+func (x *exchange) recall() (*cache.Object, action) {
+	o := x.edge.store.Memory.Get(x.key, x.selecting)
+	act, _ := x.judge(o)
+	if act != actFetch && x.lacks(o) {
+		return nil, actFetch
+	}
+	return o, act
+}
+
+// judge says what to do with a request for which o is stored, and why.
+func (x *exchange) judge(o *cache.Object) (action, string) {
+	if o == nil {
+		return actFetch, ""
+	}
 	if o.Body != nil && o.Body.Failed() {
-		x.edge.store.Remove(o)
-		return nil, actFetch, "incomplete"
+		return actFetch, incomplete
 	}
 	inv := x.state.Invalidations(x.Plan.ID)
 	newest := o.NewestInvalidation(x.state.Version, inv)
 	if !slices.Equal(x.uris, o.URIs) {
 		newest = newest.Max(x.newestInvalidation())
 	}
-	act, why := decide(o, x.facts(newest))
-	switch {
-	case act == actFetch:
-		x.edge.store.Remove(o) // it will never be served again
-	case x.lacks(o):
-		return nil, actFetch, ""
-	}
-	return o, act, why
+	return decide(o, x.facts(newest))
 }
 
 // selects reports whether o is the variant for this request.
@@ -137,14 +159,14 @@ func (x *exchange) join(accept func(begun) bool, stored func() bool) (*flight, b
 
 // renewed reports whether what was stale is fresh by now.
 func (x *exchange) renewed() bool {
-	_, act, _ := x.lookup()
+	_, act := x.recall()
 	return act == actServe
 }
 
 // arrivedMeanwhile reports whether what the request lacks has been stored since
 // it looked.
 func (x *exchange) arrivedMeanwhile() bool {
-	_, act, _ := x.lookup()
+	_, act := x.recall()
 	return act == actServe || act == actRefresh
 }
 

@@ -118,7 +118,7 @@ func (x *exchange) lacks(o *cache.Object) bool {
 func (x *exchange) Bring(fill *cache.Fill) {
 	f, o, e := x.fetch(), x.serving, x.edge
 	f.get() // what is read may be the answer to a POST, which is not to be sent twice
-	e.fetches.Start(func() { e.bring(&f, o, fill) })
+	e.fetches.Start(func() { e.bring(&f, o, fill) }, fill.Finish)
 }
 
 var errChanged = errors.New("the origin has another version of the object by now")

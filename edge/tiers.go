@@ -123,4 +123,5 @@ func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 // Delivered implements tier.Exchange.
 func (p peer) Delivered(message.Delivery) {
 	p.edge.metrics.PeerServed(p.done.result.String())
+	p.release()
 }

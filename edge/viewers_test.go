@@ -16,13 +16,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/proxyproto"
 )
 
@@ -380,6 +383,66 @@ func TestConfigIsChecked(t *testing.T) {
 		if e, err := New(c); err == nil {
 			_ = e.Close()
 			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+// TestAnErrorPageIsTheSameOnceReady, as HTTP/2 asks: what has one of its own waits.
+func TestAnErrorPageIsTheSameOnceReady(t *testing.T) {
+	n := newNetwork(t, site{errors: "<CustomErrorResponse><ErrorCode>416</ErrorCode><ResponsePagePath>/page</ResponsePagePath><ResponseCode>416</ResponseCode></CustomErrorResponse>"}, func(_ context.Context, _ int, r *message.Request) (*message.Response, error) {
+		return ok("of "+r.Path, "ETag", `"a"`), nil
+	})
+	n.get("/a")
+	x, req := n.edge.newExchange(), n.request("GET", "/a", "Range", "bytes=900-")
+	if x.Ready(req) {
+		t.Error("what may need a page is ready")
+	}
+	resp := x.Handle(t.Context(), req)
+	if b, err := io.ReadAll(resp.Body); resp.Status != 416 || string(b) != "of /base/page" || err != nil {
+		t.Errorf("%d %q %v", resp.Status, b, err)
+	}
+	resp.Close()
+	if x := n.edge.newExchange(); !x.Ready(n.request("GET", "/a")) {
+		t.Error("a hit is not ready")
+	}
+}
+
+// TestAnIdleConnectionHoldsNothingItWasServed: the cache is to be all that counts.
+func TestAnIdleConnectionHoldsNothingItWasServed(t *testing.T) {
+	d := startDaemon(t, site{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "served")
+	}), nil)
+	c, err := net.Dial("tcp", d.HTTPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	answers := bufio.NewReader(c)
+	for range 2 { // a miss and a hit
+		_, _ = io.WriteString(c, "GET /a HTTP/1.1\r\nHost: de1.warmfront.test\r\n\r\n")
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(resp.Body); string(b) != "served" || err != nil {
+			t.Fatalf("%q %v", b, err)
+		}
+	}
+	x := d.newExchange()
+	x.receive(&message.Request{Method: "GET", Scheme: "http", Host: "de1.warmfront.test", Path: "/a", Major: 1, Minor: 1})
+	if f := x.refused(); f != nil {
+		t.Fatal(f.sentence)
+	}
+	o, act := x.recall()
+	if act != actServe {
+		t.Fatal("nothing is stored")
+	}
+	served := weak.Make(o)
+	d.store.Remove(o)
+	o = nil
+	for deadline := time.Now().Add(10 * time.Second); served.Value() != nil; <-time.After(time.Millisecond) {
+		if runtime.GC(); time.Now().After(deadline) {
+			t.Fatal("the connection still holds what it was served")
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/warmfront/warmfront/edge/message"
 )
 
 // Record is a request that was answered. Its strings are the request's own, as
@@ -55,6 +57,43 @@ type Record struct {
 	stamp   [len("2006-01-02\t15:04:05\t")]byte
 	stamped int64
 }
+
+// SetFields fills in what the headers of request and answer say.
+func (r *Record) SetFields(request, answer message.Header) {
+	r.Cookie, r.Referer, r.UserAgent, r.ForwardedFor = "", "", "", ""
+	for i := range request {
+		f := &request[i]
+		switch len(f.Name) {
+		case len("cookie"):
+			set(&r.Cookie, f, "cookie")
+		case len("referer"):
+			set(&r.Referer, f, "referer")
+		case len("user-agent"):
+			set(&r.UserAgent, f, "user-agent")
+		case len("x-forwarded-for"):
+			set(&r.ForwardedFor, f, "x-forwarded-for")
+		}
+	}
+	r.ContentType, r.ContentRange = "", ""
+	for i := range answer {
+		f := &answer[i]
+		switch len(f.Name) {
+		case len("content-type"):
+			set(&r.ContentType, f, "content-type")
+		case len("content-range"):
+			set(&r.ContentRange, f, "content-range")
+		}
+	}
+}
+
+func set(to *string, f *message.Field, name string) {
+	if *to == "" && strings.EqualFold(f.Name, name) {
+		*to = f.Value
+	}
+}
+
+// Forget lets go of what the record refers to. It is good for another request.
+func (r *Record) Forget() { *r = Record{stamp: r.stamp, stamped: r.stamped} }
 
 // Header is how a log begins: the fields that Append writes, in their order.
 const Header = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) " +

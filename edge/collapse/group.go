@@ -1,6 +1,7 @@
 package collapse
 
 import (
+	"hash/maphash"
 	"strings"
 	"sync"
 )
@@ -13,8 +14,28 @@ const maxUnderWay = 2
 // Group is the fetches that wait for an origin, by cache key. F is a pointer to a
 // fetch.
 type Group[F comparable] struct {
+	seed   maphash.Seed
+	shards [shards]shard[F]
+}
+
+const shards = 32
+
+type shard[F comparable] struct {
 	mu sync.Mutex
 	m  map[string]*queue[F]
+}
+
+// NewGroup makes an empty one.
+func NewGroup[F comparable]() *Group[F] {
+	g := &Group[F]{seed: maphash.MakeSeed()}
+	for i := range g.shards {
+		g.shards[i].m = map[string]*queue[F]{}
+	}
+	return g
+}
+
+func (g *Group[F]) shard(key string) *shard[F] {
+	return &g.shards[maphash.String(g.seed, key)%shards]
 }
 
 type queue[F comparable] struct {
@@ -28,7 +49,8 @@ type Joining[F comparable] struct {
 	// Accept says whether the request may wait for a fetch that has begun.
 	Accept func(F) bool
 	// Stored is asked, with the lock held, before a fetch is made: between the look
-	// into the store and the call of Join one may have landed.
+	// into the store and the call of Join one may have landed. It looks into memory,
+	// and waits for nothing: other keys have the same lock.
 	Stored func() bool
 	// Make makes a fetch. Begin stamps and starts it; it is called with the lock
 	// held, so that who looks at a fetch under way finds its stamp.
@@ -40,10 +62,11 @@ type Joining[F comparable] struct {
 // may have to wait for its turn). It is the zero F if Stored says that none is
 // needed any more.
 func (g *Group[F]) Join(key string, j Joining[F]) (f F, first bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var none F
-	q := g.m[key]
+	q := s.m[key]
 	switch {
 	case q != nil && q.latest != none && j.Accept(q.latest):
 		return q.latest, false
@@ -55,10 +78,7 @@ func (g *Group[F]) Join(key string, j Joining[F]) (f F, first bool) {
 	f = j.Make()
 	switch {
 	case q == nil:
-		if g.m == nil {
-			g.m = map[string]*queue[F]{}
-		}
-		g.m[strings.Clone(key)] = &queue[F]{latest: f, underWay: 1}
+		s.m[strings.Clone(key)] = &queue[F]{latest: f, underWay: 1}
 		j.Begin(f)
 	case q.underWay < maxUnderWay:
 		q.latest = f
@@ -74,10 +94,11 @@ func (g *Group[F]) Join(key string, j Joining[F]) (f F, first bool) {
 // waits. It is called when what the fetch brought is in the store, and before
 // those who wait for it are told: who comes after finds it there.
 func (g *Group[F]) Landed(key string, f F, begin func(F)) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var none F
-	q := g.m[key]
+	q := s.m[key]
 	q.underWay--
 	if q.latest == f {
 		q.latest = none
@@ -88,6 +109,6 @@ func (g *Group[F]) Landed(key string, f F, begin func(F)) {
 		begin(q.latest)
 	}
 	if q.underWay == 0 {
-		delete(g.m, key)
+		delete(s.m, key)
 	}
 }

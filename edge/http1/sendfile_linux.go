@@ -13,6 +13,7 @@ const sendsFiles = true
 // given with the descriptor alone, so what that works on lies here.
 type fileSend struct {
 	head     []byte
+	of       *os.File // the last one sent
 	file     syscall.RawConn
 	at, left int64
 	sent     int64
@@ -41,12 +42,15 @@ func (l *link) sendFile(head []byte, f *os.File, at, n int64) (int64, error) {
 	if s.ready == nil {
 		s.ready, s.call = s.try, s.section
 	}
-	file, err := f.SyscallConn()
-	if err != nil {
-		return 0, err
+	if s.of != f { // what is sent again and again allocates nothing
+		file, err := f.SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		s.of, s.file = f, file
 	}
-	s.head, s.file, s.at, s.left, s.sent, s.err = head, file, at, n, 0, nil
-	err = l.raw.Write(s.ready)
+	s.head, s.at, s.left, s.sent, s.err = head, at, n, 0, nil
+	err := l.raw.Write(s.ready)
 	counted := int64(0)
 	for st := (stall{moved: int(s.sent)}); err != nil && l.renewed(&st, err); {
 		counted = s.sent
@@ -56,7 +60,7 @@ func (l *link) sendFile(head []byte, f *os.File, at, n int64) (int64, error) {
 	if err == nil {
 		err = s.err
 	}
-	s.head, s.file = nil, nil
+	s.head = nil
 	return s.sent, err
 }
 
