@@ -87,12 +87,24 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	if x.Request.Method == "HEAD" || o.Body == nil || resp.Status == 304 || resp.Status == 412 || resp.Status == 416 {
 		return resp
 	}
-	if o.Body.Sliced() && x.done.hit && !o.Body.Has(max(0, part.Offset), 1) {
+	missing := (x.done.hit || x.done.collapsed) && !o.Body.Has(max(0, part.Offset), 1)
+	if missing && x.done.hit {
 		x.done.hit, x.done.result, x.done.forward = false, resultMiss, "partial"
 	}
 	x.serving = o
 	if !o.Body.OpenFrom(ctx, &x.reader, part.Offset, part.Length, x) {
 		return nil
+	}
+	if missing {
+		// Nothing has been promised yet: it is waited for, and if it does not come
+		// that is said, or the object fetched anew.
+		if err := x.reader.Ready(); err != nil {
+			_ = x.reader.Close()
+			if o.Body.Failed() {
+				return nil
+			}
+			return x.failed(err)
+		}
 	}
 	if o.Length < 0 && part.Length < 0 && o.Body.Complete() {
 		resp.Length = o.Body.Size()

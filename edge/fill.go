@@ -83,7 +83,8 @@ func (e *Edge) copyBody(o *cache.Object, from io.Reader) error {
 // fillSlices brings the body of a response into an object that is kept in slices.
 func (e *Edge) fillSlices(o *cache.Object, fill *cache.Fill, resp *message.Response) {
 	defer resp.Close()
-	err := e.fillFrom(fill, resp.Body)
+	_, end := fill.Range()
+	err := e.fillFrom(fill, resp.Body, end)
 	e.filled(o, err)
 	if err != nil && o.Fragment {
 		e.store.Remove(o)
@@ -97,7 +98,8 @@ func (e *Edge) filled(o *cache.Object, err error) {
 	}
 }
 
-func (e *Edge) fillFrom(fill *cache.Fill, from io.Reader) error {
+// fillFrom brings what from has, which is to end at the offset end.
+func (e *Edge) fillFrom(fill *cache.Fill, from io.Reader, end int64) error {
 	for {
 		buf, err := fill.Buffer(e.ctx)
 		if err != nil {
@@ -109,7 +111,7 @@ func (e *Edge) fillFrom(fill *cache.Fill, from io.Reader) error {
 		if err == nil {
 			continue
 		}
-		if at, end := fill.Range(); at >= end {
+		if at, _ := fill.Range(); at >= end && errors.Is(err, io.EOF) {
 			err = nil
 		} else if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF

@@ -180,7 +180,8 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 		Status() int
 		Sentence() string
 	}
-	if f.strict() || f.answer.Failed != "" || !errors.As(f.err, &told) { // a tier keeps its own
+	var passing interface{ Passing() bool }
+	if errors.As(f.err, &passing) && passing.Passing() || f.strict() || f.answer.Failed != "" || !errors.As(f.err, &told) { // a tier keeps its own
 		return
 	}
 	if least := f.plan.ErrorMinTTL(told.Status()); least > 0 {

@@ -143,17 +143,18 @@ func (e *Edge) bring(f *fetch, o *cache.Object, fill *cache.Fill) {
 	switch part, ok := rfc9111.PartOf(resp.Header, resp.Length); {
 	case resp.Status >= 500:
 		fill.Finish(&brokenOff{resp.Status})
-	case rfc9111.StrongValidator(resp.Header) != validator && (resp.Status != 206 || resp.Header.Has("ETag")):
+	case !rfc9111.SameVersion(o.Header, resp.Header, resp.Status == 206):
 		e.changed(o, fill)
 	case resp.Status == 206 && ok && part.First == from && part.Size == o.Length:
-		e.filled(o, e.fillFrom(fill, resp.Body))
+		// It may be less than was asked for: who reads on asks again.
+		e.filled(o, e.fillFrom(fill, resp.Body, min(end, part.First+part.Length)))
 	case resp.Status == 200 && resp.Length == o.Length:
 		// It ignores ranges: what comes before is read and let go.
 		if _, err := io.CopyN(io.Discard, resp.Body, from); err != nil {
 			fill.Finish(err)
 			return
 		}
-		e.filled(o, e.fillFrom(fill, resp.Body))
+		e.filled(o, e.fillFrom(fill, resp.Body, end))
 	default:
 		e.changed(o, fill)
 	}
@@ -169,6 +170,9 @@ func (e *Edge) changed(o *cache.Object, fill *cache.Fill) {
 
 // brokenOff is why a body ends early: the origin failed when asked for the rest.
 type brokenOff struct{ status int }
+
+func (b *brokenOff) Status() int      { return 502 }
+func (b *brokenOff) Sentence() string { return "The origin could not give the rest of the object." }
 
 func (b *brokenOff) Error() string {
 	return "the origin answered with " + strconv.Itoa(b.status) + " when asked for the rest"

@@ -261,3 +261,36 @@ func TestTheRestOfTheAnswerToAPostIsAskedForByGET(t *testing.T) {
 		}
 	})
 }
+
+// TestAPartThatDoesNotComeIsNotPromised: the object has changed, or the origin is
+// gone, and nothing has been sent yet.
+func TestAPartThatDoesNotComeIsNotPromised(t *testing.T) {
+	f := &film{size: 5 * cache.SliceSize}
+	n := newNetwork(t, site{}, f.answer)
+	n.get("/film", "Range", "bytes=0-99")
+	f.version.Add(1)
+	if r := n.get("/film", "Range", "bytes=3145728-3145800"); r.err != nil || r.Status != 206 || r.body != f.part(3145728, 73) || r.xcache() != "Miss" {
+		t.Errorf("changed: %d, %d bytes, %v, %s", r.Status, len(r.body), r.err, r.xcache())
+	}
+	n.at.answer = func(context.Context, int, *message.Request) (*message.Response, error) { return nil, errRefused }
+	if r := n.get("/film", "Range", "bytes=0-99"); r.Status != 502 {
+		t.Errorf("the origin is gone: %d, %d bytes, %v", r.Status, len(r.body), r.err)
+	}
+}
+
+// TestAnOriginThatGivesLessThanAskedIsAskedForTheRest (RFC 9110 section 15.3.7).
+func TestAnOriginThatGivesLessThanAskedIsAskedForTheRest(t *testing.T) {
+	f := &film{size: 3 * cache.SliceSize}
+	n := newNetwork(t, site{}, func(ctx context.Context, i int, r *message.Request) (*message.Response, error) {
+		first, last, ok := strings.Cut(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-")
+		from, _ := strconv.ParseInt(first, 10, 64)
+		if end, err := strconv.ParseInt(last, 10, 64); ok && err == nil {
+			r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, min(end, from+699_999)))
+		}
+		return f.answer(ctx, i, r)
+	})
+	n.get("/film", "Range", "bytes=0-99")
+	if r := n.get("/film"); r.err != nil || r.body != f.part(0, f.size) {
+		t.Errorf("%d bytes of %d, %v", len(r.body), f.size, r.err)
+	}
+}

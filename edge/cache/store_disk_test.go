@@ -210,7 +210,7 @@ func TestWhatTheDiskEvictedIsAFragment(t *testing.T) {
 	run()
 	evictAll(s, "k")
 	o = s.Get("k", anyVariant)
-	_ = s.disk.Remove("k", "")  // evicted
+	_ = s.disk.Remove("k", "") // evicted
 	o = s.Get("k", anyVariant)
 	if o == nil {
 		return

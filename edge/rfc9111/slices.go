@@ -60,3 +60,19 @@ func StrongValidator(h message.Header) string {
 	}
 	return value
 }
+
+// SameVersion reports whether an answer is of the same version as a stored one, as
+// far as it says: by entity tag and by Last-Modified, where both have them. One that
+// says nothing is believed only where it is partial: it answers If-Range, which
+// need not be repeated (RFC 9110 section 15.3.7).
+func SameVersion(stored, answer message.Header, partial bool) bool {
+	said := false
+	for _, name := range [...]string{"ETag", "Last-Modified"} {
+		was, is := stored.Get(name), answer.Get(name)
+		if was != "" && is != "" && was != is {
+			return false
+		}
+		said = said || was != "" && is != ""
+	}
+	return said || partial
+}

@@ -50,3 +50,22 @@ func TestStrongValidator(t *testing.T) {
 		}
 	}
 }
+
+func TestSameVersion(t *testing.T) {
+	for _, c := range []struct {
+		stored, answer message.Header
+		partial, want  bool
+	}{
+		{header("ETag", `"a"`), header("ETag", `"a"`), false, true},
+		{header("ETag", `"a"`), header("ETag", `"b"`), true, false},
+		{header("ETag", `"a"`), header(), true, true},
+		{header("ETag", `"a"`), header(), false, false},
+		{header("Last-Modified", "x"), header("Last-Modified", "y"), true, false},
+		{header("ETag", `"a"`, "Last-Modified", "x"), header("ETag", `"a"`, "Last-Modified", "y"), true, false},
+		{header("ETag", `"a"`, "Last-Modified", "x"), header("Last-Modified", "x"), false, true},
+	} {
+		if got := SameVersion(c.stored, c.answer, c.partial); got != c.want {
+			t.Errorf("%v, %v, partial %v: %v", c.stored, c.answer, c.partial, got)
+		}
+	}
+}
