@@ -200,7 +200,7 @@ func TestABodyHoldsNobodyWhoHasReadIt(t *testing.T) {
 	}
 }
 
-// the disk evicts the file of an object without a validator whose record is not open: it cannot be read any more.
+// The disk evicts the file of an object without a validator whose record is not open: it cannot be read any more.
 func TestWhatTheDiskEvictedIsAFragment(t *testing.T) {
 	dir := t.TempDir()
 	s, run := byHand(t, dir, 16<<20)
@@ -209,7 +209,7 @@ func TestWhatTheDiskEvictedIsAFragment(t *testing.T) {
 	s.Put(o)
 	run()
 	evictAll(s, "k")
-	o = s.Get("k", anyVariant)
+	s.Get("k", anyVariant)
 	_ = s.disk.Remove("k", "") // evicted
 	o = s.Get("k", anyVariant)
 	if o == nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/edge/http1/authority"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -109,7 +110,7 @@ func readByNetHTTP(t testing.TB, said string) (read []reading) {
 			if strings.Count(x.uri, "?") == 1 {
 				x.uri = strings.TrimSuffix(x.uri, "?") // message.Request does not know an empty query from none
 			}
-			if host, ok := parseHost([]byte(x.host)); ok {
+			if host, ok := authority.Parse([]byte(x.host)); ok {
 				x.host = string(host)
 			}
 			for name, values := range r.Header {

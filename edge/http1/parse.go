@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 
+	"github.com/warmfront/warmfront/edge/http1/authority"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -203,7 +204,7 @@ func (h *head) framing(name, value []byte) bool {
 		if same(name, "host") {
 			if h.hosts++; h.host == nil { // an absolute target's goes first
 				h.host = value
-			} else if _, ok := parseHost(value); !ok {
+			} else if _, ok := authority.Parse(value); !ok {
 				h.host = value // to be refused
 			}
 			return true
@@ -296,7 +297,7 @@ func (h *head) check(r *message.Request) *refusal {
 	}
 	r.Host = ""
 	if h.host != nil {
-		host, ok := parseHost(h.host)
+		host, ok := authority.Parse(h.host)
 		if !ok {
 			return errHost
 		}

@@ -1,12 +1,14 @@
-package http1
+// Package authority reads the host that a request names, strictly: what nothing here
+// can be called is no host.
+package authority
 
 import "bytes"
 
-// parseHost returns a Host or an authority as the rules see it: in lower case,
+// Parse returns a Host or an authority as the rules see it: in lower case,
 // which b is put into, without a port and without a final dot. It takes names of
 // letters, digits, "-", "_" and ".", and IP addresses: of what else RFC 3986
 // section 3.2.2 allows, nothing can be a distribution's.
-func parseHost(b []byte) ([]byte, bool) {
+func Parse(b []byte) ([]byte, bool) {
 	host, port := b, []byte(nil)
 	if len(b) > 0 && b[0] == '[' {
 		end := bytes.IndexByte(b, ']')
@@ -41,11 +43,12 @@ func parseHost(b []byte) ([]byte, bool) {
 // literal reports whether b may be an IPv6 address, and puts it in lower case.
 func literal(b []byte) bool {
 	for i, c := range b {
-		if hexDigit(c) == 16 && c != ':' && c != '.' {
-			return false
-		}
-		if 'A' <= c && c <= 'F' {
+		switch {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'f', c == ':', c == '.':
+		case 'A' <= c && c <= 'F':
 			b[i] |= 0x20
+		default:
+			return false
 		}
 	}
 	return len(b) > 1
