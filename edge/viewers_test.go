@@ -439,7 +439,6 @@ func TestAnIdleConnectionHoldsNothingItWasServed(t *testing.T) {
 	}
 	served := weak.Make(o)
 	d.store.Remove(o)
-	o = nil
 	for deadline := time.Now().Add(10 * time.Second); served.Value() != nil; <-time.After(time.Millisecond) {
 		if runtime.GC(); time.Now().After(deadline) {
 			t.Fatal("the connection still holds what it was served")
