@@ -27,6 +27,9 @@ const (
 	// yet.
 	goodbye     = 500 * time.Millisecond
 	goodbyeSize = 1 << 20
+	// goodbyeLong is the same where an answer was sent of late, which may still be on
+	// its way: a viewer that has it all closes the connection itself.
+	goodbyeLong = 5 * time.Second
 	lastWrite   = 5 * time.Second
 )
 
@@ -97,10 +100,13 @@ func (c *conn) close(why error) {
 		c.writeDue = time.Now().Add(time.Hour) // the deadline set above stays
 		c.push()
 	}
-	linger := c.err == nil
+	linger, patience := c.err == nil, goodbye
+	if errors.Is(why, errDrained) && time.Since(c.idle) < goodbyeLong {
+		patience = goodbyeLong
+	}
 	c.mu.Unlock()
 	if linger {
-		c.linger()
+		c.linger(patience)
 	}
 	c.mu.Lock()
 	c.fail(why)
@@ -114,8 +120,8 @@ func (c *conn) close(why error) {
 }
 
 // linger lets the viewer read what was sent last.
-func (c *conn) linger() {
-	_ = c.nc.SetReadDeadline(time.Now().Add(goodbye))
+func (c *conn) linger(patience time.Duration) {
+	_ = c.nc.SetReadDeadline(time.Now().Add(patience))
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = io.CopyN(io.Discard, c.nc, goodbyeSize)
 	}
