@@ -316,6 +316,8 @@ s3_commands() {
   head -c 20000000 /dev/urandom >"$work/site/big" # more than one part
   echo hello >"$work/site/deep/er/hello.txt"
   echo 'a b' >"$work/site/a name & more.txt"
+  # sync compares with a Last-Modified of whole seconds: a file of this very second would be newer than its upload
+  find "$work/site" -type f -exec touch -d '1 minute ago' {} +
   aws s3 mb s3://files >/dev/null
   aws s3 sync --quiet "$work/site" s3://files/site
   aws s3 sync "$work/site" s3://files/site >"$work/answer"
