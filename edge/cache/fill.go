@@ -37,7 +37,7 @@ func (f *Fill) Range() (from, end int64) {
 	return f.at, f.end
 }
 
-// Unread is why a Fill ends early: nobody reads there any more.
+// errUnwanted is why a Fill ends early: nobody reads there any more.
 var errUnwanted = errors.New("nobody reads there any more")
 
 // Buffer returns room to write to; none, and io.EOF, once all is there. It waits

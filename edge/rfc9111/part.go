@@ -54,10 +54,3 @@ func (p Part) Answers(request, stored message.Header) (Range, bool) {
 	r, status := ParseRange(request, stored, p.Size)
 	return r, status == 206 && r.Offset >= p.First && r.Offset+r.Length <= p.First+p.Length
 }
-
-// Combines reports whether two responses are parts of one and the same
-// representation: both name it by the same strong entity tag (section 3.4).
-func Combines(a, b message.Header) bool {
-	tag := a.Get("ETag")
-	return tag != "" && strongEqual(tag, b.Get("ETag"))
-}

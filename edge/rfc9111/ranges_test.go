@@ -140,12 +140,4 @@ func TestParts(t *testing.T) {
 	if _, ok := p.Answers(header("Range", "bytes=4-8", "If-Range", `"b"`), stored); ok {
 		t.Error("a part of something else answers")
 	}
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{{`"a"`, `"a"`, true}, {`"a"`, `"b"`, false}, {`W/"a"`, `W/"a"`, false}, {"", "", false}} {
-		if Combines(header("ETag", c.a), header("ETag", c.b)) != c.want {
-			t.Errorf("%+v", c)
-		}
-	}
 }
