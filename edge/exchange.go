@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
+	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 	"github.com/warmfront/warmfront/edge/tier"
 )
@@ -181,19 +182,19 @@ func (x *exchange) refused() *fault {
 
 // facts returns what the request knows, given that newest is the newest
 // invalidation that concerns it.
-func (x *exchange) facts(newest cdn.Version) facts {
-	f := facts{
-		now: x.start, arrived: x.arrived, leased: x.leased,
-		applied: x.state.Version, newest: newest, floor: x.state.Invalidations(x.Plan.ID).Floor(),
-		planned: x.Plan.Version, uris: x.uris,
+func (x *exchange) facts(newest cdn.Version) reuse.Facts {
+	f := reuse.Facts{
+		Now: x.start, Arrived: x.arrived, Leased: x.leased,
+		Applied: x.state.Version, Newest: newest, Floor: x.state.Invalidations(x.Plan.ID).Floor(),
+		Planned: x.Plan.Version, URIs: x.uris,
 	}
 	if x.Strict() {
-		f.asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.Request.Header)}
+		f.Asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.Request.Header)}
 	}
 	return f
 }
 
 // newestInvalidation is the newest that matches what the request asks for.
 func (x *exchange) newestInvalidation() cdn.Version {
-	return newestOf(x.state.Invalidations(x.Plan.ID), x.uris)
+	return reuse.Newest(x.state.Invalidations(x.Plan.ID), x.uris)
 }

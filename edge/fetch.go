@@ -6,6 +6,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 	"github.com/warmfront/warmfront/edge/tier"
 )
@@ -102,26 +103,10 @@ func (f *fetch) policy(status int) rfc9111.Policy {
 	return rfc9111.Policy{Strict: f.strict(), Min: c.MinTTL, Default: c.DefaultTTL, Max: c.MaxTTL, ErrorMin: f.plan.ErrorMinTTL(status)}
 }
 
-// launch begins a flight. Its birth is the version applied now, before the origin
-// is asked: if an invalidation arrives while the answer is on its way, the answer
-// is older than it, and is stored dead (C, L).
-//
-// But a birth is never newer than the plan by which the origin is asked. A flight
-// may have waited for its turn, or its request for a processor, while the
-// distribution was given another origin and then invalidated: what comes from the
-// old origin is older than that invalidation.
+// launch begins a flight.
 func (e *Edge) launch(f *flight) {
-	f.begun = e.stamp(f.plan, f.planned)
+	f.Begun = reuse.Begin(e.order.Add(1), f.plan, f.planned, e.cfg.State())
 	e.fetches.Start(func() { e.fly(f) }, func(err error) { e.crash(f, err) })
-}
-
-func (e *Edge) stamp(plan *cdn.Plan, planned cdn.Version) begun {
-	b := begun{order: e.order.Add(1), birth: planned}
-	state := e.cfg.State()
-	if p := state.Plans[plan.ID]; p != nil && p.Version == plan.Version {
-		b.birth = state.Version
-	}
-	return b
 }
 
 // fly asks the origin and settles what the flight brings; then it fills the body

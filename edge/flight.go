@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -15,8 +16,8 @@ import (
 // whom it began.
 type flight struct {
 	fetch
-	begun // set when it begins
-	done  chan struct{}
+	reuse.Begun // set when it begins
+	done        chan struct{}
 	// queued is set on flights that others may join.
 	queued bool
 

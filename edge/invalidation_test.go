@@ -9,80 +9,11 @@ import (
 	"unsafe"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
-	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 func v(epoch, number uint64) cdn.Version { return cdn.Version{Epoch: epoch, Number: number} }
-
-func ordered(o *cache.Object, order uint64) *cache.Object {
-	o.Order = order
-	return o
-}
-
-func TestDecide(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	object := func(birth cdn.Version, age time.Duration) *cache.Object {
-		return &cache.Object{Birth: birth, Received: now.Add(-age), Lifetime: rfc9111.Lifetime{
-			Fresh: time.Minute, WhileRevalidate: time.Minute, OnFailure: time.Hour, Unreachable: time.Hour}}
-	}
-	fresh, stale, old := time.Second, 90*time.Second, time.Hour
-	for _, c := range []struct {
-		name   string
-		object *cache.Object
-		facts  facts
-		want   action
-		stale  bool // whether it may be served if the origin fails
-	}{
-		{"nothing", nil, facts{leased: true}, actFetch, false},
-		{"fresh", object(v(1, 5), fresh), facts{leased: true, applied: v(1, 9)}, actServe, true},
-		{"stale, within the window", object(v(1, 5), stale), facts{leased: true, applied: v(1, 9)}, actRefresh, true},
-		{"stale", object(v(1, 5), old), facts{leased: true, applied: v(1, 9)}, actConfirm, true},
-		{"invalidated after its birth", object(v(1, 5), fresh), facts{leased: true, applied: v(1, 9), newest: v(1, 6)}, actFetch, false},
-		{"invalidated at its birth: the fetch began with it applied", object(v(1, 5), fresh), facts{leased: true, applied: v(1, 9), newest: v(1, 5)}, actServe, true},
-		{"invalidated and stale within the window", object(v(1, 5), stale), facts{leased: true, applied: v(1, 9), newest: v(1, 6)}, actFetch, false},
-		{"without a lease, but asked for after the request arrived", ordered(object(v(1, 5), fresh), 7), facts{arrived: 6, applied: v(1, 9)}, actServe, false},
-		{"without a lease, asked for before the request arrived", ordered(object(v(1, 5), fresh), 5), facts{arrived: 6, applied: v(1, 9)}, actConfirm, false},
-		{"asked for after the request arrived, but a tier had it from before the invalidation", ordered(object(v(1, 5), fresh), 7), facts{arrived: 6, leased: true, applied: v(1, 9), newest: v(1, 6)}, actFetch, false},
-		{"without a lease, asked for after the request arrived by another URI", ordered(object(v(1, 5), fresh), 7), facts{arrived: 6, applied: v(1, 9), uris: []string{"/b"}}, actConfirm, false},
-		{"without a lease", object(v(1, 5), fresh), facts{applied: v(1, 9)}, actConfirm, false},
-		{"without a lease, stale within the window", object(v(1, 5), stale), facts{applied: v(1, 9)}, actConfirm, false},
-		{"older than the floor", object(v(1, 5), fresh), facts{leased: true, applied: v(1, 9), newest: v(1, 6), floor: v(1, 6)}, actConfirm, false},
-		{"of an older epoch", object(v(1, 5), fresh), facts{leased: true, applied: v(2, 1)}, actConfirm, false},
-		{"of a newer epoch than the node now has", object(v(2, 5), fresh), facts{leased: true, applied: v(1, 9)}, actConfirm, false},
-	} {
-		c.facts.now = now
-		if got, _ := decide(c.object, c.facts); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-		if c.object != nil && mayServeStale(c.object, c.facts) != c.stale {
-			t.Errorf("%s: may be served stale: %v", c.name, !c.stale)
-		}
-	}
-}
-
-func TestMayJoin(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		begun begun
-		facts facts
-		want  bool
-	}{
-		{"began before, no invalidation", begun{1, v(1, 5)}, facts{arrived: 2, leased: true, applied: v(1, 5)}, true},
-		{"J: began before the invalidation", begun{1, v(1, 5)}, facts{arrived: 2, leased: true, applied: v(1, 6), newest: v(1, 6)}, false},
-		{"J: began with it applied", begun{1, v(1, 6)}, facts{arrived: 2, leased: true, applied: v(1, 7), newest: v(1, 6)}, true},
-		{"K: without a lease, began before", begun{1, v(1, 5)}, facts{arrived: 2, applied: v(1, 5)}, false},
-		{"K: without a lease, begins after", begun{3, v(1, 5)}, facts{arrived: 2, applied: v(1, 5)}, true},
-		{"began after, by an older state than the invalidation", begun{3, v(1, 5)}, facts{arrived: 2, applied: v(1, 6), newest: v(1, 6)}, false},
-		{"another epoch", begun{1, v(1, 5)}, facts{arrived: 2, leased: true, applied: v(2, 1)}, false},
-	} {
-		if got := mayJoin(c.begun, c.facts); got != c.want {
-			t.Errorf("%s: %v", c.name, got)
-		}
-	}
-}
 
 func TestAnInvalidationMakesAMiss(t *testing.T) {
 	query := behavior{def: 600, max: 600, forwarded: "<QueryString>true</QueryString><QueryStringCacheKeys><Items><Name>a</Name></Items></QueryStringCacheKeys>"}

@@ -7,6 +7,7 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/policy"
+	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -18,7 +19,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	if err := originauth.Sign(x.edge.cfg.Signer, req, x.Plan, x.Origin); err != nil {
 		return x.failed(err)
 	}
-	begun, sent := x.edge.stamp(x.Plan, x.state.Version), x.edge.cfg.Now()
+	begun, sent := reuse.Begin(x.edge.order.Add(1), x.Plan, x.state.Version, x.edge.cfg.State()), x.edge.cfg.Now()
 	resp, err := x.edge.origin.Do(ctx, x.Origin, req)
 	x.edge.metrics.Asked(resp, err)
 	switch {
@@ -28,7 +29,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 		return x.failed(err)
 	}
 	received := x.edge.cfg.Now()
-	x.done.status, x.done.birth, x.done.from = resp.Status, begun.birth, nil
+	x.done.status, x.done.birth, x.done.from = resp.Status, begun.Birth, nil
 	if resp.Upgraded != nil {
 		return resp
 	}
@@ -38,7 +39,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 		return x.stream(resp)
 	}
 	f := x.newFlight()
-	f.begun, f.status = begun, resp.Status
+	f.Begun, f.status = begun, resp.Status
 	f.key = strings.Clone(x.Key("GET"))
 	f.get()
 	if resp = x.edge.take(f, nil, resp, req.Header, sent, received); f.object == nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reuse"
 )
 
 // ready is what an exchange has found out about a request ahead of Handle.
@@ -25,7 +26,7 @@ func (x *exchange) Ready(req *message.Request) bool {
 		return false // 416 may have a page of its own; 412 can have none
 	}
 	o, act := x.recall()
-	if act != actServe || o.Status >= 400 || o.Body == nil || !o.Body.Complete() {
+	if act != reuse.Serve || o.Status >= 400 || o.Body == nil || !o.Body.Complete() {
 		return false
 	}
 	x.ready = ready{req, o}

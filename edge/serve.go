@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -26,7 +27,7 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 		// of its own.
 		head := x.key
 		x.key = x.Key("GET")
-		if o, act, _ := x.lookup(); act == actServe {
+		if o, act, _ := x.lookup(); act == reuse.Serve {
 			return x.hit(ctx, o)
 		}
 		x.key = head
@@ -34,8 +35,8 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 	for range maxRounds {
 		o, act, why := x.lookup()
 		switch act {
-		case actServe, actRefresh:
-			if act == actRefresh {
+		case reuse.Serve, reuse.Refresh:
+			if act == reuse.Refresh {
 				x.refresh()
 			}
 			if resp := x.hit(ctx, o); resp != nil {
@@ -43,7 +44,7 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 			}
 		}
 		x.done.detail = why
-		if x.facts(x.newestInvalidation()).asked.Directives.OnlyIfCached {
+		if x.facts(x.newestInvalidation()).Asked.Directives.OnlyIfCached {
 			return x.errorPage(fault{504, "Nothing that is stored answers the request, and it may not be forwarded (only-if-cached)."})
 		}
 		x.done.forward = forwardReason(o, act)
@@ -62,11 +63,11 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 // round, and of another variant in any.
 const maxRounds = 4
 
-func forwardReason(o *cache.Object, act action) string {
+func forwardReason(o *cache.Object, act reuse.Action) string {
 	switch {
 	case o == nil:
 		return "uri-miss"
-	case act == actConfirm || act == actFetch:
+	case act == reuse.Confirm || act == reuse.Fetch:
 		return "stale"
 	}
 	return "miss"
@@ -74,18 +75,18 @@ func forwardReason(o *cache.Object, act action) string {
 
 // lookup returns what is stored for the request, and what to do. What will never be
 // served again it drops.
-func (x *exchange) lookup() (*cache.Object, action, string) {
+func (x *exchange) lookup() (*cache.Object, reuse.Action, string) {
 	o := x.edge.store.Get(x.key, x.selecting)
 	act, why := x.judge(o)
 	switch {
 	case o == nil:
-	case act == actFetch:
+	case act == reuse.Fetch:
 		x.edge.store.Remove(o)
 		if why == incomplete {
-			return nil, actFetch, why
+			return nil, reuse.Fetch, why
 		}
 	case x.lacks(o):
-		return nil, actFetch, ""
+		return nil, reuse.Fetch, ""
 	}
 	return o, act, why
 }
@@ -94,29 +95,29 @@ func (x *exchange) lookup() (*cache.Object, action, string) {
 const incomplete = "incomplete"
 
 // recall says what to do by what is in memory alone: it waits for no disk.
-func (x *exchange) recall() (*cache.Object, action) {
+func (x *exchange) recall() (*cache.Object, reuse.Action) {
 	o := x.edge.store.Memory.Get(x.key, x.selecting)
 	act, _ := x.judge(o)
-	if act != actFetch && x.lacks(o) {
-		return nil, actFetch
+	if act != reuse.Fetch && x.lacks(o) {
+		return nil, reuse.Fetch
 	}
 	return o, act
 }
 
 // judge says what to do with a request for which o is stored, and why.
-func (x *exchange) judge(o *cache.Object) (action, string) {
+func (x *exchange) judge(o *cache.Object) (reuse.Action, string) {
 	if o == nil {
-		return actFetch, ""
+		return reuse.Fetch, ""
 	}
 	if o.Body != nil && o.Body.Failed() {
-		return actFetch, incomplete
+		return reuse.Fetch, incomplete
 	}
 	inv := x.state.Invalidations(x.Plan.ID)
 	newest := o.NewestInvalidation(x.state.Version, inv)
 	if !slices.Equal(x.uris, o.URIs) {
 		newest = newest.Max(x.newestInvalidation())
 	}
-	return decide(o, x.facts(newest))
+	return reuse.Decide(o, x.facts(newest))
 }
 
 // selects reports whether o is the variant for this request.
@@ -136,7 +137,7 @@ func languages(o *cache.Object, strict bool) message.Header {
 // refresh has an object confirmed while it is served stale.
 func (x *exchange) refresh() {
 	x.done.detail = "stale-while-revalidate"
-	f, first := x.join(func(begun) bool { return true }, x.renewed)
+	f, first := x.join(func(reuse.Begun) bool { return true }, x.renewed)
 	if first {
 		f.abandon()
 	}
@@ -144,9 +145,9 @@ func (x *exchange) refresh() {
 
 // join returns a flight for what the request asks for that accept takes, and
 // whether it was made for it; nil if what is wanted has been stored meanwhile.
-func (x *exchange) join(accept func(begun) bool, stored func() bool) (*flight, bool) {
+func (x *exchange) join(accept func(reuse.Begun) bool, stored func() bool) (*flight, bool) {
 	return x.edge.flights.Join(x.key, collapse.Joining[*flight]{
-		Accept: func(f *flight) bool { return accept(f.begun) },
+		Accept: func(f *flight) bool { return accept(f.Begun) },
 		Stored: stored,
 		Make: func() *flight {
 			f := x.newFlight()
@@ -160,21 +161,21 @@ func (x *exchange) join(accept func(begun) bool, stored func() bool) (*flight, b
 // renewed reports whether what was stale is fresh by now.
 func (x *exchange) renewed() bool {
 	_, act := x.recall()
-	return act == actServe
+	return act == reuse.Serve
 }
 
 // arrivedMeanwhile reports whether what the request lacks has been stored since
 // it looked.
 func (x *exchange) arrivedMeanwhile() bool {
 	_, act := x.recall()
-	return act == actServe || act == actRefresh
+	return act == reuse.Serve || act == reuse.Refresh
 }
 
 // share waits for a flight and answers with what it brings; nil if that is of no
 // use to this request.
 func (x *exchange) share(ctx context.Context) *message.Response {
 	known := x.facts(x.newestInvalidation())
-	accept := func(b begun) bool { return mayJoin(b, known) && (b.order > x.arrived || !x.nextOnly) }
+	accept := func(b reuse.Begun) bool { return reuse.MayJoin(b, known) && (b.Order > x.arrived || !x.nextOnly) }
 	f, first := x.join(accept, x.arrivedMeanwhile)
 	if f == nil {
 		return nil
@@ -197,9 +198,9 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 }
 
 // brought answers with what a flight brought, nil if the request cannot use it.
-func (x *exchange) brought(ctx context.Context, f *flight, first bool, known facts) *message.Response {
+func (x *exchange) brought(ctx context.Context, f *flight, first bool, known reuse.Facts) *message.Response {
 	switch {
-	case f.stale && mayServeStale(f.object, known):
+	case f.stale && reuse.MayServeStale(f.object, known):
 		x.done.detail = "stale-if-error"
 		x.done.status = f.status
 		return x.hit(ctx, f.object)
@@ -210,7 +211,7 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known fac
 	case f.stale:
 		return x.errorPage(fault{f.status, "The origin answered with an error, and what is stored may not be served in its place."})
 	case f.object != nil:
-		if !first && !(x.selects(f.object) && mayUse(f.object, known)) || !first && x.lacks(f.object) {
+		if !first && !(x.selects(f.object) && reuse.MayUse(f.object, known)) || !first && x.lacks(f.object) {
 			return nil
 		}
 		if f.err != nil {

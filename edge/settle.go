@@ -105,7 +105,7 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	e.lone.Remove(f.key)
 	o := &cache.Object{
 		Key: f.key, Vary: vary, Compressed: compressed, OriginTag: originTag, Status: resp.Status, Header: resp.Header, Length: part.Size,
-		Birth: f.bornAt(), Order: f.order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
+		Birth: f.bornAt(), Order: f.Order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
 	o.Variant = f.variant(o.Vary)
@@ -136,7 +136,7 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 	life := rfc9111.Judge(f.policy(stored.Status), rfc9111.Request{Method: f.request.Method},
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := renewed(stored, updated, life)
-	o.Birth, o.Order, o.Received, o.InitialAge = f.bornAt(), f.order, received, rfc9111.InitialAge(updated, sent, received)
+	o.Birth, o.Order, o.Received, o.InitialAge = f.bornAt(), f.Order, received, rfc9111.InitialAge(updated, sent, received)
 	o.URIs = bothURIs(stored.URIs, f.uris)
 	f.object, f.confirmed = o, true
 	if life.Store {
@@ -186,7 +186,7 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 	}
 	if least := f.plan.ErrorMinTTL(told.Status()); least > 0 {
 		f.object = &cache.Object{
-			Key: f.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.bornAt(), Order: f.order, Received: now,
+			Key: f.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.bornAt(), Order: f.Order, Received: now,
 			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: f.uris,
 		}
 		f.kept = e.store.Put(f.object)

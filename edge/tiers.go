@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
+	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/tier"
 )
 
@@ -73,7 +74,7 @@ func (e *Edge) forward(f *fetch, interim func(int, message.Header), with func(*m
 func (e *Edge) asks(f *fetch) tier.Ask {
 	leased := e.cfg.Lease.Valid(time.Now())
 	state := e.cfg.State()
-	newest := newestOf(state.Invalidations(f.plan.ID), slices.Concat(f.uris, f.others))
+	newest := reuse.Newest(state.Invalidations(f.plan.ID), slices.Concat(f.uris, f.others))
 	return tier.Ask{
 		Distribution: f.plan.ID, Newest: newest, Least: newest.Max(f.plan.Version).Max(cdn.Version{Epoch: state.Version.Epoch}), Confirm: !leased || f.fenced,
 		Viewer: f.upward.Viewer, Scheme: f.upward.Scheme, Major: f.upward.Major, Minor: f.upward.Minor, ID: f.id,
@@ -81,14 +82,8 @@ func (e *Edge) asks(f *fetch) tier.Ask {
 	}
 }
 
-// bornAt is the birth of what a fetch that began at a version brought: the version
-// at the tier nearest the origin, where that is the lower (D).
-func (f *flight) bornAt() cdn.Version {
-	if f.answer.Birth.IsZero() {
-		return f.birth
-	}
-	return f.birth.Min(f.answer.Birth)
-}
+// bornAt is the birth of what the flight brought.
+func (f *flight) bornAt() cdn.Version { return reuse.Birth(f.Birth, f.answer.Birth) }
 
 // peer is an exchange that answers other edges. The checks of viewers, error pages
 // and CloudFront's fields are the asker's.

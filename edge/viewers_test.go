@@ -27,6 +27,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/proxyproto"
+	"github.com/warmfront/warmfront/edge/reuse"
 )
 
 // oneCertificate serves the names of distribution E1 and no others.
@@ -434,7 +435,7 @@ func TestAnIdleConnectionHoldsNothingItWasServed(t *testing.T) {
 		t.Fatal(f.sentence)
 	}
 	o, act := x.recall()
-	if act != actServe {
+	if act != reuse.Serve {
 		t.Fatal("nothing is stored")
 	}
 	served := weak.Make(o)
