@@ -192,8 +192,16 @@ func (c *Control) lease(_ context.Context, node string, body []byte) (any, error
 	if c.ledger == nil {
 		return nil, ErrClosed
 	}
-	defer c.wake()
-	return c.ledger.Lease(node, r, c.now())
+	now := c.now()
+	before := c.ledger.Standing(node, now)
+	answer, err := c.ledger.Lease(node, r, now)
+	// A running lease that only runs longer settles nothing, and the settle loop
+	// looks again when it would have ended. A lease that begins must wake it: the
+	// loop does not know of that end.
+	if !answer.Granted || before.Left <= 0 || before.Incarnation != r.Incarnation || before.Acked != r.Applied {
+		c.wake()
+	}
+	return answer, err
 }
 
 // certificate signs an edge's key for a name it serves.
