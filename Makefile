@@ -67,6 +67,11 @@ bench-miss: build ## Measure how a thousand viewers are given one cold object, b
 	go build -o bin/bench-miss ./scripts/bench/miss
 	bin/bench-miss $(ARGS)
 
+.PHONY: bench-invalidate
+bench-invalidate: build ## Measure how fast invalidations take effect, and what they cost (ARGS='-part fleet -fleet 1000')
+	go build -o bin/bench-invalidate ./scripts/bench/invalidate
+	bin/bench-invalidate $(ARGS)
+
 .PHONY: bench-policy
 bench-policy: ## Measure hit ratios of the eviction policies on generated traffic (ARGS='-o json' and the like)
 	go run ./scripts/bench/policy $(ARGS)

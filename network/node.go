@@ -44,6 +44,9 @@ type NodeConfig struct {
 	MetricsAddr string
 	Version     string
 	Log         *slog.Logger
+	// OnApply is told of each state that the node has applied, before the node
+	// acknowledges it, which waits for it. May be nil.
+	OnApply func(node string, s *cdn.State)
 
 	// gate is where faults act on the node, near is while everything is at one
 	// place; nil outside `up`.
@@ -104,10 +107,18 @@ type member struct {
 // newMember makes the parts. onMember may be nil.
 func newMember(cfg NodeConfig, node cdn.Node, onApply func(*cdn.State), onMember func(gossip.Member)) (*member, error) {
 	m := &member{cfg: cfg, node: node, registry: prometheus.NewRegistry()}
+	applied := func(s *cdn.State) {
+		if onApply != nil {
+			onApply(s)
+		}
+		if cfg.OnApply != nil {
+			cfg.OnApply(node.ID, s)
+		}
+	}
 	var err error
 	m.client, err = client.New(client.Config{
 		Node: node, Control: cfg.Control, Secret: cfg.Secret, DataDir: cfg.Folder.Join("journal"),
-		OnApply: onApply, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
+		OnApply: applied, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err

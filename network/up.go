@@ -39,6 +39,9 @@ type UpConfig struct {
 	NoDemo      bool           // no demo bucket and distribution
 	Version     string
 	Log         *slog.Logger
+	// OnApply is told of each state that a node has applied, before the node
+	// acknowledges it: one call at a time for a node, which waits for it. May be nil.
+	OnApply func(node string, s *cdn.State)
 	// Progress is told what is being waited for; nil for nobody.
 	Progress func(done, of int, what string)
 }
@@ -123,7 +126,8 @@ func (u *Up) node(id string, addr netip.Addr, g *gate) NodeConfig {
 	return NodeConfig{
 		Folder: folder, Addr: addr, Ports: u.cfg.Ports, Zone: u.cfg.Zone, Secret: u.secret,
 		Control: []string{hostPort(controlAddr().String(), u.cfg.Ports.Peer)}, Join: seeds,
-		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log, gate: g, near: &u.near,
+		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log,
+		OnApply: u.cfg.OnApply, gate: g, near: &u.near,
 	}
 }
 

@@ -39,6 +39,8 @@ type Server struct {
 	Host    string // the host name it answers to
 	HTTP    string // host:port
 	HTTPS   string // host:port, "" if it does not speak TLS
+	API     string // of Warmfront: the URL of its control
+	State   string // of Warmfront: control's state folder, which has the access key
 
 	processes []*process // in the order they were started
 	helpers   []*process // not the server: their CPU time is not counted
@@ -52,7 +54,7 @@ func (s *Server) PID() int { return s.processes[0].cmd.Process.Pid }
 func (s *Server) CPU() (time.Duration, error) {
 	var sum time.Duration
 	for _, p := range s.processes {
-		t, err := cpuTime(p.cmd.Process.Pid)
+		t, err := CPUTime(p.cmd.Process.Pid)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w\n%s", s.Name, err, p.tail())
 		}

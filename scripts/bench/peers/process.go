@@ -108,8 +108,8 @@ func (p *process) tail() string {
 // tick is the unit of times in /proc: 1/USER_HZ, which is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// cpuTime is the CPU time of a process and all its descendants, user and system.
-func cpuTime(pid int) (time.Duration, error) {
+// CPUTime is the CPU time of a process and all its descendants, user and system.
+func CPUTime(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -142,7 +142,7 @@ func cpuTime(pid int) (time.Duration, error) {
 			if err != nil {
 				return 0, err
 			}
-			t, err := cpuTime(child)
+			t, err := CPUTime(child)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
 				return 0, err
 			}

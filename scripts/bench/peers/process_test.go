@@ -18,7 +18,7 @@ func TestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = p.until(t.Context(), func() error {
-		used, err := cpuTime(p.cmd.Process.Pid)
+		used, err := CPUTime(p.cmd.Process.Pid)
 		if err == nil && used < 5*tick {
 			return errors.New("the child's time is not counted")
 		}
@@ -28,7 +28,7 @@ func TestProcess(t *testing.T) {
 		t.Error(err)
 	}
 	p.stop()
-	if _, err := cpuTime(p.cmd.Process.Pid); !errors.Is(err, os.ErrNotExist) {
+	if _, err := CPUTime(p.cmd.Process.Pid); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after stop: %v, want no such process", err)
 	}
 	for deadline := time.Now().Add(5 * time.Second); ; {

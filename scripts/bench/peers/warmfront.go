@@ -50,6 +50,7 @@ func warmfront(ctx context.Context, cfg Config, s *Server, dir string) error {
 		return err
 	}
 	s.helpers = append(s.helpers, helper)
+	s.API, s.State = "http://"+net.JoinHostPort(control, "8800"), filepath.Join(dir, "control", "state")
 	if err := helper.listening(ctx, net.JoinHostPort(control, "8800")); err != nil {
 		return err
 	}
