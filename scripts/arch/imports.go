@@ -34,7 +34,7 @@ var ownImports = map[string][]string{
 // change to one package. "*" is any package; a module with no package is for tests alone.
 var dependencies = map[string][]string{
 	"github.com/andybalholm/brotli":       {"edge/compression"},
-	"github.com/aws/":                     {"cmd/warmfront", "scripts/bench/invalidate", "scripts/cloudfrontgen"},
+	"github.com/aws/":                     {"cmd/warmfront", "scripts/bench/invalidate", "scripts/chaos/api", "scripts/cloudfrontgen"},
 	"github.com/dunglas/httpsfv":          {"edge/rfc9111"},
 	"github.com/google/btree":             {"origin/s3disk"},
 	"github.com/google/go-cmp":            {},

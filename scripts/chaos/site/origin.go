@@ -22,6 +22,8 @@ type Origin struct {
 	Current func(path string) int
 	// Epoch is what Last-Modified counts versions from: days ago, so that it is a strong validator.
 	Epoch time.Time
+	// Delay says how long the head and the body of an answer are held back; nil for not at all.
+	Delay func(Kind) (head, body time.Duration)
 
 	requests, confirmed atomic.Int64
 }
@@ -59,10 +61,14 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if object.Kind == Stale {
 		h.Set("Cache-Control", "max-age=1, stale-while-revalidate=600, stale-if-error=600")
 	}
-	if !pause(r.Context(), headDelay(object.Kind)) {
+	var head, rest time.Duration
+	if o.Delay != nil {
+		head, rest = o.Delay(object.Kind)
+	}
+	if !pause(r.Context(), head) {
 		return
 	}
-	slow := &slowWriter{ResponseWriter: w, ctx: r.Context(), left: bodyDelay(object.Kind), count: &o.confirmed}
+	slow := &slowWriter{ResponseWriter: w, ctx: r.Context(), left: rest, count: &o.confirmed}
 	if !object.Exists(version) {
 		h.Set("Content-Length", strconv.Itoa(object.Size))
 		w.WriteHeader(http.StatusNotFound)
@@ -94,21 +100,19 @@ func compressed(body []byte) []byte {
 	return b.Bytes()
 }
 
-// headDelay is how long an answer's head is held back: now and then for every kind, so that confirmations too are on
-// their way while their object is invalidated.
-func headDelay(k Kind) time.Duration {
+// Delays are up to three seconds: mostly for the kinds that are slow, now and then for the head of every kind, so that
+// confirmations too are on their way while their object is invalidated.
+func Delays(k Kind) (head, body time.Duration) {
 	if k == SlowHead && rand.N(10) < 7 || rand.N(20) == 0 {
-		return 200*time.Millisecond + rand.N(2800*time.Millisecond)
+		head = slow()
 	}
-	return 0
+	if k == SlowBody && rand.N(10) < 7 || k == Large && rand.N(5) == 0 {
+		body = slow()
+	}
+	return head, body
 }
 
-func bodyDelay(k Kind) time.Duration {
-	if k == SlowBody && rand.N(10) < 7 || k == Large && rand.N(5) == 0 {
-		return 200*time.Millisecond + rand.N(2800*time.Millisecond)
-	}
-	return 0
-}
+func slow() time.Duration { return 200*time.Millisecond + rand.N(2800*time.Millisecond) }
 
 func pause(ctx context.Context, d time.Duration) bool {
 	if d == 0 {
