@@ -55,6 +55,17 @@ e2e: build ## Run the network on this machine and drive it with dig, curl and th
 conformance: build ## Run the neutral suites: how far Warmfront agrees with others' reading of the standards
 	scripts/conformance/run.sh
 
+# What `make chaos-processes` runs: how long, and which faults.
+DURATION ?= 2m
+SEED ?= 1
+
+.PHONY: chaos-processes
+chaos-processes: ## Break a network of real processes, as root, and hold it to the invalidation guarantee (DURATION=30m SEED=7)
+	$(call need,ip,iproute2)
+	$(call need,iptables,iptables)
+	@[ "$$(id -u)" = 0 ] || { echo "make $@ makes network namespaces, which takes root: run it with sudo" >&2; exit 1; }
+	go run ./scripts/chaos -duration $(DURATION) -seed $(SEED) $(ARGS)
+
 .PHONY: bench-edge
 bench-edge: build ## Measure cache hits beside nginx, Varnish, Traffic Server and HAProxy (ARGS='-load 1k -rounds 3')
 	$(call need,wrk,wrk)
@@ -118,7 +129,7 @@ compose-test: image viewer-image ## Test the network in Docker Compose: steering
 	scripts/compose/test.sh
 
 .PHONY: ci
-ci: lint build check-generated test race e2e conformance compose-test ## Everything that must pass before a change lands (needs a Docker engine)
+ci: lint build check-generated test race e2e conformance compose-test chaos-processes ## Everything that must pass before a change lands (needs a Docker engine)
 
 .PHONY: clean
 clean: ## Remove what was built; the state under .warmfront is kept

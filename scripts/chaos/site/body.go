@@ -15,7 +15,8 @@ func (o Object) Body(version int) []byte {
 	for n := 0; len(b) < o.Size; n++ {
 		end := min(o.Size, len(b)+BlockSize)
 		b = fmt.Appendf(b, "<%s v%d b%d>", o.Path, version, n)
-		b = append(b, bytes.Repeat([]byte{'a' + byte(version%26)}, end-len(b))...)
+		b = append(b, bytes.Repeat([]byte{'a' + byte(version%26)}, max(0, end-len(b)))...)
+		b = b[:end] // the last block may have no room for all of its head
 	}
 	return b
 }

@@ -94,3 +94,17 @@ func TestOriginConfirms(t *testing.T) {
 		t.Errorf("/missing/0 at version 5: %d", w.Code)
 	}
 }
+
+func TestBodiesHaveTheirSize(t *testing.T) {
+	for _, o := range Objects() {
+		for _, version := range []int{1, 9, 10, 99, 12345} {
+			if n := len(o.Body(version)); n != o.Size {
+				t.Errorf("version %d of %s has %d bytes, not %d", version, o.Path, n, o.Size)
+			}
+		}
+	}
+	short := Object{Path: "/plain/0", Size: BlockSize + 3}
+	if body := short.Body(7); string(body[BlockSize:]) != "</p" {
+		t.Errorf("the last block is %q", body[BlockSize:])
+	}
+}
