@@ -58,7 +58,7 @@ func Load(fsys fs.FS) (*Repo, error) {
 			return err
 		case d.IsDir() && slices.Contains(skipped, d.Name()):
 			return fs.SkipDir
-		case d.IsDir():
+		case d.IsDir(), d.Name() == ".git": // a file in a second work tree
 			return nil
 		}
 		content, err := fs.ReadFile(fsys, name)
