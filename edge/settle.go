@@ -37,6 +37,7 @@ func (e *Edge) ask(f *flight) *message.Response {
 			return nil
 		}
 		f.status = resp.Status
+		f.Answered(conditional && resp.Status == 304, e.cfg.State().Version)
 		clean(resp, received)
 		e.learn(f, resp, sent, received)
 		switch {

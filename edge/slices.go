@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -143,7 +144,7 @@ func (e *Edge) bring(f *fetch, o *cache.Object, fill *cache.Fill) {
 	switch part, ok := rfc9111.PartOf(resp.Header, resp.Length); {
 	case resp.Status >= 500:
 		fill.Finish(&brokenOff{resp.Status})
-	case !rfc9111.SameVersion(o.Header, resp.Header, resp.Status == 206):
+	case !reuse.SameObject(o, resp.Header, resp.Status == 206):
 		e.changed(o, fill)
 	case resp.Status == 206 && ok && part.First == from && part.Size == o.Length:
 		// It may be less than was asked for: who reads on asks again.

@@ -66,17 +66,16 @@ func (e *Edge) forward(f *fetch, interim func(int, message.Header), with func(*m
 	return resp, req.Header, err
 }
 
-// asks says what a tier must know to answer a fetch: the newest invalidation of
-// what is asked for, and the plan (D); what else the node has applied changes no
-// answer. All who will take the answer for their own have arrived by now. Whatever
+// asks says what a tier must know to answer a fetch. All who will take the answer for their own have arrived by now. Whatever
 // was Completed before that is in the state of a node that has its lease, read in
 // this order; a node without asks for the origin's confirmation (K).
 func (e *Edge) asks(f *fetch) tier.Ask {
 	leased := e.cfg.Lease.Valid(time.Now())
 	state := e.cfg.State()
 	newest := reuse.Newest(state.Invalidations(f.plan.ID), slices.Concat(f.uris, f.others))
+	least, newest := reuse.Need(newest, f.plan.Version, state.Version.Epoch)
 	return tier.Ask{
-		Distribution: f.plan.ID, Newest: newest, Least: newest.Max(f.plan.Version).Max(cdn.Version{Epoch: state.Version.Epoch}), Confirm: !leased || f.fenced,
+		Distribution: f.plan.ID, Newest: newest, Least: least, Confirm: !leased || f.fenced,
 		Viewer: f.upward.Viewer, Scheme: f.upward.Scheme, Major: f.upward.Major, Minor: f.upward.Minor, ID: f.id,
 		Timeout: cmp.Or(f.origin.ReadTimeout, 30*time.Second) + 5*time.Second,
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/journal/mutant"
 )
 
 // Patience is how long a node that has heard of a newer version waits for its
@@ -41,7 +42,11 @@ type Follower struct {
 // NewFollower returns the follower of a node that starts with state, from its
 // disk or empty, and has seen that leader. It is not synced and has no lease.
 func NewFollower(state *cdn.State, seen Term) *Follower {
-	return &Follower{state: state, seen: seen}
+	f := &Follower{state: state, seen: seen}
+	if mutant.Breaks('E') {
+		f.synced, f.lease = true, Grant(Instant{Wall: 1 << 62}, LabTerms())
+	}
+	return f
 }
 
 // State is what has been applied.
@@ -68,8 +73,12 @@ type Event interface{ event() }
 
 // The events.
 type (
-	// Received is a frame from the stream.
-	Received struct{ Frame Frame }
+	// Received is a frame from the stream. When it came, At, counts for nothing: no
+	// frame renews a lease (M).
+	Received struct {
+		Frame Frame
+		At    Instant
+	}
 	// StreamLost says that the stream has ended or broken.
 	StreamLost struct{}
 	// Hinted is the word of another node that the journal's head is at Head. It
@@ -77,10 +86,11 @@ type (
 	Hinted struct{ Head cdn.Version }
 	// Rechecked follows a Recheck.
 	Rechecked struct{}
-	// Answered is the answer to a lease call sent at Sent.
+	// Answered is the answer to a lease call sent at Sent. When it came, At, counts
+	// for nothing (F).
 	Answered struct {
-		Sent   Instant
-		Answer LeaseAnswer
+		Sent, At Instant
+		Answer   LeaseAnswer
 	}
 	// Released says that the node stops serving and is about to give its lease up.
 	Released struct{}
@@ -130,7 +140,7 @@ func (f *Follower) Step(e Event) []Action {
 	}
 	switch e := e.(type) {
 	case Received:
-		return f.received(e.Frame)
+		return f.received(e.Frame, e.At)
 	case StreamLost:
 		f.opened = false
 	case Hinted:
@@ -138,7 +148,7 @@ func (f *Follower) Step(e Event) []Action {
 	case Rechecked:
 		return f.recheck()
 	case Answered:
-		return f.answer(e.Sent, e.Answer)
+		return f.answer(e)
 	case Released:
 		f.stopped, f.lease = ErrReleased, Lease{}
 		return []Action{Renewed{}}
@@ -146,8 +156,16 @@ func (f *Follower) Step(e Event) []Action {
 	return nil
 }
 
-func (f *Follower) received(r Frame) []Action {
+func (f *Follower) received(r Frame, at Instant) []Action {
 	f.opened, f.heard = true, true
+	if mutant.Breaks('M') && f.lease != (Lease{}) {
+		f.lease = Grant(at, LabTerms())
+		return append([]Action{Renewed{f.lease}}, f.take(r)...)
+	}
+	return f.take(r)
+}
+
+func (f *Follower) take(r Frame) []Action {
 	switch {
 	case r.Snapshot != nil:
 		return f.snapshot(*r.Snapshot)
@@ -167,8 +185,12 @@ func (f *Follower) change(c cdn.Change) []Action {
 		return f.refuse("change %v is of an older epoch than %v, which is applied", c.Version, f.Applied())
 	case !f.Applied().Before(c.Version):
 		return nil
-	case c.Version != f.Applied().Next():
+	case c.Version != f.Applied().Next() && !mutant.Breaks('H'):
 		return f.fetch()
+	case c.Version != f.Applied().Next():
+		skipping := *f.state
+		skipping.Version = cdn.Version{Epoch: c.Version.Epoch, Number: c.Version.Number - 1}
+		f.state = &skipping
 	}
 	next, err := f.state.Apply(c)
 	if err != nil {
@@ -247,13 +269,17 @@ func (f *Follower) recheck() []Action {
 // from such an answer alone, never from a frame, and an answer from an older
 // leader than one seen before is refused: it may have been paused while a newer
 // one settled without this node.
-func (f *Follower) answer(sent Instant, a LeaseAnswer) []Action {
+func (f *Follower) answer(e Answered) []Action {
+	a := e.Answer
 	if a.Term.Before(f.seen) {
 		return f.refuse("the answer is from leader %v, and leader %v has answered before", a.Term, f.seen)
 	}
 	f.seen = a.Term
 	if a.Granted && f.synced {
-		f.lease = Grant(sent, a.Terms)
+		f.lease = Grant(e.Sent, a.Terms)
+		if mutant.Breaks('F') {
+			f.lease = Grant(e.At.Add(2*a.Terms.Margin), a.Terms)
+		}
 		return []Action{Renewed{f.lease}}
 	}
 	if f.Applied().Before(a.Head) {

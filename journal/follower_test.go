@@ -20,12 +20,12 @@ func change(v cdn.Version) cdn.Change {
 
 func changed(v cdn.Version) Event {
 	c := change(v)
-	return Received{Frame{Change: &c}}
+	return Received{Frame: Frame{Change: &c}}
 }
 
-func headed(v cdn.Version) Event { return Received{Frame{Head: &v}} }
+func headed(v cdn.Version) Event { return Received{Frame: Frame{Head: &v}} }
 
-func snapped(v cdn.Version) Event { return Received{Frame{Snapshot: &cdn.Snapshot{Version: v}}} }
+func snapped(v cdn.Version) Event { return Received{Frame: Frame{Snapshot: &cdn.Snapshot{Version: v}}} }
 
 // at returns a synced follower that has applied v.
 func at(t testing.TB, v cdn.Version) *Follower {
@@ -72,9 +72,9 @@ func TestFollowerSteps(t *testing.T) {
 		{"the head", headed(ver(2, 5)), []string{}, ver(2, 5)},
 		{"a head of an older epoch", headed(ver(1, 5)), []string{"Refuse"}, ver(2, 5)},
 		{"an empty frame", Received{}, []string{}, ver(2, 5)},
-		{"a critical change of an unknown kind", Received{Frame{Change: &unknown}}, []string{"Renewed", "Stop"}, ver(2, 5)},
-		{"a change of an unknown kind", Received{Frame{Change: &skipped}}, []string{"Publish", "Acknowledge"}, ver(2, 6)},
-		{"a change that cannot be applied", Received{Frame{Change: &broken}}, []string{"Renewed", "Stop"}, ver(2, 5)},
+		{"a critical change of an unknown kind", Received{Frame: Frame{Change: &unknown}}, []string{"Renewed", "Stop"}, ver(2, 5)},
+		{"a change of an unknown kind", Received{Frame: Frame{Change: &skipped}}, []string{"Publish", "Acknowledge"}, ver(2, 6)},
+		{"a change that cannot be applied", Received{Frame: Frame{Change: &broken}}, []string{"Renewed", "Stop"}, ver(2, 5)},
 		{"a hint of what is applied", Hinted{ver(2, 5)}, []string{}, ver(2, 5)},
 		{"a hint while the stream is open", Hinted{ver(2, 6)}, []string{"Recheck"}, ver(2, 5)},
 		{"a granted lease", Answered{Answer: LeaseAnswer{Granted: true, Terms: LabTerms()}}, []string{"Renewed"}, ver(2, 5)},
@@ -138,7 +138,7 @@ func TestFollowerThatStoppedDoesNothingMore(t *testing.T) {
 	f := at(t, ver(1, 5))
 	f.Step(Answered{Answer: LeaseAnswer{Granted: true, Terms: LabTerms()}})
 	unknown := cdn.Change{Version: ver(1, 6), Kind: "of the future", Critical: true}
-	f.Step(Received{Frame{Change: &unknown}})
+	f.Step(Received{Frame: Frame{Change: &unknown}})
 	if !errors.Is(f.Stopped(), cdn.ErrUnknownKind) || f.Synced() || f.Lease().Valid(Instant{}) {
 		t.Errorf("stopped: %v, synced %v", f.Stopped(), f.Synced())
 	}
@@ -198,7 +198,7 @@ func FuzzFollower(f *testing.F) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				e = Received{Frame{Snapshot: &snap}}
+				e = Received{Frame: Frame{Snapshot: &snap}}
 			case 3:
 				e = headed(v)
 			}

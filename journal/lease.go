@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/journal/mutant"
 )
 
 // Terms are the lengths that control and its nodes agree on.
@@ -83,7 +84,16 @@ func Grant(sent Instant, t Terms) Lease { return Lease{sent.Add(t.Length - t.Mar
 // suspended, the wall clock does not; the wall clock can be set back, the
 // monotonic one cannot. Read now after the request: a node that slept between
 // does not know it.
-func (l Lease) Valid(now Instant) bool { return now.Mono < l.end.Mono && now.Wall < l.end.Wall }
+func (l Lease) Valid(now Instant) bool {
+	return now.Mono < l.end.Mono && (now.Wall < l.end.Wall || mutant.Breaks('I'))
+}
+
+// MayGrant reports whether a leader whose own lease, on its place among controls
+// that share a store, is reign may grant leases and say what has settled at now,
+// which is the instant that it grants from. Rule N: one that was paused and wakes
+// when another has taken its place does not know it; but its reign has ended by
+// then.
+func MayGrant(reign Lease, now Instant) bool { return reign.Valid(now) || mutant.Breaks('N') }
 
 // Left returns how long the lease still runs, at most; zero where it has ended.
 func (l Lease) Left(now Instant) time.Duration {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/journal/mutant"
 )
 
 // Scope is a set of roles whose nodes a change waits for.
@@ -65,6 +66,7 @@ type account struct {
 	registered  bool
 	incarnation uint64
 	grants      []*grant // the current incarnation's last
+	gossip               // nothing but in a build that can break rule B
 }
 
 type grant struct {
@@ -149,6 +151,10 @@ func (l *Ledger) Join(id string, last, known uint64) (incarnation uint64, rolled
 	}
 	known = max(known, a.incarnation)
 	a.incarnation = max(known, last) + 1
+	if mutant.Breaks('O') {
+		a.incarnation = last + 1
+		return a.incarnation, false
+	}
 	return a.incarnation, last != 0 && last < known
 }
 
@@ -248,11 +254,11 @@ func (l *Ledger) SettledFor(s Scope, byAcknowledgement map[string]bool, now Inst
 // running, registered or since forgotten, and never who is thought to be alive.
 func (l *Ledger) settledFor(s Scope, byAcknowledgement map[string]bool, now Instant) cdn.Version {
 	v := l.head
-	if now.Mono < l.quiet { // Rule G
+	if now.Mono < l.quiet && !mutant.Breaks('G') { // Rule G
 		v = l.settled[s]
 	}
 	for id, a := range l.nodes {
-		if !s.Counts(a.role) {
+		if !s.Counts(a.role) || mutant.Enabled && l.brokenly(a, now) {
 			continue
 		}
 		if p, counts := a.position(a.registered && byAcknowledgement[id], now.Mono); counts {

@@ -148,7 +148,7 @@ func (w *world) deliver(b int) {
 	}
 	c := &w.calls[b%len(w.calls)]
 	if c.answered {
-		c.from.f.Step(Answered{c.sent, c.answer})
+		c.from.f.Step(Answered{Sent: c.sent, Answer: c.answer})
 		w.drop(b % len(w.calls))
 		return
 	}

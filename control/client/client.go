@@ -108,7 +108,6 @@ func New(cfg Config) (*Client, error) {
 		ready: make(chan struct{}), ackNow: make(chan struct{}, 1),
 		refetch: make(chan struct{}, 1), unsaved: make(chan struct{}, 1),
 	}
-	c.lease.Store(&journal.Lease{})
 	c.certificates = newCertificates(c)
 	if cfg.DataDir != "" {
 		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -117,6 +116,8 @@ func New(cfg Config) (*Client, error) {
 	}
 	state, seen := c.load()
 	c.follower = journal.NewFollower(state, seen)
+	lease := c.follower.Lease()
+	c.lease.Store(&lease)
 	c.state.Store(state)
 	return c, nil
 }

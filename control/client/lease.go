@@ -63,7 +63,7 @@ func (c *Client) callLease(ctx context.Context) (granted bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	c.step(journal.Answered{Sent: sent, Answer: a})
+	c.step(journal.Answered{Sent: sent, At: c.clock.At(time.Now()), Answer: a})
 	if !a.Granted {
 		c.log.Info("the lease was not renewed", "reason", a.Reason)
 	}

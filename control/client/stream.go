@@ -103,7 +103,7 @@ func (c *Client) readStream(ctx context.Context) (opened bool, err error) {
 			c.stream, c.trouble = cancel, nil
 			c.mu.Unlock()
 		}
-		c.step(journal.Received{Frame: f})
+		c.step(journal.Received{Frame: f, At: c.clock.At(time.Now())})
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/journal/mutant"
 )
 
 // Facts are what a request knows when it asks whether something may be served.
@@ -82,7 +84,7 @@ func Newest(inv cdn.Invalidations, uris []string) cdn.Version {
 // than every invalidation of it that the request must know of (C). What was born
 // in another epoch cannot be compared.
 func born(birth cdn.Version, f Facts) bool {
-	return birth.Epoch == f.Applied.Epoch && !birth.Before(f.Newest)
+	return birth.Epoch == f.Applied.Epoch && (!birth.Before(f.Newest) || mutant.Breaks('P') && f.Newest == f.Floor)
 }
 
 // ownAsk reports whether a fetch is as good as the request's own: it began after
@@ -121,11 +123,30 @@ func Begin(order uint64, plan *cdn.Plan, planned cdn.Version, state *cdn.State) 
 	return b
 }
 
+// Answered says that the fetch has its answer, and what is applied by then: that
+// counts for nothing, neither for something new (C) nor for what was confirmed (L).
+func (b *Begun) Answered(confirmed bool, applied cdn.Version) {
+	if mutant.Breaks('C') && !confirmed || mutant.Breaks('L') && confirmed {
+		b.Birth = applied
+	}
+}
+
+// Need is what a tier must have applied that is to answer a fetch, and the birth
+// that its answer must have at least: the newest invalidation of what is asked for,
+// and besides it the plan, of the asker's own epoch (D). What else the asker has
+// applied changes no answer.
+func Need(newest, plan cdn.Version, epoch uint64) (least, birth cdn.Version) {
+	if mutant.Breaks('D') {
+		return cdn.Version{Epoch: epoch}, cdn.Version{}
+	}
+	return newest.Max(plan).Max(cdn.Version{Epoch: epoch}), newest
+}
+
 // Birth is that of what a fetch brought that began at a version: the version at the
 // tier nearest the origin, above, where that is the lower (D). Above is zero where
 // the origin itself was asked.
 func Birth(begun, above cdn.Version) cdn.Version {
-	if above.IsZero() {
+	if above.IsZero() || mutant.Breaks('D') {
 		return begun
 	}
 	return begun.Min(above)
@@ -136,14 +157,17 @@ func Birth(begun, above cdn.Version) cdn.Version {
 // One that began before will do for a node that has its lease, and only if it
 // began at or after the newest invalidation of what is asked for (J).
 func MayJoin(b Begun, f Facts) bool {
-	return ownAsk(b.Order, b.Birth, f) || f.Leased && born(b.Birth, f)
+	return ownAsk(b.Order, b.Birth, f) || f.Leased && born(b.Birth, f) || joinsAny(f)
 }
+
+// joinsAny breaks J for a node with a lease, and K for one without.
+func joinsAny(f Facts) bool { return f.Leased && mutant.Breaks('J') || !f.Leased && mutant.Breaks('K') }
 
 // MayUse reports whether what a fetch brought, or confirmed, answers a request
 // that waited for it.
 func MayUse(o *cache.Object, f Facts) bool {
 	act, _ := Decide(o, f)
-	return act == Serve || act == Refresh
+	return act == Serve || act == Refresh || joinsAny(f)
 }
 
 // MayServeStale reports whether an object that the origin could not confirm may
@@ -151,4 +175,11 @@ func MayUse(o *cache.Object, f Facts) bool {
 // long its age allows it is rfc9111's to say.
 func MayServeStale(o *cache.Object, f Facts) bool {
 	return f.Leased && born(o.Birth, f)
+}
+
+// SameObject reports whether an answer brings a part of what is stored, and not of
+// another version of it, so that the two may be put together (Q); partial says
+// that it is the answer to a request for a part of that version or all of any.
+func SameObject(o *cache.Object, answer message.Header, partial bool) bool {
+	return rfc9111.SameVersion(o.Header, answer, partial) || mutant.Breaks('Q')
 }

@@ -173,9 +173,9 @@ func (c *client) ask(ctx context.Context, t Tier, a Ask, r *message.Request) (*m
 	case answer.Failed != "":
 		resp.Close()
 		return nil, answer, &Failure{resp.Status, answer.Failed}
-	case answer.Birth.Epoch != a.Least.Epoch || answer.Birth.Before(a.Newest):
+	case !a.Accepts(answer.Birth):
 		resp.Close()
-		return nil, answer, &PassedOver{Why: "older"} // a tier knows better, but is not trusted to
+		return nil, answer, &PassedOver{Why: "older"}
 	}
 	Strip(&resp.Header)
 	return resp, answer, nil

@@ -61,6 +61,12 @@ type Ask struct {
 	Timeout time.Duration
 }
 
+// Accepts reports whether what was born then answers the ask: a tier knows better
+// than to send anything older, but is not trusted to (D).
+func (a Ask) Accepts(birth cdn.Version) bool {
+	return birth.Epoch == a.Least.Epoch && !birth.Before(a.Newest)
+}
+
 func (a Ask) appendTo(l Level, h *message.Header) {
 	h.Add(fieldLevel, l.String())
 	h.Add(fieldDistribution, a.Distribution)

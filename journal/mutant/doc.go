@@ -7,8 +7,17 @@
 // one rule whose letter is in the environment variable WARMFRONT_MUTANT: the
 // explorer, the cluster in simulated time and real processes are broken alike.
 //
-// The rules are those of docs/invalidation.md. Each has exactly one switch, at the
-// place that keeps it.
+// The rules are those of docs/invalidation.md. Each has its switch at the place that
+// keeps it; where two places keep a rule, and either would do, one switch breaks both:
+//
+//	A, B, G  journal.Ledger.Settled      H, E, F, M  journal.Follower
+//	I        journal.Lease.Valid         N           journal.MayGrant
+//	O        journal.Ledger.Join         C, L        reuse.Begun.Answered
+//	D        reuse.Need, reuse.Birth     J, K        reuse.MayJoin, reuse.MayUse
+//	P        reuse.Decide                Q           reuse.SameObject
+//
+// What gossip calls dead (B) is told to journal.Ledger.Gossip, which an ordinary
+// build does not have.
 package mutant
 
 // Rule is a rule of the guarantee, named by its letter, 'A' to 'Q'.

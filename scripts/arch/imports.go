@@ -125,7 +125,7 @@ func refusedModule(f *File, imported string) string {
 
 // pure are packages whose decisions the live node, the simulator and the fuzzers share: they take now as a parameter
 // and do no I/O.
-var pure = []string{"cdn", "journal", "edge/rfc9111", "sigv4", "control/cloudfront"}
+var pure = []string{"cdn", "journal", "edge/rfc9111", "edge/reuse", "sim/explore", "sigv4", "control/cloudfront"}
 
 // ioPackages of the standard library do I/O. net/http is not among them: its Header, Request and status codes are
 // vocabulary too.
