@@ -24,7 +24,11 @@ type Snapshot struct {
 const keptInvalidations = 1000
 
 // Snapshot returns the state in a form that can be written down.
-func (s *State) Snapshot() (Snapshot, error) {
+func (s *State) Snapshot() (Snapshot, error) { return s.SnapshotKeeping(keptInvalidations) }
+
+// SnapshotKeeping is Snapshot with that many of each distribution's invalidations
+// kept one by one.
+func (s *State) SnapshotKeeping(invalidations int) (Snapshot, error) {
 	snap := Snapshot{Version: s.Version, Floors: map[string]Version{}}
 	add := func(kind Kind, v Version, body any) error {
 		b, err := json.Marshal(body)
@@ -47,7 +51,7 @@ func (s *State) Snapshot() (Snapshot, error) {
 	for id, p := range s.invalidations {
 		floor, kept := p.index.Floor(), 0
 		for r := p.records; r != nil; r = r.older {
-			if kept == keptInvalidations {
+			if kept == invalidations {
 				floor = floor.Max(r.Version)
 				break
 			}

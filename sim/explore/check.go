@@ -1,0 +1,130 @@
+package explore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+)
+
+// checker holds a world to the guarantee. It knows what nobody in it knows.
+type checker struct {
+	violation string
+	pending   []*invalidation // made, and not reported as Completed
+	completed cdn.Version
+	needs     []need
+}
+
+// invalidation is one that was made, with what the origin had then.
+type invalidation struct {
+	version cdn.Version
+	paths   []string
+	had     []int64 // by item
+	made    time.Duration
+}
+
+// need is the oldest version that an answer to a URI may be made of.
+type need struct {
+	uri     string
+	version int64
+	by      cdn.Version
+}
+
+func (w *world) violated(format string, args ...any) {
+	if w.check.violation == "" {
+		w.check.violation = fmt.Sprintf("at %.3fs: ", w.now.Seconds()) + fmt.Sprintf(format, args...)
+		w.tell("VIOLATION", "%s", w.check.violation)
+	}
+}
+
+// made notes an invalidation that is in the journal from now on.
+func (w *world) made(v cdn.Version, paths []string) {
+	w.Invalidations++
+	had := make([]int64, len(w.items))
+	copy(had, w.origin.versions)
+	w.check.pending = append(w.check.pending, &invalidation{v, paths, had, w.now})
+}
+
+// restored forgets what is lost with the journal's end.
+func (w *world) restored(head cdn.Version) {
+	kept := w.check.pending[:0]
+	for _, i := range w.check.pending {
+		if !head.Before(i.version) {
+			kept = append(kept, i)
+		}
+	}
+	w.check.pending = kept
+}
+
+// reported notes that everything up to a version is Completed.
+func (w *world) reported(v cdn.Version) {
+	if v.Before(w.check.completed) {
+		w.violated("Completed went back from %v to %v", w.check.completed, v)
+		return
+	}
+	w.check.completed = v
+	kept := w.check.pending[:0]
+	for _, i := range w.check.pending {
+		if v.Before(i.version) {
+			kept = append(kept, i)
+			continue
+		}
+		w.Completed++
+		w.tell("checker", "invalidation %v of %v is Completed after %.3fs", i.version, i.paths, (w.now - i.made).Seconds())
+		w.require(i)
+		w.askAfter(i)
+	}
+	w.check.pending = kept
+}
+
+func (w *world) require(i *invalidation) {
+	for n, it := range w.items {
+		for _, uris := range it.uris {
+			for _, uri := range uris {
+				for _, path := range i.paths {
+					if matches(path, uri) {
+						w.raise(uri, i.had[n], i.version)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (w *world) raise(uri string, version int64, by cdn.Version) {
+	for k := range w.check.needs {
+		if n := &w.check.needs[k]; n.uri == uri {
+			if n.version < version {
+				n.version, n.by = version, by
+			}
+			return
+		}
+	}
+	w.check.needs = append(w.check.needs, need{uri, version, by})
+}
+
+// needed is what an answer to a request that starts now needs to be.
+func (w *world) needed(uris []string) (strictest need) {
+	for _, uri := range uris {
+		for _, n := range w.check.needs {
+			if n.uri == uri && n.version > strictest.version {
+				strictest = n
+			}
+		}
+	}
+	return strictest
+}
+
+// read holds an answer to what it had to be.
+func (w *world) read(who string, uris []string, n need, versions []int64) {
+	w.Reads++
+	for _, v := range versions {
+		switch {
+		case v < n.version:
+			w.violated("%s answered %s with version %d of the origin's, but version %d was there when invalidation %v was made, which was Completed when the request started",
+				who, uris[0], v, n.version, n.by)
+		case v != versions[0]:
+			w.violated("%s answered %s with a mixture of the origin's versions %v", who, uris[0], versions)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package explore
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// Tally counts what happened in runs.
+type Tally struct {
+	Runs, Events, Reads, Errors, Hits, Joined, Stale, Fetches, FromTier, PassedOver, OriginReads int
+	Invalidations, Completed, Leases, Leaders, Epochs, Compactions, Snapshots, Lost, Repeated    int
+	Faults                                                                                       [maxFaults]int
+}
+
+const maxFaults = 17
+
+// FaultNames are what Tally.Faults counts.
+func FaultNames() (names []string) {
+	for _, f := range faults() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// Add adds another tally.
+func (t *Tally) Add(u Tally) {
+	for _, n := range []struct{ to, from *int }{
+		{&t.Runs, &u.Runs}, {&t.Events, &u.Events}, {&t.Reads, &u.Reads}, {&t.Errors, &u.Errors}, {&t.Hits, &u.Hits},
+		{&t.Joined, &u.Joined}, {&t.Stale, &u.Stale}, {&t.Fetches, &u.Fetches}, {&t.FromTier, &u.FromTier},
+		{&t.PassedOver, &u.PassedOver}, {&t.OriginReads, &u.OriginReads}, {&t.Invalidations, &u.Invalidations},
+		{&t.Completed, &u.Completed}, {&t.Leases, &u.Leases}, {&t.Leaders, &u.Leaders}, {&t.Epochs, &u.Epochs},
+		{&t.Compactions, &u.Compactions}, {&t.Snapshots, &u.Snapshots}, {&t.Lost, &u.Lost}, {&t.Repeated, &u.Repeated},
+	} {
+		*n.to += *n.from
+	}
+	for i := range t.Faults {
+		t.Faults[i] += u.Faults[i]
+	}
+}
+
+// Explorer runs worlds. It may be used by many goroutines at once.
+type Explorer struct{ scene *scene }
+
+// New returns an Explorer.
+func New() (*Explorer, error) {
+	s, err := newScene()
+	return &Explorer{s}, err
+}
+
+// Run runs the world of a seed. It returns what happened in it, and how the
+// guarantee was broken: "" where it was not. Trace, if it is not nil, is given
+// what happens line by line.
+func (e *Explorer) Run(seed uint64, trace func(string)) (Tally, string) {
+	w := &world{scene: e.scene, r: rand.New(rand.NewPCG(seed, 0x77617266)), trace: trace}
+	w.Runs = 1
+	w.build()
+	w.run(Length)
+	return w.Tally, w.check.violation
+}
+
+// build makes the world that a seed stands for.
+func (w *world) build() {
+	w.hard = hardship{
+		loss: 0.05 * w.r.Float64(), repeat: 0.05 * w.r.Float64(), disorder: 0.2 * w.r.Float64(), late: 0.08 * w.r.Float64(),
+		slowest: w.between(100*time.Millisecond, 14*time.Second), gaps: 0.2 * w.r.Float64(),
+		faults: w.between(500*time.Millisecond, 6*time.Second), slowOrigin: 0.3 * w.r.Float64(), relays: w.chance(0.4),
+	}
+	base, err := w.first.Snapshot()
+	if err != nil {
+		w.violated("no snapshot: %v", err)
+		return
+	}
+	w.store = &store{changes: map[cdn.Version]*cdn.Change{}, head: base.Version, base: base, incarnations: map[string]uint64{}}
+	w.origin = origin{machine: w.newMachine("origin", placeOrigin)}
+	for range w.items {
+		w.origin.versions = append(w.origin.versions, 1)
+	}
+	for i := range 3 + w.r.IntN(maxNodes-2) {
+		d := &disk{folder: folder{state: w.empty()}, objects: map[slot]*stored{}}
+		w.nodes = append(w.nodes, &node{id: fmt.Sprint("N", i), place: placeNodes + i, upper: i == 0, disk: d})
+	}
+	w.controls = make([]*control, 1+w.r.IntN(2))
+	for i := range w.controls {
+		w.startControl(i, false)
+	}
+	for _, n := range w.nodes {
+		w.start(n, n.disk)
+	}
+	w.after(nil, time.Second, w.load)
+	w.after(nil, time.Second, w.change)
+	w.after(nil, 2*time.Second, func() { w.misfortune(faults()) })
+}
+
+// empty is the state of a node without a disk.
+func (w *world) empty() *cdn.State { return cdn.NewState(0) }
+
+// load has viewers ask.
+func (w *world) load() {
+	w.ask(w.r.IntN(len(w.items)))
+	w.after(nil, w.between(10*time.Millisecond, 200*time.Millisecond), w.load)
+}
+
+// ask has a viewer ask some process for an item.
+func (w *world) ask(i int) {
+	n := w.anyNode()
+	p := n.processes[max(0, len(n.processes)-1-w.r.IntN(2))]
+	if p.dead {
+		p = n.current()
+	}
+	if p.dead {
+		return
+	}
+	it := &w.items[i]
+	a := asking{item: i, variant: w.r.IntN(it.variants), uris: it.uris[w.r.IntN(len(it.uris))], parts: []int{0}}
+	if it.sliced {
+		a.parts = [][]int{{0}, {1}, {0, 1}}[w.r.IntN(3)]
+	}
+	w.request(p, a)
+}
+
+// askAfter has viewers ask for what an invalidation matches when it is Completed.
+func (w *world) askAfter(i *invalidation) {
+	for n, it := range w.items {
+		for _, path := range i.paths {
+			if !matches(path, it.uris[0][0]) && !matches(path, it.uris[0][len(it.uris[0])-1]) {
+				continue
+			}
+			for range 2 * len(w.nodes) {
+				w.after(nil, w.between(0, time.Second), func() { w.ask(n) })
+			}
+		}
+	}
+}
+
+// change has the origin have something new, and mostly an invalidation follow.
+func (w *world) change() {
+	i := w.r.IntN(len(w.items))
+	w.published(i)
+	if w.chance(0.8) {
+		uris := w.items[i].uris[0]
+		var fit []string
+		for _, p := range w.paths {
+			if matches(p, uris[0]) || matches(p, uris[len(uris)-1]) {
+				fit = append(fit, p)
+			}
+		}
+		path := fit[w.r.IntN(len(fit))]
+		for _, c := range w.controls {
+			w.after(&c.machine, w.between(0, time.Second), func() { c.invalidate([]string{path}) })
+		}
+	}
+	w.after(nil, w.between(500*time.Millisecond, 5*time.Second), w.change)
+}
+
+func (p *process) hint(v cdn.Version) { p.step(journal.Hinted{Head: v}) }

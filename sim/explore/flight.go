@@ -1,0 +1,292 @@
+package explore
+
+import (
+	"slices"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/reuse"
+	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
+)
+
+// flight is one request up, for the benefit of all who wait for it, as edge.flight
+// is.
+type flight struct {
+	reuse.Begun
+	p       *process
+	item    *item
+	ask     asking
+	plan    *cdn.Plan
+	planned cdn.Version
+	others  []string // for which what is confirmed was stored
+	level   tier.Level
+	// upward is set where a tier is asked first, fenced where the node had no lease
+	// for the request, queued where others may join.
+	upward, fenced, queued bool
+
+	// above is the birth of what a tier answered, zero where none did.
+	above   cdn.Version
+	landed  bool
+	waiting []func()
+
+	object  *stored
+	stale   bool
+	failed  bool
+	private *response
+}
+
+func (x *exchange) newFlight() *flight {
+	p := x.p
+	return &flight{
+		p: p, item: x.item, ask: x.ask, plan: x.plan, planned: x.state.Version, level: x.level, fenced: !x.leased,
+		upward: !p.n.upper && x.level < tier.Shield && p.lone[x.item.key] <= p.w.now,
+	}
+}
+
+func (f *flight) slot() slot { return slot{f.item.key, f.ask.variant} }
+
+func (f *flight) wait(then func()) {
+	if f.landed {
+		f.p.w.after(&f.p.machine, f.p.w.gap(), then)
+		return
+	}
+	f.waiting = append(f.waiting, then)
+}
+
+func (f *flight) bornAt() cdn.Version { return reuse.Birth(f.Birth, f.above) }
+
+// launch is Edge.launch: what follows is done by another goroutine.
+func (p *process) launch(f *flight) {
+	p.order++
+	f.Begun = reuse.Begin(p.order, f.plan, f.planned, p.state)
+	p.w.Fetches++
+	p.w.after(&p.machine, p.w.gap(), f.fly)
+}
+
+// fly is Edge.ask.
+func (f *flight) fly() {
+	stored := f.standIn()
+	if stored != nil {
+		f.others = stored.URIs
+		if stored.Status == 200 {
+			f.ask.match = first(stored.body.versions)
+		}
+	}
+	f.forward(func(r *response) {
+		f.settle(stored, r)
+		f.land()
+	})
+}
+
+// standIn is Edge.standIn.
+func (f *flight) standIn() *stored {
+	o := f.p.get(f.slot())
+	if o == nil || o.Failure != "" || o.body.failed {
+		return nil
+	}
+	inv := f.p.state.Invalidations(distribution)
+	if newest := o.NewestInvalidation(f.p.state.Version, inv); o.Birth.Before(newest) && newest != inv.Floor() {
+		return nil
+	}
+	return o
+}
+
+// forward is Edge.forward: to the upper tier, and to the origin where that does not
+// answer. It asks no tier for long that says nothing.
+func (f *flight) forward(then func(*response)) {
+	p, w := f.p, f.p.w
+	f.above = cdn.Version{}
+	fromOrigin := func() { w.askOrigin(p, f.ask, then) }
+	if !f.upward || p.resting > w.now {
+		fromOrigin()
+		return
+	}
+	ask := f.asks()
+	to := w.nodes[0].processes[w.r.IntN(len(w.nodes[0].processes))]
+	if to.dead {
+		to = w.nodes[0].current()
+	}
+	pass := func() {
+		w.PassedOver++
+		fromOrigin()
+	}
+	w.call(&p.machine, &to.machine, 3*time.Second, func(answer func(func())) {
+		to.answerPeer(f.ask, ask, func(r *response, a tier.Answer) {
+			answer(func() {
+				switch {
+				case a.Passed != "":
+					p.resting = w.now + time.Second
+					pass()
+				case a.Failed != "":
+					then(nil)
+				case !ask.Accepts(a.Birth):
+					pass()
+				default:
+					w.FromTier++
+					f.above = a.Birth
+					then(r)
+				}
+			})
+		})
+	}, func() {
+		p.resting = w.now + time.Second
+		pass()
+	})
+}
+
+// asks is Edge.asks.
+func (f *flight) asks() tier.Ask {
+	leased := f.p.lease.Valid(f.p.clock())
+	state := f.p.state
+	newest := reuse.Newest(state.Invalidations(distribution), slices.Concat(f.ask.uris, f.others))
+	least, newest := reuse.Need(newest, f.plan.Version, state.Version.Epoch)
+	return tier.Ask{Distribution: distribution, Newest: newest, Least: least, Confirm: !leased || f.fenced}
+}
+
+// answerPeer is tier's server and peer.Answer: what lags is waited for, a moment.
+func (p *process) answerPeer(a asking, ask tier.Ask, answer func(*response, tier.Answer)) {
+	late := p.w.now + 200*time.Millisecond
+	var look func()
+	look = func() {
+		switch applied := p.state.Version; {
+		case tier.Satisfies(applied, ask.Least):
+			p.answerAsk(a, ask, answer)
+		case applied.Epoch > ask.Least.Epoch || p.w.now >= late:
+			answer(nil, tier.Answer{Passed: tier.Lagging})
+		default:
+			p.w.after(&p.machine, 20*time.Millisecond, look)
+		}
+	}
+	look()
+}
+
+func (p *process) answerAsk(a asking, ask tier.Ask, answer func(*response, tier.Answer)) {
+	x := &exchange{p: p, item: &p.w.items[a.item], level: tier.Shield}
+	x.ask = asking{item: a.item, variant: a.variant, uris: a.uris, parts: a.parts}
+	x.answer = func(f *found) {
+		if f == nil {
+			answer(nil, tier.Answer{Failed: "the origin gave no answer"})
+			return
+		}
+		r := f.response
+		switch whole := first(r.versions); {
+		case a.match == 0 || r.status != 200 || a.match != whole:
+		case a.part:
+			r.status = 206
+		default:
+			r.status = 304
+		}
+		answer(&r, tier.Answer{Birth: f.birth})
+	}
+	p.order++
+	x.start, x.arrived = p.wall(), p.order
+	x.leased = p.lease.Valid(p.clock()) && !ask.Confirm
+	p.w.soon(p, func() {
+		x.state = p.state
+		if !tier.Satisfies(x.state.Version, ask.Least) {
+			answer(nil, tier.Answer{Passed: tier.Lagging})
+			return
+		}
+		if x.plan = x.state.Plans[distribution]; x.plan == nil {
+			answer(nil, tier.Answer{Passed: tier.Unknown})
+			return
+		}
+		x.serve()
+	})
+}
+
+// settle is the rest of Edge.ask: what an answer, or that there is none, is made of.
+func (f *flight) settle(old *stored, r *response) {
+	p, now := f.p, f.p.wall()
+	if r == nil {
+		f.failed = true
+		f.unanswered(old, now)
+		return
+	}
+	confirmed := f.ask.match != 0 && r.status == 304
+	f.Answered(confirmed, p.state.Version)
+	switch {
+	case confirmed:
+		o := &stored{copied(old.Object), old.body}
+		o.Birth, o.Order, o.Received = f.bornAt(), f.Order, now
+		for _, u := range f.ask.uris {
+			if !slices.Contains(o.URIs, u) {
+				o.URIs = append(slices.Clip(o.URIs), u)
+			}
+		}
+		f.object = o
+		p.put(f.slot(), o)
+	case rfc9111.Failure(r.status) && old != nil && old.Lifetime.OnError(false, old.Received, now):
+		f.private = r
+		f.keepStale(old, now)
+	case r.private || r.status >= 500:
+		if old != nil && r.status < 500 {
+			p.remove(f.slot(), old)
+		}
+		if r.status < 500 {
+			p.lone[f.item.key] = p.w.now + 5*time.Second
+		}
+		f.private = r
+	default:
+		delete(p.lone, f.item.key)
+		f.take(r, now)
+	}
+}
+
+// take stores an answer.
+func (f *flight) take(r *response, now time.Time) {
+	o := &stored{&cache.Object{
+		Key: f.item.key, Status: r.status, Header: r.header, Birth: f.bornAt(), Order: f.Order, Received: now,
+		Lifetime: f.p.w.lifetime(), URIs: f.ask.uris,
+	}, &body{}}
+	for _, part := range f.ask.parts {
+		o.body.versions[part] = r.versions[part]
+	}
+	f.object = o
+	f.p.put(f.slot(), o)
+}
+
+func (w *world) lifetime() rfc9111.Lifetime {
+	l := rfc9111.Lifetime{Store: true, Fresh: w.between(time.Second, 40*time.Second)}
+	if w.chance(0.5) {
+		l.WhileRevalidate, l.OnFailure, l.Unreachable = 10*time.Second, 20*time.Second, 20*time.Second
+	}
+	return l
+}
+
+// unanswered is Edge.unanswered.
+func (f *flight) unanswered(old *stored, now time.Time) {
+	switch {
+	case old != nil && old.Lifetime.OnError(true, old.Received, now):
+		f.keepStale(old, now)
+	case f.p.w.chance(0.5) && f.above.IsZero():
+		f.object = &stored{&cache.Object{
+			Key: f.item.key, Status: 502, Failure: "The origin gave no answer.", Birth: f.bornAt(), Order: f.Order, Received: now,
+			Lifetime: rfc9111.Lifetime{Store: true, Fresh: 2 * time.Second}, URIs: f.ask.uris,
+		}, &body{}}
+		f.p.put(f.slot(), f.object)
+	}
+}
+
+// keepStale is Edge.keepStale: what is stored stands in, and counts as fresh for a
+// while. Its birth stays what it was.
+func (f *flight) keepStale(old *stored, now time.Time) {
+	o := &stored{copied(old.Object), old.body}
+	o.Lifetime.Fresh = now.Sub(o.Received) + 2*time.Second
+	f.object, f.stale = o, true
+	f.p.put(f.slot(), o)
+}
+
+// land has all know what the flight brings.
+func (f *flight) land() {
+	if f.queued {
+		f.p.flights.Landed(f.item.key+string(rune('0'+f.ask.variant)), f, f.p.launch)
+	}
+	f.landed = true
+	for _, then := range f.waiting {
+		f.p.w.after(&f.p.machine, f.p.w.gap(), then)
+	}
+	f.waiting = nil
+}
