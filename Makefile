@@ -44,6 +44,17 @@ lint: ## Check formatting, Go code and shell scripts
 fuzz: ## Run every fuzz target for a short while (FUZZTIME=10s each)
 	FUZZTIME=$(FUZZTIME) scripts/ci/fuzz.sh
 
+# How many worlds `make explore` runs.
+SEEDS ?= 100000
+
+.PHONY: explore
+explore: ## Look for a way around the invalidation guarantee, in virtual time (SEEDS=100000; ARGS='-seed 7 -trace' for one)
+	go run ./scripts/explore -seeds $(SEEDS) $(ARGS)
+
+.PHONY: mutants
+mutants: ## Break each rule of the invalidation guarantee in turn: the explorer must notice
+	go test -tags mutants -count=1 -v -run 'Broken' ./sim/explore
+
 .PHONY: e2e
 e2e: build ## Run the network on this machine and drive it with dig, curl and the AWS CLI
 	$(call need,dig,bind9-dnsutils)

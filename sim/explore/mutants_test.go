@@ -10,7 +10,7 @@ import (
 )
 
 // mostSeeds is within how many seeds each broken rule is to be noticed.
-const mostSeeds = 3000
+const mostSeeds = 1000
 
 func TestEachBrokenRuleIsNoticed(t *testing.T) {
 	for _, rule := range mutant.Rules {
