@@ -112,7 +112,10 @@ func (l *Ledger) Appended(v cdn.Version, now Instant) {
 func (l *Ledger) Restarted(v cdn.Version, now Instant) {
 	l.term.Epoch = v.Epoch
 	l.quiet = max(l.quiet, now.Mono+l.terms.Held())
-	l.Appended(v, now)
+	// Whatever the lost run reported, the state that was put back may lack: a node
+	// that was without a lease then, and is level with that state, must have taken
+	// the new epoch, and with it doubt of all that it has stored, before it gets one.
+	l.head, l.overdue, l.recent = v, v, nil
 }
 
 func (l *Ledger) age(now Instant) {
