@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/journal"
@@ -201,7 +202,7 @@ func (c *Control) beginEpoch(over uint64, needed func() bool) error {
 	if err != nil {
 		return err
 	}
-	snap.Version = cdn.Version{Epoch: max(over, snap.Version.Epoch) + 1}
+	snap.Version = cdn.Version{Epoch: journal.NextEpoch(max(over, snap.Version.Epoch), time.Now())}
 	state, err := cdn.Restore(snap)
 	if err != nil {
 		return err

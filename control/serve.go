@@ -157,11 +157,6 @@ func (c *Control) serveJournal(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// epochLeap is how many epochs a node may be ahead of the journal. Each stands
-// for a restored backup: one that claims to have seen more is broken or lies, and
-// believing it would use up the numbers there are.
-const epochLeap = 1 << 16
-
 // outrun begins a new epoch if a node has applied or seen what this journal and
 // this leader come before: the journal was put back to an older state.
 func (c *Control) outrun(applied cdn.Version, seen journal.Term) error {
@@ -173,7 +168,7 @@ func (c *Control) outrun(applied cdn.Version, seen journal.Term) error {
 		return nil
 	}
 	claimed, own := max(applied.Epoch, seen.Epoch), c.Head().Epoch
-	if claimed > own && claimed-own > epochLeap {
+	if !journal.Plausible(claimed, own, time.Now()) {
 		return &wire.Error{Code: wire.CodeInvalid, Message: fmt.Sprintf("epoch %d cannot be: the journal is in epoch %d", claimed, own)}
 	}
 	return c.beginEpoch(claimed, ahead)

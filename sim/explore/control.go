@@ -209,7 +209,7 @@ func (c *control) beginEpoch(over uint64) {
 		w.violated("no snapshot: %v", err)
 		return
 	}
-	snap.Version = cdn.Version{Epoch: max(over, snap.Version.Epoch) + 1}
+	snap.Version = cdn.Version{Epoch: journal.NextEpoch(max(over, snap.Version.Epoch), time.UnixMilli(w.now.Milliseconds()))}
 	state, err := cdn.Restore(snap)
 	if err != nil || w.store.leader != c.run {
 		c.stepDown()
