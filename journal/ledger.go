@@ -153,7 +153,10 @@ func (l *Ledger) Join(id string, last, known uint64) (incarnation uint64, rolled
 		l.nodes[id] = a
 	}
 	known = max(known, a.incarnation)
-	a.incarnation = max(known, last) + 1
+	// A control that was put back does not remember what it gave since, and a
+	// process that has that number may live: what is given in a new epoch lies beyond
+	// whatever was given before it.
+	a.incarnation = max(known, last, max(1, l.term.Epoch)-1) + 1
 	if mutant.Breaks('O') {
 		a.incarnation = last + 1
 		return a.incarnation, false

@@ -179,6 +179,23 @@ func TestIncarnations(t *testing.T) {
 	join(9, 4, 10, false) // control's disk was put back
 }
 
+// A process that joined in the run that was lost, and one that joins now from a
+// disk that knows nothing of it, are two: what the one acknowledges the other has
+// not applied.
+func TestIncarnationsOfALostRunAreNotGivenAgain(t *testing.T) {
+	d := newDesk(t, 0)
+	first, _ := d.Join("A", 0, 0)
+	lost := newDesk(t, 0)
+	lost.Restarted(ver(NextEpoch(1, time.Unix(1e9, 0)), 0), lost.now)
+	second, _ := lost.Join("A", 0, 0)
+	if second <= first+1000 {
+		t.Errorf("incarnation %d after %d, and others may have been given since", second, first)
+	}
+	if third, rolledBack := lost.Join("A", second, second); third != second+1 || rolledBack {
+		t.Errorf("then %d, %v", third, rolledBack)
+	}
+}
+
 func TestAForgottenNodeIsWaitedForAndNotRenewed(t *testing.T) {
 	d := newDesk(t, 0)
 	d.call("A", ver(1, 10))

@@ -67,9 +67,9 @@ func (w *world) startControl(place int, newEpoch bool) {
 
 // write changes the store, if the control leads, and tells the control so.
 func (c *control) write(change func(*store), then func(written bool)) {
-	w := c.w
+	w, asked := c.w, c.w.store
 	w.after(nil, w.between(0, 5*time.Millisecond)+w.gap(), func() {
-		leads := w.store.leader == c.run
+		leads := w.store == asked && asked.leader == c.run
 		if leads {
 			change(w.store)
 		}
@@ -100,9 +100,9 @@ func (c *control) watch() {
 func (c *control) take(newEpoch bool) {
 	w := c.w
 	sent := c.clock()
-	mark := c.mark
+	mark, asked := c.mark, w.store
 	w.after(nil, w.between(0, 5*time.Millisecond)+w.gap(), func() {
-		taken := mark < 0 || w.store.mark == mark
+		taken := w.store == asked && (mark < 0 || w.store.mark == mark)
 		if taken {
 			w.store.leader++
 			w.store.mark++

@@ -164,8 +164,9 @@ func (w *world) crashControl() {
 	}
 	c.dead = true
 	c.endStreams()
+	store := w.store
 	w.after(nil, w.between(50*time.Millisecond, 6*time.Second), func() {
-		if w.controls[at] == c {
+		if w.controls[at] == c && w.store == store { // and not put back meanwhile
 			w.startControl(at, false)
 		}
 	})
@@ -188,9 +189,12 @@ func (w *world) restore() {
 	w.restored(w.store.head)
 	w.check.completed = w.store.settled
 	w.tell("store", "is put back to %v; run %d led", w.store.head, leader)
+	restored := w.store
 	w.after(nil, w.between(50*time.Millisecond, 3*time.Second), func() {
 		for place := range w.controls {
-			w.startControl(place, place == 0)
+			if w.store == restored {
+				w.startControl(place, place == 0)
+			}
 		}
 	})
 }
