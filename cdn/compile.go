@@ -53,6 +53,7 @@ func Compile(d *Distribution, res Resources) (*Plan, error) {
 	if d.Tags[CachingTag] == CachingTagRFC9111 {
 		p.Caching = CachingRFC9111
 	}
+	p.WhenIsolated = whenIsolated(d)
 	if p.PriceClass, err = ParsePriceClass(doc.String("PriceClass")); err != nil {
 		return nil, err
 	}

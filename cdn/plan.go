@@ -25,6 +25,7 @@ type Plan struct {
 	// ViewerCertificate).
 	SecurityPolicy string
 	Caching        Caching
+	WhenIsolated   WhenIsolated
 	Origins        []Origin
 	// Behaviors are in the order they are tried; the default is the last and has
 	// the pattern "*".

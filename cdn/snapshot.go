@@ -15,8 +15,11 @@ type Snapshot struct {
 	// Floors gives, for distributions of which older invalidations were left
 	// out, the version of the newest one left out: objects at or before it are to
 	// be confirmed by the origin.
-	Floors  map[string]Version `json:"floors,omitempty"`
-	Changes []Change           `json:"changes"`
+	Floors map[string]Version `json:"floors,omitempty"`
+	// ServedStaleUntil gives, for distributions that were served without a lease,
+	// the version at which that was last turned off.
+	ServedStaleUntil map[string]Version `json:"served_stale_until,omitempty"`
+	Changes          []Change           `json:"changes"`
 }
 
 // keptInvalidations is how many of a distribution's invalidations a snapshot
@@ -29,7 +32,7 @@ func (s *State) Snapshot() (Snapshot, error) { return s.SnapshotKeeping(keptInva
 // SnapshotKeeping is Snapshot with that many of each distribution's invalidations
 // kept one by one.
 func (s *State) SnapshotKeeping(invalidations int) (Snapshot, error) {
-	snap := Snapshot{Version: s.Version, Floors: map[string]Version{}}
+	snap := Snapshot{Version: s.Version, Floors: map[string]Version{}, ServedStaleUntil: map[string]Version{}}
 	add := func(kind Kind, v Version, body any) error {
 		b, err := json.Marshal(body)
 		snap.Changes = append(snap.Changes, Change{Version: v, Kind: kind, Schema: 1, Critical: true, Body: b})
@@ -62,6 +65,11 @@ func (s *State) SnapshotKeeping(invalidations int) (Snapshot, error) {
 			snap.Floors[id] = floor
 		}
 	}
+	for id, i := range s.isolation {
+		if !i.Until.IsZero() {
+			snap.ServedStaleUntil[id] = i.Until
+		}
+	}
 	for _, err := range errs {
 		if err != nil {
 			return Snapshot{}, err
@@ -92,6 +100,11 @@ func Restore(snap Snapshot) (*State, error) {
 			p = &purges{}
 		}
 		s.invalidations = with(s, s.invalidations, id, &purges{p.index.WithFloor(floor), p.records, p.count})
+	}
+	for id, v := range snap.ServedStaleUntil {
+		i := s.isolation[id]
+		i.Until = v
+		s.isolation = with(s, s.isolation, id, i)
 	}
 	s.Version = snap.Version
 	s.building = false

@@ -24,6 +24,7 @@ type State struct {
 	// yet, so they are changed in place, and hosts is made at the end.
 	building      bool
 	invalidations map[string]*purges
+	isolation     map[string]Isolation
 }
 
 // purges is what was invalidated in one distribution: the index edges ask, and
@@ -54,6 +55,7 @@ func NewState(epoch uint64) *State {
 		Nodes: map[string]Node{}, Settings: map[string]json.RawMessage{},
 		AccessControl: map[string]*AccessControl{},
 		hosts:         map[string]*Plan{}, invalidations: map[string]*purges{},
+		isolation: map[string]Isolation{},
 	}
 }
 
@@ -119,6 +121,7 @@ func (s *State) putDistribution(c Change) error {
 	}
 	s.Distributions = with(s, s.Distributions, d.ID, d)
 	s.Plans = with(s, s.Plans, d.ID, p)
+	s.isolate(p, c.Version)
 	s.indexHosts()
 	return nil
 }
@@ -127,6 +130,7 @@ func (s *State) deleteDistribution(c Change) error {
 	id, err := ref(c)
 	s.Distributions = without(s, s.Distributions, id)
 	s.Plans = without(s, s.Plans, id)
+	s.isolation = without(s, s.isolation, id)
 	// Should the id ever come back, nothing stored under it before may be served.
 	s.invalidations = with(s, s.invalidations, id, &purges{index: Invalidations{}.WithFloor(c.Version)})
 	s.indexHosts()

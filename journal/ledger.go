@@ -69,10 +69,18 @@ type account struct {
 	gossip               // nothing but in a build that can break rule B
 }
 
+// grant is what the ledger knows of one process of a node.
 type grant struct {
 	incarnation uint64
 	acked       cdn.Version
 	end         time.Duration
+	// alive is set until the process is known to have ended, entitled once it was
+	// granted a lease, perhaps by an earlier run: it serves nothing before. Both
+	// are for distributions that are served without a lease.
+	alive, entitled bool
+	// released is set once it gave its lease up: a call of its that comes late is
+	// granted nothing.
+	released bool
 }
 
 // NewLedger returns the ledger of a leader that starts at now with the journal at
@@ -131,6 +139,7 @@ func (l *Ledger) Register(nodes map[string]cdn.Node) {
 	for _, a := range l.nodes {
 		a.registered = false
 	}
+	defer l.bury()
 	for id, n := range nodes {
 		a := l.nodes[id]
 		if a == nil {
@@ -146,6 +155,10 @@ func (l *Ledger) Register(nodes map[string]cdn.Node) {
 // greatest that control remembers for it. Rule O: where the node remembers less,
 // its disk was put back to an older state, and nothing on it can be trusted to
 // have seen what was invalidated since.
+//
+// A disk is one process's at a time, so one that remembers its predecessor proves
+// that this has ended; one that remembers nothing, or was put back and may have
+// been copied, proves nothing. The predecessor's lease is waited for all the same.
 func (l *Ledger) Join(id string, last, known uint64) (incarnation uint64, rolledBack bool) {
 	a := l.nodes[id]
 	if a == nil {
@@ -153,15 +166,22 @@ func (l *Ledger) Join(id string, last, known uint64) (incarnation uint64, rolled
 		l.nodes[id] = a
 	}
 	known = max(known, a.incarnation)
+	rolledBack = last != 0 && last < known
+	if !rolledBack {
+		a.ended(last)
+	}
+	for _, g := range a.grants {
+		g.alive = g.alive && g.entitled // it is refused from now on
+	}
 	// A control that was put back does not remember what it gave since, and a
 	// process that has that number may live: what is given in a new epoch lies beyond
 	// whatever was given before it.
 	a.incarnation = max(known, last, max(1, l.term.Epoch)-1) + 1
 	if mutant.Breaks('O') {
-		a.incarnation = last + 1
-		return a.incarnation, false
+		a.incarnation, rolledBack = last+1, false
 	}
-	return a.incarnation, last != 0 && last < known
+	a.grant(a.incarnation).released = false // as one of a number given twice would be
+	return a.incarnation, rolledBack
 }
 
 // Lease handles a lease call: it notes what the node has applied and, if that is
@@ -174,6 +194,9 @@ func (l *Ledger) Lease(id string, r LeaseRequest, now Instant) (LeaseAnswer, err
 	case a == nil || !a.registered:
 		return LeaseAnswer{}, ErrNotRegistered
 	case r.Incarnation < a.incarnation:
+		if r.Release {
+			a.ended(r.Incarnation)
+		}
 		return LeaseAnswer{}, ErrSuperseded
 	case l.head.Before(r.Applied) || l.term.Before(r.Seen):
 		return LeaseAnswer{}, fmt.Errorf("%w: it has applied %v and seen leader %v; the journal ends at %v, this is leader %v",
@@ -185,7 +208,9 @@ func (l *Ledger) Lease(id string, r LeaseRequest, now Instant) (LeaseAnswer, err
 	answer := LeaseAnswer{Terms: l.terms, Term: l.term, Head: l.head}
 	switch {
 	case r.Release:
-		g.end = now.Mono
+		g.end, g.alive, g.released = now.Mono, false, true
+	case g.released:
+		answer.Reason = "the node gave its lease up"
 	case r.Applied.Before(l.overdue):
 		answer.Reason = fmt.Sprintf("the node has applied %v and has lacked %v for over %v", r.Applied, l.overdue, Lag)
 	case r.Applied.Before(l.floor(a.role)):
@@ -194,6 +219,7 @@ func (l *Ledger) Lease(id string, r LeaseRequest, now Instant) (LeaseAnswer, err
 		answer.Reason = fmt.Sprintf("the node has applied %v, and %v is settled", r.Applied, l.floor(a.role))
 	default:
 		g.end = max(g.end, now.Mono+l.terms.Held())
+		g.alive, g.entitled = true, true
 		answer.Granted = true
 	}
 	return answer, nil
@@ -216,59 +242,49 @@ func (a *account) grant(incarnation uint64) *grant {
 			return g
 		}
 	}
-	g := &grant{incarnation: incarnation}
+	g := &grant{incarnation: incarnation, alive: true}
 	a.grants = append(a.grants, g)
 	return g
 }
 
-// position is the version that a node holds everybody to: what it acknowledged,
-// if it may still be serving by that. Rule B: only the end of its lease says that
-// it is not. A node that counts by acknowledgement alone (when-isolated:
-// serve-stale) may always be.
-func (a *account) position(byAcknowledgement bool, now time.Duration) (v cdn.Version, counts bool) {
-	for _, g := range a.grants {
-		current := g.incarnation == a.incarnation
-		if now >= g.end && !(current && byAcknowledgement) {
-			continue
-		}
-		if !counts || g.acked.Before(v) {
-			v, counts = g.acked, true
-		}
-	}
-	if !counts && byAcknowledgement {
-		return cdn.Version{}, true
-	}
-	return v, counts
+// holds reports whether a process holds everybody to what it has acknowledged: it
+// may still be serving by that. Rule B: only the end of its lease says that it is
+// not. Of a distribution that is or was served without a lease that says nothing:
+// there it takes the process's end, or its word that it has heard otherwise.
+func (g *grant) holds(i cdn.Isolation, now time.Duration) bool {
+	return now < g.end || g.alive && g.entitled && !i.Frees(g.acked)
 }
 
 // Settled returns the version up to which a scope has settled: every registered
 // node of its roles has acknowledged it, or its lease has ended. It never goes
 // back.
 func (l *Ledger) Settled(s Scope, now Instant) cdn.Version {
-	l.settled[s] = l.settled[s].Max(l.settledFor(s, nil, now))
+	l.settled[s] = l.settled[s].Max(l.settledFor(s, cdn.Isolation{}, now))
 	return l.settled[s]
 }
 
-// SettledFor is Settled for a distribution that certain nodes go on serving
-// without a lease: they count by what they have acknowledged, for as long as they
-// are registered.
-func (l *Ledger) SettledFor(s Scope, byAcknowledgement map[string]bool, now Instant) cdn.Version {
-	return l.Settled(s, now).Min(l.settledFor(s, byAcknowledgement, now))
+// SettledFor is Settled for invalidations of a distribution that nodes go on, or
+// went on, serving without a lease: such a node counts by what it has
+// acknowledged, until it is forgotten.
+func (l *Ledger) SettledFor(s Scope, i cdn.Isolation, now Instant) cdn.Version {
+	return l.Settled(s, now).Min(l.settledFor(s, i, now))
 }
 
 // settledFor keeps rule A: it asks every account for which a lease may be
 // running, registered or since forgotten, and never who is thought to be alive.
-func (l *Ledger) settledFor(s Scope, byAcknowledgement map[string]bool, now Instant) cdn.Version {
+func (l *Ledger) settledFor(s Scope, i cdn.Isolation, now Instant) cdn.Version {
 	v := l.head
 	if now.Mono < l.quiet && !mutant.Breaks('G') { // Rule G
 		v = l.settled[s]
 	}
-	for id, a := range l.nodes {
+	for _, a := range l.nodes {
 		if !s.Counts(a.role) || mutant.Enabled && l.brokenly(a, now) {
 			continue
 		}
-		if p, counts := a.position(a.registered && byAcknowledgement[id], now.Mono); counts {
-			v = v.Min(p)
+		for _, g := range a.grants {
+			if g.holds(i, now.Mono) {
+				v = v.Min(g.acked)
+			}
 		}
 	}
 	return v
@@ -298,13 +314,13 @@ func (l *Ledger) Idle(now Instant) bool {
 	return !running
 }
 
-// Sweep drops what is over: grants of earlier incarnations that have ended, and
+// Sweep drops what is over: processes that have ended, with their leases, and
 // forgotten nodes without any.
 func (l *Ledger) Sweep(now Instant) {
 	for id, a := range l.nodes {
 		kept := a.grants[:0]
 		for _, g := range a.grants {
-			if now.Mono < g.end || g.incarnation == a.incarnation && a.registered {
+			if now.Mono < g.end || a.registered && (g.alive || g.incarnation == a.incarnation) {
 				kept = append(kept, g)
 			}
 		}
@@ -314,29 +330,4 @@ func (l *Ledger) Sweep(now Instant) {
 			delete(l.nodes, id)
 		}
 	}
-}
-
-// Standing is what the ledger knows of a node.
-type Standing struct {
-	Incarnation uint64
-	Acked       cdn.Version
-	// Left is how long control waits for the node's lease; zero where it has none.
-	Left time.Duration
-}
-
-// Standing returns the account of a node's newest incarnation.
-func (l *Ledger) Standing(id string, now Instant) Standing {
-	var s Standing
-	a := l.nodes[id]
-	if a == nil {
-		return s
-	}
-	s.Incarnation = a.incarnation
-	for _, g := range a.grants {
-		s.Left = max(s.Left, g.end-now.Mono)
-		if g.incarnation == a.incarnation {
-			s.Acked = g.acked
-		}
-	}
-	return s
 }

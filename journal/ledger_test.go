@@ -269,27 +269,6 @@ func TestANewEpochDoesNotShortenTheWaitForAnEarlierRun(t *testing.T) {
 	d.want(Completed, ver(2, 0), "they have ended")
 }
 
-func TestNodesThatCountByAcknowledgementAlone(t *testing.T) {
-	d := newDesk(t, 0)
-	stale := map[string]bool{"B": true}
-	d.call("A", ver(1, 10))
-	d.call("B", ver(1, 10))
-	d.append(ver(1, 11))
-	d.pass(testTerms.Held())
-	d.call("A", ver(1, 11))
-	d.want(Completed, ver(1, 11), "B's lease has ended")
-	if got := d.SettledFor(Completed, stale, d.now); got != ver(1, 10) {
-		t.Errorf("with B serving without a lease: settled %v", got)
-	}
-	d.call("B", ver(1, 11))
-	if got := d.SettledFor(Completed, stale, d.now); got != ver(1, 11) {
-		t.Errorf("after B's acknowledgement: settled %v", got)
-	}
-	if got := d.SettledFor(Completed, map[string]bool{"A": true, "B": true, "never called": true}, d.now); got != ver(1, 11) {
-		t.Errorf("a node that is not registered counts: %v", got)
-	}
-}
-
 func TestSettledNeverGoesBack(t *testing.T) {
 	d := newDesk(t, 0)
 	d.append(ver(1, 11))
