@@ -31,6 +31,8 @@ type Follower struct {
 	// opened is set from the first frame of a stream until it is lost; synced
 	// once the node has been level with a head it was told in this life.
 	opened, synced bool
+	// entitled is set once a lease was granted since the node joined.
+	entitled bool
 	// wanted is the newest version heard of from outside the stream; heard is set
 	// when the stream brings something after that.
 	wanted cdn.Version
@@ -65,6 +67,11 @@ func (f *Follower) Lease() Lease { return f.lease }
 // then does it ask for a lease.
 func (f *Follower) Synced() bool { return f.synced && f.stopped == nil }
 
+// Entitled reports whether the node has held a lease since it joined, and has
+// neither given it up nor stopped: then, and only then, may it serve without one
+// what is to be served so. Rule E: what a disk brought is not enough.
+func (f *Follower) Entitled() bool { return f.entitled }
+
 // Stopped returns why the node has stopped applying, or nil.
 func (f *Follower) Stopped() error { return f.stopped }
 
@@ -92,6 +99,9 @@ type (
 		Sent, At Instant
 		Answer   LeaseAnswer
 	}
+	// Joining says that the node is about to join: control will take the process
+	// that it was for ended.
+	Joining struct{}
 	// Released says that the node stops serving and is about to give its lease up.
 	Released struct{}
 )
@@ -101,6 +111,7 @@ func (StreamLost) event() {}
 func (Hinted) event()     {}
 func (Rechecked) event()  {}
 func (Answered) event()   {}
+func (Joining) event()    {}
 func (Released) event()   {}
 
 // Action is what the node must do, in the order given.
@@ -149,8 +160,10 @@ func (f *Follower) Step(e Event) []Action {
 		return f.recheck()
 	case Answered:
 		return f.answer(e)
+	case Joining:
+		f.entitled = false
 	case Released:
-		f.stopped, f.lease = ErrReleased, Lease{}
+		f.stopped, f.lease, f.entitled = ErrReleased, Lease{}, false
 		return []Action{Renewed{}}
 	}
 	return nil
@@ -276,7 +289,7 @@ func (f *Follower) answer(e Answered) []Action {
 	}
 	f.seen = a.Term
 	if a.Granted && f.synced {
-		f.lease = Grant(e.Sent, a.Terms)
+		f.lease, f.entitled = Grant(e.Sent, a.Terms), true
 		if mutant.Breaks('F') {
 			f.lease = Grant(e.At.Add(2*a.Terms.Margin), a.Terms)
 		}
@@ -295,6 +308,6 @@ func (f *Follower) refuse(format string, args ...any) []Action {
 }
 
 func (f *Follower) stop(err error) []Action {
-	f.stopped, f.lease = err, Lease{}
+	f.stopped, f.lease, f.entitled = err, Lease{}, false
 	return []Action{Renewed{}, Stop{err}}
 }
