@@ -115,6 +115,9 @@ type Control struct {
 	// commitMu is held by whoever writes to the journal; taken before mu.
 	commitMu sync.Mutex
 
+	// joining is held while a node's incarnations are read and written; taken before mu.
+	joining sync.Mutex
+
 	mu     sync.Mutex
 	ledger *journal.Ledger
 	open   *batch // changes accepted and not yet durable
@@ -123,6 +126,9 @@ type Control struct {
 	// settled is what was reported; changed is closed and replaced when it rises.
 	settled map[journal.Scope]cdn.Version
 	changed chan struct{}
+	// apart is what was reported of distributions that complete otherwise.
+	// written is how it was written down last.
+	apart, written map[string]apart
 	// since is how many changes there are after the snapshot.
 	since int
 
@@ -136,6 +142,7 @@ const (
 	metaRun     = "run"     // how often control was started
 	metaLeases  = "leases"  // how long leases that may be running last
 	metaSettled = "settled" // what was reported as settled
+	metaApart   = "apart"   // what was reported of distributions that complete otherwise
 )
 
 // New opens the journal, or begins one, and listens on the peer port. Run serves.
@@ -240,6 +247,9 @@ func (c *Control) loadMeta() error {
 	term := journal.Term{Epoch: state.Version.Epoch, Run: run}
 	c.ledger = journal.NewLedger(c.cfg.Terms, term, state.Version, c.settled, leases, c.now())
 	c.ledger.Register(state.Nodes)
+	if err := errors.Join(c.recall(), c.loadApart(state)); err != nil {
+		return err
+	}
 	if leases > 0 {
 		c.log.Info("nothing settles until leases of an earlier run have ended", "wait", leases)
 	}

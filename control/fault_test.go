@@ -284,6 +284,9 @@ func TestAControlWithAnotherJournal(t *testing.T) {
 		if err := <-node.ended; !errors.Is(err, client.ErrOtherJournal) {
 			t.Errorf("the node that ran: %v", err)
 		}
+		if err := node.d.Close(); err != nil {
+			t.Fatal(err)
+		}
 		node = c.startNode(edgeNode("FRA", 1))
 		if got := node.d.State(); got.Version != c.ctl.d.Head() || got.Settings["old"] != nil {
 			t.Errorf("the node that was started anew is at %v with %s", got.Version, got.Settings)

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -55,6 +54,9 @@ func (c *Control) Forget(ctx context.Context, id string) error {
 		change, err := cdn.NewChange(cdn.KindNodeForget, cdn.Ref{ID: id}, time.Now())
 		return []cdn.Change{change}, err
 	})
+	if err == nil {
+		c.bury(id)
+	}
 	return err
 }
 
@@ -98,17 +100,18 @@ func checkNode(n cdn.Node) error {
 // incarnate gives a node that joins its incarnation and remembers it, durably,
 // before the node learns of it.
 func (c *Control) incarnate(id string, last uint64) (incarnation uint64, rolledBack bool, err error) {
+	c.joining.Lock()
+	defer c.joining.Unlock()
 	doc, err := c.store.Get(store.Incarnations, id)
 	if err != nil {
 		return 0, false, err
 	}
-	known, _ := strconv.ParseUint(string(doc), 10, 64)
 	c.mu.Lock()
 	if c.ledger == nil {
 		c.mu.Unlock()
 		return 0, false, ErrClosed
 	}
-	incarnation, rolledBack = c.ledger.Join(id, last, known)
+	incarnation, rolledBack = c.ledger.Join(id, last, readIncarnations(doc).Last)
 	c.mu.Unlock()
-	return incarnation, rolledBack, c.store.Put(store.Incarnations, id, strconv.AppendUint(nil, incarnation, 10))
+	return incarnation, rolledBack, c.remember(id, incarnation)
 }

@@ -145,6 +145,7 @@ func (c *Control) finish(b *batch) {
 // node can acknowledge them.
 func (c *Control) publish(b *batch) {
 	c.since += len(b.changes)
+	c.part(b.state)
 	c.state.Store(b.state)
 	registry := false
 	frames := make([][]byte, len(b.changes))

@@ -183,18 +183,22 @@ func (c *Control) lease(_ context.Context, node string, body []byte) (any, error
 		return nil, err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.ledger == nil {
+		c.mu.Unlock()
 		return nil, ErrClosed
 	}
 	now := c.now()
 	before := c.ledger.Standing(node, now)
 	answer, err := c.ledger.Lease(node, r, now)
+	c.mu.Unlock()
 	// A running lease that only runs longer settles nothing, and the settle loop
 	// looks again when it would have ended. A lease that begins must wake it: the
 	// loop does not know of that end.
 	if !answer.Granted || before.Left <= 0 || before.Incarnation != r.Incarnation || before.Acked != r.Applied {
 		c.wake()
+	}
+	if r.Release {
+		c.bury(node)
 	}
 	return answer, err
 }

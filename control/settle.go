@@ -84,22 +84,32 @@ func (c *Control) settleOnce() (time.Duration, error) {
 		journal.Completed: c.ledger.Settled(journal.Completed, now),
 		journal.Deployed:  c.ledger.Settled(journal.Deployed, now),
 	}
+	apart := c.settleApart(now)
 	c.ledger.Sweep(now)
 	wait, found := c.ledger.NextEnd(now)
 	if !found {
 		wait = time.Hour
 	}
-	changed := !maps.Equal(next, c.settled)
+	changed, parted := !maps.Equal(next, c.settled), !maps.Equal(apart, c.written)
 	c.mu.Unlock()
-	if !changed {
+	if !changed && !parted {
 		return wait, nil
 	}
-	if err := c.putValue(metaSettled, next); err != nil {
-		return wait, err
+	// In this order: see loadApart.
+	if parted {
+		if err := c.putValue(metaApart, apart); err != nil {
+			return wait, err
+		}
+	}
+	if changed {
+		if err := c.putValue(metaSettled, next); err != nil {
+			return wait, err
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.settled = next
+	c.settled, c.written = next, apart
+	c.reportApart(apart)
 	close(c.changed)
 	c.changed = make(chan struct{})
 	return wait, nil

@@ -62,6 +62,9 @@ type Config struct {
 	// first: viewers and health checks get 503 then.
 	State func() *cdn.State
 	Lease Lease
+	// Entitled says whether the node may serve without its lease what is to be served
+	// so; nil: never.
+	Entitled func() bool
 	// Certificates may be nil where HTTPSAddr is empty.
 	Certificates viewertls.Certificates
 
@@ -155,3 +158,5 @@ func (c *Config) complete() error {
 	}
 	return nil
 }
+
+func (c *Config) entitled() bool { return c.Entitled != nil && c.Entitled() }

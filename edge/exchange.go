@@ -31,7 +31,8 @@ type exchange struct {
 	state   *cdn.State
 	start   time.Time
 	arrived uint64
-	leased  bool
+	// leased says whether the node may serve what it has stored, once the plan is known.
+	leased, entitled bool
 
 	uris []string
 	key  string
@@ -132,7 +133,7 @@ func (x *exchange) receive(req *message.Request) {
 	if now.IsZero() {
 		now = time.Now()
 	}
-	x.leased = x.edge.cfg.Lease.Valid(now)
+	x.leased, x.entitled = x.edge.cfg.Lease.Valid(now), x.edge.cfg.entitled()
 	x.state = x.edge.state()
 }
 

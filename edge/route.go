@@ -50,7 +50,7 @@ func (x *exchange) route() *fault {
 	if !plan.Enabled {
 		return &fault{403, "The distribution is disabled."}
 	}
-	x.Plan = plan
+	x.Plan, x.leased = plan, plan.MayServe(x.leased, x.entitled)
 	x.aim(x.Request.Path)
 	return nil
 }

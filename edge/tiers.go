@@ -70,7 +70,7 @@ func (e *Edge) forward(f *fetch, interim func(int, message.Header), with func(*m
 // was Completed before that is in the state of a node that has its lease, read in
 // this order; a node without asks for the origin's confirmation (K).
 func (e *Edge) asks(f *fetch) tier.Ask {
-	leased := e.cfg.Lease.Valid(time.Now())
+	leased := f.plan.MayServe(e.cfg.Lease.Valid(time.Now()), e.cfg.entitled())
 	state := e.cfg.State()
 	newest := reuse.Newest(state.Invalidations(f.plan.ID), slices.Concat(f.uris, f.others))
 	least, newest := reuse.Need(newest, f.plan.Version, state.Version.Epoch)
@@ -92,13 +92,14 @@ type peer struct{ *exchange }
 func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*message.Response, tier.Answer) {
 	x := p.exchange
 	x.receive(r)
-	x.id, x.level, x.leased = a.ID, a.Level, x.leased && !a.Confirm
+	x.id, x.level = a.ID, a.Level
 	if x.state == nil || !tier.Satisfies(x.state.Version, a.Least) {
 		return tier.Pass(tier.Lagging)
 	}
 	if x.Plan = x.state.Plans[a.Distribution]; x.Plan == nil || !x.Plan.Enabled {
 		return tier.Pass(tier.Unknown)
 	}
+	x.leased = x.Plan.MayServe(x.leased, x.entitled) && !a.Confirm
 	if x.aim(r.Path); !x.Cacheable() {
 		return tier.Pass(tier.Uncacheable)
 	}

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,13 +70,21 @@ type Client struct {
 	clock        journal.Clock
 	certificates *Certificates
 
-	state   atomic.Pointer[cdn.State]
-	lease   atomic.Pointer[journal.Lease]
-	session atomic.Pointer[session]
+	state atomic.Pointer[cdn.State]
+	lease atomic.Pointer[journal.Lease]
+	// entitled is the follower's.
+	entitled atomic.Bool
+	session  atomic.Pointer[session]
 	// next is which of Control is called, nextLease which one for leases: where
 	// one answers on one connection and not on the other, neither follows the other
 	// away from what works.
 	next, nextLease atomic.Uint32
+
+	// lock keeps DataDir this process's: that it remembers an incarnation proves to
+	// control that the process of that incarnation has ended.
+	lock      *os.File
+	closeOnce sync.Once
+	closeErr  error
 
 	ready     chan struct{} // closed with the first lease
 	readyOnce sync.Once
@@ -113,6 +122,10 @@ func New(cfg Config) (*Client, error) {
 		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 			return nil, err
 		}
+		var err error
+		if c.lock, err = lockFile(filepath.Join(cfg.DataDir, "lock")); err != nil {
+			return nil, fmt.Errorf("%s is another process's, which must end first: %w", cfg.DataDir, err)
+		}
 	}
 	state, seen := c.load()
 	c.follower = journal.NewFollower(state, seen)
@@ -141,6 +154,11 @@ func (l Lease) Left(now time.Time) time.Duration { return l.lease.Left(l.clock.A
 
 // Lease returns the node's lease. Ask for it anew for every request.
 func (c *Client) Lease() Lease { return Lease{c.clock, *c.lease.Load()} }
+
+// Entitled reports whether the node has held a lease since it joined, and has
+// neither given it up nor stopped: whether it may serve without one what is to be
+// served so.
+func (c *Client) Entitled() bool { return c.entitled.Load() }
 
 // Hint says that the journal's head is said to be at head, by gossip. It proves
 // nothing; it wakes a client whose stream is broken or stuck.
@@ -230,7 +248,12 @@ func (c *Client) Run(ctx context.Context) error {
 // Close gives up what Run did not: nothing is left after it has returned.
 func (c *Client) Close() error {
 	c.step(journal.Released{})
-	return nil
+	c.closeOnce.Do(func() {
+		if c.lock != nil {
+			c.closeErr = c.lock.Close()
+		}
+	})
+	return c.closeErr
 }
 
 // errRejoin ends a session that control knows nothing of.
@@ -290,7 +313,9 @@ func (c *Client) chores(ctx context.Context) {
 func (c *Client) step(e journal.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, a := range c.follower.Step(e) {
+	actions := c.follower.Step(e)
+	c.entitled.Store(c.follower.Entitled())
+	for _, a := range actions {
 		c.do(a)
 	}
 }

@@ -216,6 +216,7 @@ func TestReadySaysWhetherTheNodeWasLevel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.DataDir = t.TempDir()
 	once := start(t, cfg)
 	for range 50 {
 		if err := never.Ready(ended); !errors.Is(err, context.Canceled) {

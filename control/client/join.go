@@ -51,6 +51,8 @@ func (c *Client) joinOnce(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Control takes the process that joined before for ended.
+	c.step(journal.Joining{})
 	before := c.joined()
 	body, err := json.Marshal(wire.JoinRequest{Node: c.cfg.Node, CSR: string(csr), Incarnation: before.Incarnation})
 	if err != nil {

@@ -1,0 +1,192 @@
+package control
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/store"
+	"github.com/warmfront/warmfront/journal"
+)
+
+// apart is how far a distribution's invalidations are Completed that nodes serve
+// without a lease, or may not have heard that they are no longer to. Once everybody
+// has heard it is like any other, for which Completed is the journal's.
+type apart struct {
+	Version cdn.Version `json:"version"`
+	Apart   bool        `json:"apart"`
+}
+
+// is reports whether the distribution goes apart from the journal.
+func (a apart) is(i cdn.Isolation) bool { return i.ServeStale || a.Version.Before(i.Until) }
+
+// CompletedFor returns the version up to which invalidations of a distribution are
+// Completed. It never goes back, whatever the distribution's setting becomes, not
+// even when control is restarted.
+func (c *Control) CompletedFor(distribution string) cdn.Version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.completedFor(distribution)
+}
+
+func (c *Control) completedFor(distribution string) cdn.Version {
+	if a := c.apart[distribution]; a.Apart {
+		return a.Version
+	}
+	return c.settled[journal.Completed]
+}
+
+// part notes the distributions that go apart with the changes up to state, before
+// any node can have heard of them. What was Completed stays so. Held: mu.
+func (c *Control) part(state *cdn.State) {
+	for id, i := range state.Isolations() {
+		if a := c.apart[id]; !a.Apart && a.is(i) {
+			c.apart[id] = apart{c.settled[journal.Completed], true}
+		}
+	}
+}
+
+// settleApart computes how far each distribution that goes apart is. Held: mu.
+func (c *Control) settleApart(now journal.Instant) map[string]apart {
+	next := map[string]apart{}
+	for id, i := range c.State().Isolations() {
+		a := c.apart[id]
+		if a.Apart {
+			a.Version = a.Version.Max(c.ledger.SettledFor(journal.Completed, i, now))
+			a.Apart = a.is(i)
+		}
+		next[id] = a
+	}
+	return next
+}
+
+// reportApart makes what was computed, and written down, what is reported. The
+// settings may have changed meanwhile. Held: mu.
+func (c *Control) reportApart(next map[string]apart) {
+	now := map[string]apart{}
+	for id, i := range c.State().Isolations() {
+		a := c.apart[id]
+		if a.Apart {
+			a.Version = a.Version.Max(next[id].Version)
+			a.Apart = a.is(i)
+		}
+		now[id] = a
+	}
+	c.apart = now
+}
+
+// loadApart reads what was reported. A distribution that went apart just before
+// the end was not written down as such: until then it was like any other, for what
+// goes apart is written before anything more is reported.
+func (c *Control) loadApart(state *cdn.State) error {
+	c.apart = map[string]apart{}
+	err := c.value(metaApart, &c.apart)
+	if err == nil {
+		c.part(state)
+	}
+	return err
+}
+
+// incarnations are what control remembers of a node's processes.
+type incarnations struct {
+	Last uint64 `json:"last"`
+	// Alive are those that were not seen to end, oldest first.
+	Alive []uint64 `json:"alive"`
+}
+
+// readIncarnations reads the form of before, a number, too.
+func readIncarnations(doc []byte) incarnations {
+	var in incarnations
+	if doc != nil && json.Unmarshal(doc, &in) != nil && json.Unmarshal(doc, &in.Last) == nil {
+		in.Alive = []uint64{in.Last}
+	}
+	return in
+}
+
+// recall tells the ledger of the processes that earlier runs let join.
+func (c *Control) recall() error {
+	all, err := c.store.All(store.Incarnations)
+	for id, doc := range all {
+		in := readIncarnations(doc)
+		c.ledger.Recall(id, in.Last, in.Alive)
+	}
+	return err
+}
+
+// remember writes down which processes of a node may be alive. Held: joining.
+func (c *Control) remember(id string, last uint64) error {
+	c.mu.Lock()
+	if c.ledger == nil {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	in := incarnations{Last: last, Alive: c.ledger.Processes(id)}
+	c.mu.Unlock()
+	doc, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	return c.store.Put(store.Incarnations, id, doc)
+}
+
+// bury writes down that a process of a node has ended. Should that fail, a later
+// run waits for the process until the node is forgotten: so it is logged, and the
+// node is answered.
+func (c *Control) bury(id string) {
+	c.joining.Lock()
+	defer c.joining.Unlock()
+	doc, err := c.store.Get(store.Incarnations, id)
+	if err == nil {
+		err = c.remember(id, readIncarnations(doc).Last)
+	}
+	if err != nil {
+		c.log.Error("that a node has ended is not written down", "node", id, "error", err)
+	}
+}
+
+// Completion is how far a version is from being Completed for a distribution.
+type Completion struct {
+	Completed bool
+	// Edges are how many are registered, Acknowledged how many of them have
+	// acknowledged the version, Fenced those that have not and are not waited for:
+	// they hold no lease and serve nothing the origin has not confirmed.
+	Edges, Acknowledged int
+	Fenced              []string
+	Waiting             []journal.Wait
+	// Quiet is for how long a control that has started waits for the leases of the
+	// run before.
+	Quiet time.Duration
+}
+
+// Completion returns how far version v is for a distribution.
+func (c *Control) Completion(distribution string, v cdn.Version) Completion {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	state := c.State()
+	p := Completion{Completed: !c.completedFor(distribution).Before(v)}
+	if c.ledger == nil {
+		return p
+	}
+	now := c.now()
+	if !p.Completed {
+		var i cdn.Isolation
+		if c.apart[distribution].Apart {
+			i = state.Isolations()[distribution]
+		}
+		p.Waiting, p.Quiet = c.ledger.Waiting(journal.Completed, i, v, now)
+	}
+	for _, id := range slices.Sorted(maps.Keys(state.Nodes)) {
+		if state.Nodes[id].Role != cdn.RoleEdge {
+			continue
+		}
+		p.Edges++
+		if !c.ledger.Standing(id, now).Acked.Before(v) {
+			p.Acknowledged++
+		} else if !slices.ContainsFunc(p.Waiting, func(w journal.Wait) bool { return w.Node == id }) {
+			p.Fenced = append(p.Fenced, id)
+		}
+	}
+	return p
+}
