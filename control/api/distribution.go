@@ -48,7 +48,7 @@ func (h *handler) create(c *call, cfg *cloudfront.DistributionConfig, tags map[s
 	if err := checkConfig(cfg); err != nil {
 		return nil, err
 	}
-	at := h.settled()
+	at := h.settled("") // a new one has no invalidations
 	d := &cdn.Distribution{
 		CallerReference: cfg.CallerReference, LastModified: h.now(), Tags: tags,
 		Config: string(cloudfront.Marshal(cloudfront.Version, cfg)),
@@ -129,7 +129,7 @@ func (h *handler) warnIgnored(d *cdn.Distribution, fields []string) {
 }
 
 func (h *handler) getDistribution(c *call) (*answer, error) {
-	at, s := h.settled(), h.Journal.State()
+	at, s := h.settled(c.get("Id")), h.Journal.State()
 	d, err := distribution(s, c.get("Id"))
 	if err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (h *handler) updateDistribution(c *call) (*answer, error) {
 	if err := checkConfig(cfg); err != nil {
 		return nil, err
 	}
-	at := h.settled()
+	at := h.settled(c.get("Id"))
 	var d cdn.Distribution
 	var ignored []string
 	d.Version, err = h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
@@ -192,7 +192,7 @@ func (h *handler) updateDistribution(c *call) (*answer, error) {
 }
 
 func (h *handler) deleteDistribution(c *call) (*answer, error) {
-	at := h.settled()
+	at := h.settled(c.get("Id"))
 	_, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
 		d, err := distribution(s, c.get("Id"))
 		if err != nil {
@@ -210,7 +210,7 @@ func (h *handler) deleteDistribution(c *call) (*answer, error) {
 }
 
 func (h *handler) listDistributions(c *call) (*answer, error) {
-	at, s := h.settled(), h.Journal.State()
+	s := h.Journal.State()
 	p, err := newPage(c.params, after(s.Distributions, c.get("Marker")))
 	if err != nil {
 		return nil, err
@@ -219,7 +219,7 @@ func (h *handler) listDistributions(c *call) (*answer, error) {
 		Marker: p.marker, NextMarker: p.next, MaxItems: p.maxItems, IsTruncated: p.truncated(), Quantity: len(p.items),
 	}
 	for _, d := range p.items {
-		shown, err := h.show(s, d, at)
+		shown, err := h.show(s, d, h.settled(d.ID))
 		if err != nil {
 			return nil, err
 		}
@@ -273,11 +273,12 @@ const (
 	unfinished = "InProgress"
 )
 
-// settled is what had taken effect when a call began.
+// settled is what has taken effect: of changes, and of a distribution's
+// invalidations.
 type settled struct{ deployed, completed cdn.Version }
 
-func (h *handler) settled() settled {
-	return settled{h.Journal.Settled(journal.Deployed), h.Journal.Settled(journal.Completed)}
+func (h *handler) settled(distribution string) settled {
+	return settled{h.Journal.Settled(journal.Deployed), h.Journal.CompletedFor(distribution)}
 }
 
 func (at settled) status(d *cdn.Distribution) string {

@@ -44,6 +44,8 @@ type memory struct {
 	state   *cdn.State
 	changes int
 	settled map[journal.Scope]cdn.Version
+	// completed is for distributions that differ from settled.
+	completed map[string]cdn.Version
 }
 
 func newMemory() *memory {
@@ -60,6 +62,22 @@ func (m *memory) Settled(s journal.Scope) cdn.Version {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.settled[s]
+}
+
+func (m *memory) CompletedFor(distribution string) cdn.Version {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if v, apart := m.completed[distribution]; apart {
+		return v
+	}
+	return m.settled[journal.Completed]
+}
+
+// apart has a distribution's invalidations completed up to what is settled now.
+func (m *memory) apart(distribution string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.completed = map[string]cdn.Version{distribution: m.settled[journal.Completed]}
 }
 
 func (m *memory) Propose(ctx context.Context, f func(*cdn.State) ([]cdn.Change, error)) (cdn.Version, error) {

@@ -30,6 +30,9 @@ type Journal interface {
 	Propose(ctx context.Context, f func(*cdn.State) ([]cdn.Change, error)) (cdn.Version, error)
 	// Settled is the version up to which changes are effective in a scope.
 	Settled(journal.Scope) cdn.Version
+	// CompletedFor is the version up to which invalidations of a distribution are
+	// completed.
+	CompletedFor(distribution string) cdn.Version
 }
 
 // Config is what the API is given.

@@ -31,7 +31,7 @@ func (h *handler) createInvalidation(c *call) (*answer, error) {
 	if err := checkBatch(batch); err != nil {
 		return nil, err
 	}
-	at := h.settled()
+	at := h.settled(c.get("DistributionId"))
 	inv := cdn.Invalidation{
 		Distribution: c.get("DistributionId"), CallerReference: batch.CallerReference,
 		Paths: batch.Paths.Items, CreateTime: h.now(),
@@ -123,7 +123,7 @@ func samePaths(a, b []string) bool {
 }
 
 func (h *handler) getInvalidation(c *call) (*answer, error) {
-	at, s := h.settled(), h.Journal.State()
+	at, s := h.settled(c.get("DistributionId")), h.Journal.State()
 	if _, err := distribution(s, c.get("DistributionId")); err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (h *handler) getInvalidation(c *call) (*answer, error) {
 }
 
 func (h *handler) listInvalidations(c *call) (*answer, error) {
-	at, s := h.settled(), h.Journal.State()
+	at, s := h.settled(c.get("DistributionId")), h.Journal.State()
 	id, marker := c.get("DistributionId"), c.get("Marker")
 	if _, err := distribution(s, id); err != nil {
 		return nil, err

@@ -110,6 +110,11 @@ func newTags(given cloudfront.Tags) (map[string]string, error) {
 		case !isTagText(t.Key) || !isTagText(value):
 			return nil, invalidTag("The tag %q: %q has characters other than letters, digits, spaces and _ . : / = + - @", t.Key, value)
 		}
+		if t.Key == cdn.WhenIsolatedTag {
+			if _, err := cdn.ParseWhenIsolated(value); err != nil {
+				return nil, err
+			}
+		}
 		tags[t.Key] = value
 	}
 	return tags, checkTagCount(tags)

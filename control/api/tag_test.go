@@ -97,6 +97,8 @@ func TestTagsRefused(t *testing.T) {
 		{"reserved in capitals", *arn, []string{"AWS:x", ""}, cloudfront.CodeInvalidTagging},
 		{"a character in the key", *arn, []string{"a&b", ""}, cloudfront.CodeInvalidTagging},
 		{"a character in the value", *arn, []string{"a", "b<c"}, cloudfront.CodeInvalidTagging},
+		{"no way to be isolated", *arn, []string{cdn.WhenIsolatedTag, "stale"}, cloudfront.CodeInvalidArgument},
+		{"none at all", *arn, []string{cdn.WhenIsolatedTag, ""}, cloudfront.CodeInvalidArgument},
 		{"twice", *arn, []string{"a", "1", "a", "2"}, cloudfront.CodeInvalidTagging},
 		{"too many", *arn, many(51), cloudfront.CodeInvalidTagging},
 		{"a long key", *arn, []string{strings.Repeat("k", 129), ""}, cloudfront.CodeMalformedXML},
