@@ -175,7 +175,7 @@ func (c *Control) Completion(distribution string, v cdn.Version) Completion {
 		if c.apart[distribution].Apart {
 			i = state.Isolations()[distribution]
 		}
-		p.Waiting, p.Quiet = c.ledger.Waiting(journal.Completed, i, v, now)
+		p.Waiting, p.Quiet = c.ledger.Waiting(journal.Completed, i, v, now), c.ledger.Quiet(now)
 	}
 	for _, id := range slices.Sorted(maps.Keys(state.Nodes)) {
 		if state.Nodes[id].Role != cdn.RoleEdge {

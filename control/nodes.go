@@ -20,9 +20,13 @@ type NodeStatus struct {
 	// LeaseLeft is for how long a change waits for the node if it acknowledges
 	// nothing more; zero where it holds no lease, and is fenced.
 	LeaseLeft time.Duration
+	// Fenced is set where it certainly holds none: no run before granted it one that
+	// may still be running. It serves from its cache what the origin confirms, and
+	// distributions that are to be served without a lease.
+	Fenced bool
 }
 
-// Leased reports whether the node may be serving from its cache.
+// Leased reports whether control knows of a lease the node holds.
 func (s NodeStatus) Leased() bool { return s.LeaseLeft > 0 }
 
 // NodeStatus returns all registered nodes, by id.
@@ -36,6 +40,7 @@ func (c *Control) NodeStatus() []NodeStatus {
 		if c.ledger != nil {
 			standing := c.ledger.Standing(id, now)
 			s.Incarnation, s.Acked, s.LeaseLeft = standing.Incarnation, standing.Acked, max(0, standing.Left)
+			s.Fenced = !s.Leased() && c.ledger.Quiet(now) == 0
 		}
 		all = append(all, s)
 	}

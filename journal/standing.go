@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -48,9 +49,13 @@ type Wait struct {
 	Endless bool
 }
 
+// Quiet is for how long everything waits for leases of an earlier run.
+func (l *Ledger) Quiet(now Instant) time.Duration { return max(0, l.quiet-now.Mono) }
+
 // Waiting lists whom v waits for in a scope, by node, for a distribution of that
-// isolation, and for how long everything waits for leases of an earlier run.
-func (l *Ledger) Waiting(s Scope, i cdn.Isolation, v cdn.Version, now Instant) (all []Wait, quiet time.Duration) {
+// isolation.
+func (l *Ledger) Waiting(s Scope, i cdn.Isolation, v cdn.Version, now Instant) []Wait {
+	var all []Wait
 	for id, a := range l.nodes {
 		if !s.Counts(a.role) {
 			continue
@@ -69,9 +74,9 @@ func (l *Ledger) Waiting(s Scope, i cdn.Isolation, v cdn.Version, now Instant) (
 		if c := strings.Compare(a.Node, b.Node); c != 0 {
 			return c
 		}
-		return int(a.Incarnation) - int(b.Incarnation)
+		return cmp.Compare(a.Incarnation, b.Incarnation)
 	})
-	return all, max(0, l.quiet-now.Mono)
+	return all
 }
 
 // Processes returns the incarnations of a node that are not known to have ended,

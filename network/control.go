@@ -146,7 +146,8 @@ func (c *Control) handler() http.Handler {
 	keys := c.cfg.Key.lookup()
 	mux := http.NewServeMux()
 	own := operator.Handler(operator.Config{
-		Keys: keys, Zone: c.cfg.Zone, Now: time.Now, Network: c.describe, Nodes: c.nodes, Forget: c.core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
+		Keys: keys, Zone: c.cfg.Zone, Now: time.Now, Network: c.describe, Nodes: c.nodes, Invalidation: c.invalidation,
+		Forget: c.core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
 	})
 	mux.Handle("/warmfront/", own)
 	mux.Handle("/proxy/", own)
@@ -179,7 +180,9 @@ func (c *Control) nodes() operator.Nodes {
 	}
 	all := operator.Nodes{Head: c.core.Head(), Nodes: []operator.Node{}}
 	for _, s := range c.core.NodeStatus() {
-		n := operator.Node{Node: s.Node, Applied: s.Acked, LeaseLeft: s.LeaseLeft, Gossip: string(seen[s.Node.ID])}
+		n := operator.Node{
+			Node: s.Node, Applied: s.Acked, LeaseLeft: s.LeaseLeft, Fenced: s.Fenced, Incarnation: s.Incarnation, Gossip: string(seen[s.Node.ID]),
+		}
 		if c.cfg.FaultOf != nil {
 			n.Fault = c.cfg.FaultOf(s.Node.ID)
 		}

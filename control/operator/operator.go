@@ -36,6 +36,10 @@ type Node struct {
 	// LeaseLeft is how much longer control must take the node to be serving; 0
 	// where it holds no lease.
 	LeaseLeft time.Duration `json:"lease_left_ns"`
+	// Fenced is set where the node certainly holds none: see control.NodeStatus.
+	Fenced bool `json:"fenced"`
+	// Incarnation counts how often the node has joined.
+	Incarnation uint64 `json:"incarnation"`
 	// Gossip is the state its peers give it: alive, suspect, dead, left or "".
 	Gossip string `json:"gossip,omitempty"`
 	// Fault is the fault in force on it, in a sandbox.
@@ -88,6 +92,8 @@ type Config struct {
 	Now     func() time.Time
 	Network func() Network
 	Nodes   func() Nodes
+	// Invalidation returns how far an invalidation of a distribution is.
+	Invalidation func(distribution, id string) (Invalidation, error)
 	// Forget removes a node from the registered ones.
 	Forget func(ctx context.Context, id string) error
 	// Fault is nil outside a sandbox.
@@ -117,6 +123,9 @@ func Handler(cfg Config) http.Handler {
 	mux.Handle("GET /warmfront/v1/nodes", h.signed(func(*http.Request, []byte) (any, error) { return cfg.Nodes(), nil }))
 	mux.Handle("DELETE /warmfront/v1/nodes/{id}", h.signed(func(r *http.Request, _ []byte) (any, error) {
 		return struct{}{}, cfg.Forget(r.Context(), r.PathValue("id"))
+	}))
+	mux.Handle("GET /warmfront/v1/distributions/{distribution}/invalidations/{id}", h.signed(func(r *http.Request, _ []byte) (any, error) {
+		return cfg.Invalidation(r.PathValue("distribution"), r.PathValue("id"))
 	}))
 	mux.Handle("POST /warmfront/v1/faults", h.signed(h.fault))
 	mux.HandleFunc("GET /proxy/{file}", h.pac)
@@ -217,7 +226,7 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &coded):
 		body["code"], body["message"] = coded.Code, coded.Message
 		switch status = http.StatusBadRequest; coded.Code {
-		case "NoSuchResource", "NoSuchNode":
+		case "NoSuchResource", "NoSuchNode", "NoSuchDistribution", "NoSuchInvalidation":
 			status = http.StatusNotFound
 		case "NotASandbox", "AccessDenied":
 			status = http.StatusForbidden

@@ -29,8 +29,13 @@ var (
 	testNetwork = operator.Network{Zone: "warmfront.test", Version: "1.2.3", Sandbox: true, CA: "PEM"}
 	testNodes   = operator.Nodes{Head: cdn.Version{Epoch: 1, Number: 7}, Nodes: []operator.Node{{
 		Node: cdn.Node{ID: "FRA-1", Role: cdn.RoleEdge, POP: "FRA", K: 1}, Applied: cdn.Version{Epoch: 1, Number: 6},
-		LeaseLeft: 3 * time.Second, Gossip: "alive", Fault: "slow",
-	}}}
+		LeaseLeft: 3 * time.Second, Incarnation: 2, Gossip: "alive", Fault: "slow",
+	}, {Node: cdn.Node{ID: "NRT-1", Role: cdn.RoleEdge, POP: "NRT", K: 1}, Fenced: true, Incarnation: 1}}}
+	testInvalidation = operator.Invalidation{
+		ID: "I1", Distribution: "E1", Paths: []string{"/*"}, CreateTime: time.Unix(1700000000, 0).UTC(), Version: cdn.Version{Epoch: 1, Number: 7},
+		Status: operator.InProgress, WhenIsolated: "serve-stale", Edges: 3, Acknowledged: 1, Fenced: []string{"IAD-1"}, QuietLeft: time.Second,
+		Waiting: []operator.Waiting{{Node: "NRT-1", Incarnation: 1, Replaced: true, LeaseLeft: time.Second, Endless: true}},
+	}
 )
 
 // desk is what the interface asks, and what it was told to do.
@@ -45,6 +50,15 @@ func (d *desk) config() operator.Config {
 		Zone: "warmfront.test", Now: time.Now,
 		Network: func() operator.Network { return testNetwork },
 		Nodes:   func() operator.Nodes { return testNodes },
+		Invalidation: func(distribution, id string) (operator.Invalidation, error) {
+			if distribution != "E1" {
+				return operator.Invalidation{}, cdn.Errorf("NoSuchDistribution", "There is no distribution %q.", distribution)
+			}
+			if id != "I1" {
+				return operator.Invalidation{}, cdn.Errorf("NoSuchInvalidation", "There is no invalidation %q.", id)
+			}
+			return testInvalidation, nil
+		},
 		Forget: func(_ context.Context, id string) error {
 			switch id {
 			case "FRA-1":
@@ -114,6 +128,9 @@ func TestWhatIsAnswered(t *testing.T) {
 	if got := answer[operator.Nodes](t, d.config(), signed("GET", "/warmfront/v1/nodes", "")); !reflect.DeepEqual(got, testNodes) {
 		t.Errorf("the nodes are %+v", got)
 	}
+	if got := answer[operator.Invalidation](t, d.config(), signed("GET", "/warmfront/v1/distributions/E1/invalidations/I1", "")); !reflect.DeepEqual(got, testInvalidation) {
+		t.Errorf("the invalidation is %+v", got)
+	}
 	answer[struct{}](t, d.config(), signed("DELETE", "/warmfront/v1/nodes/FRA-1", ""))
 	if len(d.forgotten) != 1 || d.forgotten[0] != "FRA-1" {
 		t.Errorf("forgotten: %v", d.forgotten)
@@ -156,6 +173,7 @@ func TestWhatIsNotAuthentic(t *testing.T) {
 	for _, test := range []refused{
 		{"no signature", unsigned("GET", "/warmfront/v1/network", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of nodes", unsigned("GET", "/warmfront/v1/nodes", ""), 403, "MissingAuthenticationToken"},
+		{"no signature of an invalidation", unsigned("GET", "/warmfront/v1/distributions/E1/invalidations/I1", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of a forget", unsigned("DELETE", "/warmfront/v1/nodes/FRA-1", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of a fault", unsigned("POST", "/warmfront/v1/faults", `{"kind":"stop","target":"all"}`), 403, "MissingAuthenticationToken"},
 		{"another key", signedWith("AKIDOTHER", testSecret, operator.Service, "GET", "/warmfront/v1/nodes", ""), 403, "InvalidClientTokenId"},
@@ -180,6 +198,8 @@ func TestWhatIsRefused(t *testing.T) {
 	var d desk
 	for _, test := range []refused{
 		{"a node that is not there", signed("DELETE", "/warmfront/v1/nodes/XXX-1", ""), 404, "NoSuchNode"},
+		{"an invalidation of nothing", signed("GET", "/warmfront/v1/distributions/E2/invalidations/I1", ""), 404, "NoSuchDistribution"},
+		{"an invalidation that is not there", signed("GET", "/warmfront/v1/distributions/E1/invalidations/I2", ""), 404, "NoSuchInvalidation"},
 		{"a store that fails", signed("DELETE", "/warmfront/v1/nodes/broken", ""), 500, "InternalError"},
 		{"a fault of nobody", signed("POST", "/warmfront/v1/faults", `{"kind":"stop","target":"nobody"}`), 404, "NoSuchResource"},
 		{"an unknown field", signed("POST", "/warmfront/v1/faults", `{"kind":"stop","target":"all","forever":true}`), 400, "InvalidArgument"},
