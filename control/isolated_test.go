@@ -41,7 +41,9 @@ func (c *cluster) invalidate(id string) cdn.Version {
 	return c.propose(cdn.KindInvalidation, cdn.Invalidation{ID: fmt.Sprint("I", id), Distribution: id, Paths: []string{"/*"}})
 }
 
-func (c *cluster) completed(id string, v cdn.Version) bool { return !c.ctl.d.CompletedFor(id).Before(v) }
+func (c *cluster) completed(id string, v cdn.Version) bool {
+	return !c.ctl.d.CompletedFor(id).Before(v)
+}
 
 func (c *cluster) completes(id string, v cdn.Version, most time.Duration) {
 	c.t.Helper()

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/cdn"
 )
 
 // cachingOptimized is the managed policy that caches for 24 hours by default.
@@ -27,14 +29,14 @@ func newDistribution(g *global) *cobra.Command {
 		Aliases: []string{"dist"},
 		Short:   "Create, list, show, update and delete distributions",
 	}
-	c.AddCommand(newDistributionCreate(g), newDistributionList(g), newDistributionGet(g), newDistributionUpdate(g), newDistributionDelete(g))
+	c.AddCommand(newDistributionCreate(g), newDistributionList(g), newDistributionGet(g), newDistributionUpdate(g), newDistributionIsolation(g), newDistributionDelete(g))
 	return c
 }
 
 type createFlags struct {
-	origin, path, root, priceClass, comment, reference, config, accessControl string
-	aliases                                                                   []string
-	wait                                                                      bool
+	origin, path, root, priceClass, comment, reference, config, accessControl, whenIsolated string
+	aliases                                                                                 []string
+	wait                                                                                    bool
 }
 
 func newDistributionCreate(g *global) *cobra.Command {
@@ -62,6 +64,7 @@ func newDistributionCreate(g *global) *cobra.Command {
 	flags.StringVar(&f.comment, "comment", "", "a note")
 	flags.StringVar(&f.reference, "caller-reference", "", "makes a repeated call harmless (default: the time)")
 	flags.StringVar(&f.config, "config", "", "file with a DistributionConfig in the AWS CLI's JSON")
+	flags.StringVar(&f.whenIsolated, "when-isolated", "confirm", "what an edge that is cut off does: confirm with the origin, or serve-stale")
 	flags.BoolVar(&f.wait, "wait", false, "wait until every edge has it")
 	return c
 }
@@ -72,6 +75,10 @@ func createDistribution(cmd *cobra.Command, g *global, f createFlags) error {
 		return errors.New("give --origin or --config")
 	case f.origin != "" && f.config != "":
 		return errors.New("give --origin or --config, not both")
+	}
+	when, err := cdn.ParseWhenIsolated(f.whenIsolated)
+	if err != nil {
+		return fmt.Errorf("--when-isolated: %w", err)
 	}
 	config, err := f.distributionConfig()
 	if err != nil {
@@ -87,14 +94,14 @@ func createDistribution(cmd *cobra.Command, g *global, f createFlags) error {
 			return err
 		}
 	}
-	out, err := c.cloudFront().CreateDistribution(cmd.Context(), &cloudfront.CreateDistributionInput{DistributionConfig: config})
+	d, err := c.create(cmd.Context(), config, when)
 	if err != nil {
 		return err
 	}
 	if bucket != "" {
-		c.grant(cmd, bucket, aws.ToString(out.Distribution.ARN))
+		c.grant(cmd, bucket, aws.ToString(d.ARN))
 	}
-	return g.finish(cmd, c, out.Distribution, f.wait)
+	return g.finish(cmd, c, d, f.wait)
 }
 
 // finish waits if asked to, and prints the distribution.
@@ -113,7 +120,7 @@ func (g *global) finish(cmd *cobra.Command, c *client, d *types.Distribution, wa
 		}
 		p.done()
 	}
-	return g.print(cmd, d, func(w *tabwriter.Writer) { describe(w, d) })
+	return g.show(cmd, c, d)
 }
 
 func describe(w *tabwriter.Writer, d *types.Distribution) {
@@ -239,24 +246,30 @@ func newDistributionList(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			items := []types.DistributionSummary{}
+			items := []shownSummary{}
 			pages := cloudfront.NewListDistributionsPaginator(c.cloudFront(), &cloudfront.ListDistributionsInput{})
 			for pages.HasMorePages() {
 				page, err := pages.NextPage(cmd.Context())
 				if err != nil {
 					return err
 				}
-				items = append(items, page.DistributionList.Items...)
+				for _, d := range page.DistributionList.Items {
+					when, err := c.whenIsolated(cmd.Context(), d.ARN)
+					if err != nil {
+						return err
+					}
+					items = append(items, shownSummary{d, when.String()})
+				}
 			}
 			return g.print(cmd, items, func(w *tabwriter.Writer) {
-				row(w, "ID", "DOMAIN NAME", "STATUS", "ENABLED", "PRICE CLASS", "ORIGINS", "COMMENT")
+				row(w, "ID", "DOMAIN NAME", "STATUS", "ENABLED", "PRICE CLASS", "ORIGINS", "WHEN ISOLATED", "COMMENT")
 				for _, d := range items {
 					var origins []string
 					for _, o := range d.Origins.Items {
 						origins = append(origins, aws.ToString(o.DomainName))
 					}
 					row(w, aws.ToString(d.Id), aws.ToString(d.DomainName), aws.ToString(d.Status), aws.ToBool(d.Enabled), d.PriceClass,
-						strings.Join(origins, ","), aws.ToString(d.Comment))
+						strings.Join(origins, ","), d.WhenIsolated, aws.ToString(d.Comment))
 				}
 			})
 		},

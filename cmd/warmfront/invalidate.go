@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"text/tabwriter"
 	"time"
 
@@ -9,19 +8,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/spf13/cobra"
+
+	"github.com/warmfront/warmfront/control/operator"
 )
 
 func newInvalidate(g *global) *cobra.Command {
 	var wait bool
+	var timeout time.Duration
 	var reference string
 	c := &cobra.Command{
 		Use:   "invalidate ID PATH…",
 		Short: "Stop serving what edges have stored of a path, or of everything (\"/*\")",
 		Long: "Stop serving what edges have stored of the paths. A path begins with \"/\" and may end with \"*\".\n" +
-			"Once the invalidation is Completed no edge serves what it stored before without the origin's word.",
+			"Once the invalidation is Completed no edge serves what it stored before without the origin's word.\n" +
+			"It goes on if --wait is interrupted; `warmfront invalidations get` shows how far it is.",
 		Example: "  warmfront invalidate E2EXAMPLE '/*' --wait",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkTimeout(cmd, wait); err != nil {
+				return err
+			}
 			c, err := g.client()
 			if err != nil {
 				return err
@@ -42,30 +48,16 @@ func newInvalidate(g *global) *cobra.Command {
 			}
 			inv := out.Invalidation
 			if wait {
-				if inv, err = c.waitCompleted(cmd, args[0], inv); err != nil {
+				w := newWatch(cmd.ErrOrStderr(), g.output == "json")
+				if err := c.waitCompleted(cmd.Context(), w, args[0], aws.ToString(inv.Id), timeout); err != nil {
 					return err
 				}
+				inv.Status = aws.String(operator.Completed)
 			}
 			return g.print(cmd, inv, func(w *tabwriter.Writer) { row(w, aws.ToString(inv.Id), aws.ToString(inv.Status)) })
 		},
 	}
-	c.Flags().BoolVar(&wait, "wait", false, "wait until it is Completed")
+	waitFlags(c, &wait, &timeout)
 	c.Flags().StringVar(&reference, "caller-reference", "", "makes a repeated call harmless (default: the time)")
 	return c
-}
-
-func (c *client) waitCompleted(cmd *cobra.Command, id string, inv *types.Invalidation) (*types.Invalidation, error) {
-	p := newProgress(cmd.ErrOrStderr(), "invalidating")
-	for aws.ToString(inv.Status) != "Completed" {
-		if err := p.tick(cmd.Context(), c); err != nil {
-			return inv, fmt.Errorf("%s is still %s: %w", aws.ToString(inv.Id), aws.ToString(inv.Status), err)
-		}
-		out, err := c.cloudFront().GetInvalidation(cmd.Context(), &cloudfront.GetInvalidationInput{DistributionId: &id, Id: inv.Id})
-		if err != nil {
-			return inv, err
-		}
-		inv = out.Invalidation
-	}
-	p.done()
-	return inv, nil
 }

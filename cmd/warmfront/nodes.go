@@ -24,13 +24,9 @@ func newNodes(g *global) *cobra.Command {
 				return err
 			}
 			return g.print(cmd, nodes, func(w *tabwriter.Writer) {
-				row(w, "NODE", "ROLE", "ADDRESS", "APPLIED", "LEASE", "GOSSIP", "FAULT")
+				row(w, "NODE", "ROLE", "ADDRESS", "APPLIED", "LEASE", "INCARNATION", "GOSSIP", "FAULT")
 				for _, n := range nodes.Nodes {
-					lease := "none"
-					if n.LeaseLeft > 0 {
-						lease = n.LeaseLeft.Round(100 * time.Millisecond).String()
-					}
-					row(w, n.ID, n.Role, n.Addr, n.Applied, lease, n.Gossip, n.Fault)
+					row(w, n.ID, n.Role, n.Addr, n.Applied, leaseOf(n), n.Incarnation, n.Gossip, n.Fault)
 				}
 				row(w, fmt.Sprintf("%d nodes", len(nodes.Nodes)), "", "head", nodes.Head)
 			})
@@ -52,4 +48,16 @@ func newNodes(g *global) *cobra.Command {
 		},
 	})
 	return c
+}
+
+// leaseOf says how long a node's lease runs. Control that has just started knows of
+// no lease, and not that there is none.
+func leaseOf(n operator.Node) string {
+	switch {
+	case n.LeaseLeft > 0:
+		return n.LeaseLeft.Round(100 * time.Millisecond).String()
+	case n.Fenced:
+		return "fenced"
+	}
+	return "unknown"
 }

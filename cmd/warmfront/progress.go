@@ -23,12 +23,19 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, what string) *progress {
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-			w = io.Discard
-		}
+	if !isTerminal(w) {
+		w = io.Discard
 	}
 	return &progress{w: w, what: what, start: time.Now()}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 const pollInterval = 100 * time.Millisecond
@@ -68,12 +75,7 @@ func bar(nodes operator.Nodes) string {
 			missing = append(missing, fmt.Sprintf("%s (lease ends in %s)", n.ID, n.LeaseLeft.Round(time.Second)))
 		}
 	}
-	const width = 24
-	full := width
-	if total > 0 {
-		full = width * acked / total
-	}
-	text := fmt.Sprintf("[%s%s] %d of %d nodes", strings.Repeat("#", full), strings.Repeat("-", width-full), acked, total)
+	text := fmt.Sprintf("%s %d of %d nodes", meter(acked, total), acked, total)
 	if len(missing) > 3 {
 		missing = append(missing[:3], "…")
 	}
@@ -81,6 +83,16 @@ func bar(nodes operator.Nodes) string {
 		text += "; waiting for " + strings.Join(missing, ", ")
 	}
 	return text
+}
+
+// meter is "[#####-----]".
+func meter(done, total int) string {
+	const width = 24
+	full := width
+	if total > 0 {
+		full = width * done / total
+	}
+	return "[" + strings.Repeat("#", full) + strings.Repeat("-", width-full) + "]"
 }
 
 func (p *progress) done() {
