@@ -34,6 +34,9 @@ func newNodes(g *global) *cobra.Command {
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "forget NODE", Short: "Remove a node that will not come back, so that nothing waits for it", Args: cobra.ExactArgs(1),
+		Long: "Remove a node that will not come back, so that nothing waits for it once its lease has ended. A node that still runs joins again.\n\n" +
+			"See that it is off: one that is cut off goes on serving the distributions that are to be served when isolated,\n" +
+			"and what is Completed once it is forgotten does not count it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := g.client()
 			if err != nil {
