@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/control"
 	"github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -305,7 +304,7 @@ func TestAKilledControlTakesNothingBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		copyDir(t, image, filepath.Join(c.dir, "control"))
-		c.startControl(func(cfg *control.Config) {})
+		c.startControl()
 		if got := c.ctl.d.CompletedFor("stale"); got.Before(reported) {
 			t.Errorf("%v is Completed, %v was", got, reported)
 		}
