@@ -66,7 +66,7 @@ type account struct {
 	registered  bool
 	incarnation uint64
 	grants      []*grant // the current incarnation's last
-	gossip               // nothing but in a build that can break rule B
+	gossip               //nolint:unused // nothing but in a build that can break rule B
 }
 
 // grant is what the ledger knows of one process of a node.
