@@ -24,6 +24,9 @@ type RouterConfig struct {
 	NS []netip.Addr
 	// Listen is another address than Addr for DNS: --listen. Empty is Addr.
 	Listen string
+	// ECSTrusted are the resolvers whose client subnets count; nil is everybody:
+	// --ecs-trusted.
+	ECSTrusted []netip.Prefix
 }
 
 // Router is the program of one router: it follows the journal, is a member of
@@ -62,6 +65,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	}
 	home := cfg.Geo.Home()
 	r.router, err = router.New(router.Config{
+		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted,
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		POPs: routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
 		WrapPacketConn: cfg.gate.packets, WrapListener: cfg.gate.listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
@@ -70,6 +74,14 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 		return nil, explainTaken(err)
 	}
 	return r, nil
+}
+
+// dnsVersion is what strangers may know: outside a sandbox not which release.
+func (cfg *RouterConfig) dnsVersion() string {
+	if cfg.Sandbox {
+		return "Warmfront " + cfg.Version
+	}
+	return "Warmfront"
 }
 
 func (r *Router) hint(m gossip.Member) {

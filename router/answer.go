@@ -3,6 +3,7 @@ package router
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -31,7 +32,7 @@ func (p Proto) String() string {
 // says: anything faster beside it must say the same. The records in the answer
 // are shared with later ones and must not be changed.
 func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
-	m, _ := r.current().answer(q, from, proto)
+	m, _ := r.current().answer(q, from, proto, r.cfg.Now())
 	return m
 }
 
@@ -41,7 +42,7 @@ type trace struct {
 	geo string // how the viewer was placed, "" if it was not
 }
 
-func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto) (*dns.Msg, trace) {
+func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto, now time.Time) (*dns.Msg, trace) {
 	if q.Response {
 		return nil, trace{}
 	}
@@ -50,16 +51,19 @@ func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto) (*dns.Msg, t
 		RecursionDesired: q.RecursionDesired, CheckingDisabled: q.CheckingDisabled,
 	}}
 	e, ok := readEDNS(q)
+	ok = ok && s.server.admit(&e, from, proto, now)
 	var t trace
 	switch {
 	case q.Opcode != dns.OpcodeQuery:
 		r.Rcode = dns.RcodeNotImplemented
+	case ok && len(q.Question) == 0 && e.cookie != nil:
+		// A client asks for a cookie and nothing else (RFC 7873, section 5.4).
 	case !ok || len(q.Question) != 1 || q.Question[0].Qclass == 0 || q.Question[0].Qtype == dns.TypeOPT:
 		// Class zero is reserved (RFC 6895, section 3.2), and what the library
 		// makes of a question that ends early.
 		r.Rcode = dns.RcodeFormatError
 	case e.version != 0:
-		r.Rcode, e.subnet = dns.RcodeBadVers, nil
+		r.Rcode, e.subnet, e.replies = dns.RcodeBadVers, nil, nil
 	default:
 		r.Question = q.Question[:1:1]
 		t = s.resolve(r, &e, from)
@@ -71,6 +75,10 @@ func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto) (*dns.Msg, t
 // resolve fills in the answer to the question of r.
 func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 	q := r.Question[0]
+	if q.Qclass == dns.ClassCHAOS {
+		s.server.chaos(r)
+		return t
+	}
 	name := dns.CanonicalName(q.Name)
 	if q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR ||
 		!dns.IsSubDomain(s.zone.apex, name) {

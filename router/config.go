@@ -50,6 +50,16 @@ type Config struct {
 	// the zone itself.
 	Names map[string]Record
 
+	// Identity is the name that tells one router from another, "router-1", for those
+	// who ask by NSID or id.server; "" says nothing. Version is for version.bind.
+	Identity, Version string
+	// CookieSecret makes DNS cookies. All routers of the network share it; nil
+	// gives none.
+	CookieSecret []byte
+	// ECSTrusted are the resolvers whose client subnets count: --ecs-trusted. Nil
+	// is everybody.
+	ECSTrusted []netip.Prefix
+
 	// State returns what the journal says; nil while nothing is known yet, during
 	// which names of distributions are SERVFAIL, never NXDOMAIN.
 	State func() *cdn.State

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"encoding/hex"
 	"net/netip"
 
 	"github.com/miekg/dns"
@@ -23,6 +24,13 @@ type edns struct {
 	viewer netip.Prefix
 	scope  uint8 // of the answer
 	ede    *dns.EDNS0_EDE
+
+	nsid      bool   // asked for (RFC 5001)
+	keepalive bool   // asked for (RFC 7828)
+	cookie    []byte // the data of the query's COOKIE option, nil for none (RFC 7873)
+	// replies are the options of the answer that depend on this server rather
+	// than on the question.
+	replies []dns.EDNS0
 }
 
 // readEDNS reads the OPT of a query; ok is false where it is malformed.
@@ -40,17 +48,36 @@ func readEDNS(q *dns.Msg) (e edns, ok bool) {
 		e.present, e.version, e.do = true, opt.Version(), opt.Do()
 		e.size = min(max(int(opt.UDPSize()), dns.MinMsgSize), udpSize)
 		for _, o := range opt.Option {
-			s, isSubnet := o.(*dns.EDNS0_SUBNET)
-			if !isSubnet {
-				continue // unknown to us: ignored (RFC 6891, section 6.1.2)
-			}
-			if e.subnet != nil || !e.readSubnet(opt, s) {
-				e.subnet, e.viewer = nil, netip.Prefix{}
+			if !e.readOption(opt, o) {
+				e.subnet, e.viewer, e.cookie = nil, netip.Prefix{}, nil
 				return e, false
 			}
 		}
 	}
 	return e, true
+}
+
+// readOption takes in one option, and reports whether it is well formed. Those unknown
+// to us are ignored (RFC 6891, section 6.1.2).
+func (e *edns) readOption(opt *dns.OPT, o dns.EDNS0) bool {
+	switch o := o.(type) {
+	case *dns.EDNS0_SUBNET:
+		return e.subnet == nil && e.readSubnet(opt, o)
+	case *dns.EDNS0_NSID:
+		e.nsid = true
+	case *dns.EDNS0_TCP_KEEPALIVE:
+		e.keepalive = true
+	case *dns.EDNS0_COOKIE:
+		if e.cookie != nil {
+			return true // the first counts (RFC 7873, section 5.2)
+		}
+		data, err := hex.DecodeString(o.Cookie)
+		if err != nil || len(data) == 0 {
+			return false
+		}
+		e.cookie = data
+	}
+	return true
 }
 
 // readSubnet checks the subnet option by RFC 7871, sections 6 and 7.2.1: the
@@ -98,6 +125,7 @@ func (e *edns) finish(r *dns.Msg, proto Proto) {
 		if e.ede != nil {
 			opt.Option = append(opt.Option, e.ede)
 		}
+		opt.Option = append(opt.Option, e.replies...)
 		r.Extra = append(r.Extra, opt)
 	}
 	r.Compress = true

@@ -72,6 +72,10 @@ func (r *Router) assemble() (err error) {
 	if r.zone, err = newZone(*cfg); err != nil {
 		return err
 	}
+	id, err := newIdentity(*cfg)
+	if err != nil {
+		return err
+	}
 	r.probe = health.NewHTTP("health."+cfg.Zone, cfg.Dial)
 	r.checker = health.NewChecker(health.Config{
 		Settings: cfg.Health, Probe: r.probe, Changed: r.healthChanged, Now: cfg.Now, Logger: cfg.Logger,
@@ -80,7 +84,7 @@ func (r *Router) assemble() (err error) {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
-		zone: r.zone, table: table(cfg.POPs, nil), locate: cfg.Locate, home: cfg.Home,
+		server: id, zone: r.zone, table: table(cfg.POPs, nil), locate: cfg.Locate, home: cfg.Home,
 	})
 	r.Refresh()
 	return nil

@@ -13,6 +13,7 @@ import (
 // snapshot is all that an answer depends on besides the question. It is
 // immutable.
 type snapshot struct {
+	server *identity
 	zone   *zone
 	state  *cdn.State // nil while nothing is known yet
 	before map[string]bool

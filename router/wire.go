@@ -24,7 +24,7 @@ func decode(packet []byte) *dns.Msg {
 	count := func(at int) int { return int(packet[at])<<8 | int(packet[at+1]) }
 	// One SOA in the authority section is IXFR's; two additional records are OPT
 	// and TSIG.
-	if bare.Opcode != dns.OpcodeQuery || count(4) != 1 || count(6) > 1 || count(8) > 1 || count(10) > 2 {
+	if bare.Opcode != dns.OpcodeQuery || count(4) > 1 || count(6) > 1 || count(8) > 1 || count(10) > 2 {
 		return bare
 	}
 	q := &dns.Msg{}
@@ -32,7 +32,7 @@ func decode(packet []byte) *dns.Msg {
 		return bare
 	}
 	// The library takes a packet that ends early for one with fewer records.
-	if len(q.Answer) != count(6) || len(q.Ns) != count(8) || len(q.Extra) != count(10) {
+	if len(q.Question) != count(4) || len(q.Answer) != count(6) || len(q.Ns) != count(8) || len(q.Extra) != count(10) {
 		return bare
 	}
 	return q
@@ -54,7 +54,7 @@ func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte
 		r.metrics.dropped.WithLabelValues("not a query").Inc()
 		return nil
 	}
-	m, t := r.current().answer(q, from, proto)
+	m, t := r.current().answer(q, from, proto, r.cfg.Now())
 	out, err := m.PackBuffer(buf)
 	if err != nil {
 		r.cfg.Logger.Error("a DNS answer cannot be packed", "err", err, "packet", hex.EncodeToString(packet))

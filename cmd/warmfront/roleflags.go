@@ -85,7 +85,7 @@ func (f *originFlags) parse() (map[string]string, []netip.Prefix, error) {
 		}
 		origins[strings.ToLower(name)] = addr
 	}
-	allow, err := parsePrefixes(f.allow)
+	allow, err := parsePrefixes("--origin-allow", f.allow)
 	return origins, allow, err
 }
 

@@ -79,7 +79,7 @@ func (g *global) ownKey(folder network.Folder) (network.AccessKey, error) {
 
 func newRouter(g *global) *cobra.Command {
 	cfg := network.RouterConfig{}
-	var ns []string
+	var ns, trusted []string
 	c := newRole(g, &cobra.Command{Use: "router", Short: "Run a router: authoritative geo DNS"}, func(node network.NodeConfig) (program, error) {
 		for _, s := range ns {
 			a, err := netip.ParseAddr(s)
@@ -88,12 +88,17 @@ func newRouter(g *global) *cobra.Command {
 			}
 			cfg.NS = append(cfg.NS, a)
 		}
+		var err error
+		if cfg.ECSTrusted, err = parsePrefixes("--ecs-trusted", trusted); err != nil {
+			return nil, err
+		}
 		cfg.NodeConfig = node
 		return network.NewRouter(cfg)
 	})
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the router's number")
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
 	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
+	c.Flags().StringSliceVar(&trusted, "ecs-trusted", nil, "network of resolvers whose EDNS Client Subnet is believed, such as 192.0.2.0/24; repeatable (default: everybody's)")
 	return c
 }
 

@@ -391,7 +391,7 @@ func newDown(g *global) *cobra.Command {
 }
 
 // parsePrefixes reads networks, or single addresses.
-func parsePrefixes(list []string) ([]netip.Prefix, error) {
+func parsePrefixes(flag string, list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, s := range list {
 		p, err := netip.ParsePrefix(s)
@@ -399,7 +399,7 @@ func parsePrefixes(list []string) ([]netip.Prefix, error) {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("--origin-allow %q is neither a network nor an address", s)
+			return nil, fmt.Errorf("%s %q is neither a network nor an address", flag, s)
 		}
 		out = append(out, p)
 	}
