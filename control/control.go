@@ -18,6 +18,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/ca"
+	"github.com/warmfront/warmfront/control/feed"
 	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/control/wire"
 	"github.com/warmfront/warmfront/journal"
@@ -105,6 +106,7 @@ type Control struct {
 	journalID string
 	listener  net.Listener
 	server    *http.Server
+	feed      *feed.Feed
 	identity  renewing
 	api       renewing
 
@@ -121,7 +123,6 @@ type Control struct {
 	mu     sync.Mutex
 	ledger *journal.Ledger
 	open   *batch // changes accepted and not yet durable
-	tail   *entry // of the feed
 	hooks  []func(cdn.Version)
 	// settled is what was reported; changed is closed and replaced when it rises.
 	settled map[journal.Scope]cdn.Version
@@ -132,8 +133,7 @@ type Control struct {
 	// since is how many changes there are after the snapshot.
 	since int
 
-	dirty     chan struct{} // something may have settled
-	snapshots snapshotCache
+	dirty chan struct{} // something may have settled
 }
 
 // The names in the store's Meta namespace.
@@ -156,7 +156,7 @@ func New(cfg Config) (_ *Control, err error) {
 	c := &Control{
 		cfg: cfg, log: cfg.Log, store: cfg.Store, clock: journal.NewClock(time.Now()),
 		closing: make(chan struct{}), changed: make(chan struct{}), dirty: make(chan struct{}, 1),
-		tail: newEntry(), open: newBatch(),
+		open: newBatch(),
 	}
 	defer func() {
 		if err != nil {
@@ -221,6 +221,7 @@ func (c *Control) load() error {
 	}
 	c.since = len(changes)
 	c.state.Store(state)
+	c.feed = feed.New(feed.Config{After: c.after, Heartbeat: c.cfg.Terms.Renewal(), Log: c.log}, state)
 	if err := c.loadMeta(); err != nil {
 		return err
 	}
@@ -302,6 +303,23 @@ func (c *Control) Secrets() (map[string][]byte, error) { return c.store.All(stor
 // in the zone, "localhost" and loopback addresses.
 func (c *Control) APICertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.api.get() }
 
+// after is the feed's way to the log.
+func (c *Control) after(v cdn.Version, most int) (changes []cdn.Change, found bool, err error) {
+	changes, err = c.store.After(v, most)
+	if errors.Is(err, store.ErrCompacted) {
+		return nil, false, nil
+	}
+	return changes, err == nil, err
+}
+
+// end tells everybody who waits that control ends.
+func (c *Control) end() {
+	c.closed.Do(func() { close(c.closing) })
+	if c.feed != nil {
+		c.feed.Close()
+	}
+}
+
 // drainTimeout is for calls under way when Run ends; each takes milliseconds.
 const drainTimeout = 2 * time.Second
 
@@ -315,7 +333,7 @@ func (c *Control) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		c.closed.Do(func() { close(c.closing) })
+		c.end()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		if c.server.Shutdown(grace) != nil {
@@ -334,7 +352,7 @@ func (c *Control) Run(ctx context.Context) error {
 
 // Close ends everything at once and closes the journal.
 func (c *Control) Close() error {
-	c.closed.Do(func() { close(c.closing) })
+	c.end()
 	var errs []error
 	if c.server != nil {
 		errs = append(errs, c.server.Close())

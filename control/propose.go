@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -148,18 +147,14 @@ func (c *Control) publish(b *batch) {
 	c.part(b.state)
 	c.state.Store(b.state)
 	registry := false
-	frames := make([][]byte, len(b.changes))
 	for i := range b.changes {
-		frames[i] = encode(journal.Frame{Change: &b.changes[i]})
 		registry = registry || b.changes[i].Kind == cdn.KindNodeRegister || b.changes[i].Kind == cdn.KindNodeForget
 	}
 	c.ledger.Appended(b.state.Version, c.now())
 	if registry {
 		c.ledger.Register(b.state.Nodes)
 	}
-	for i, f := range frames {
-		c.tail = c.tail.append(b.changes[i].Version, f)
-	}
+	c.feed.Publish(b.state, b.changes)
 	c.announce(b.state.Version)
 }
 
@@ -168,16 +163,6 @@ func (c *Control) announce(v cdn.Version) {
 		hook(v)
 	}
 	c.wake()
-}
-
-// encode makes a line of the stream. What is in a Frame always marshals: bodies
-// are checked before they are journalled.
-func encode(f journal.Frame) []byte {
-	line, err := json.Marshal(f)
-	if err != nil {
-		panic(err)
-	}
-	return append(line, '\n')
 }
 
 // beginEpoch starts a new epoch, greater than over, with the state as it is, if
@@ -214,7 +199,7 @@ func (c *Control) beginEpoch(over uint64, needed func() bool) error {
 	c.since = 0
 	c.state.Store(state)
 	c.ledger.Restarted(snap.Version, c.now())
-	c.tail = c.tail.append(snap.Version, encode(journal.Frame{Snapshot: &snap}))
+	c.feed.Publish(state, nil)
 	c.announce(snap.Version)
 	c.log.Warn("the journal was put back to an older state; a new epoch has begun", "version", snap.Version)
 	return nil

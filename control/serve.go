@@ -134,8 +134,7 @@ func decode(body []byte, v any) error {
 // serveJournal delivers. It neither acknowledges nor renews: only a lease call
 // says what a node has applied (rule M).
 func (c *Control) serveJournal(w http.ResponseWriter, r *http.Request) {
-	node, err := c.caller(r)
-	if err != nil {
+	if _, err := c.caller(r); err != nil {
 		c.fail(w, err)
 		return
 	}
@@ -148,12 +147,8 @@ func (c *Control) serveJournal(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	s := &stream{c: c, w: w, rc: http.NewResponseController(w)}
-	if err := s.follow(r.Context(), after); err != nil && !errors.Is(err, errEnded) {
-		c.log.Debug("a journal stream broke", "node", node, "error", err)
-		// The response has begun: only breaking the connection tells the reader.
-		panic(http.ErrAbortHandler)
+	if err := c.feed.Serve(w, r, after); err != nil {
+		c.fail(w, err)
 	}
 }
 
