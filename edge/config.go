@@ -44,6 +44,8 @@ type Config struct {
 	// PublicHTTPSPort is the port viewers reach HTTPSAddr by, where it is not the
 	// one listened on; redirects name it.
 	PublicHTTPSPort int
+	// Listen opens both, net.Listen when nil: for networks that are not the machine's.
+	Listen func(network, address string) (net.Listener, error)
 	// WrapListener wraps both listeners: the PROXY protocol, the distance model.
 	WrapListener func(net.Listener) net.Listener
 
@@ -135,6 +137,9 @@ func (c *Config) complete() error {
 	}
 	c.Zone = strings.ToLower(strings.Trim(c.Zone, "."))
 	c.LocalhostZone = strings.ToLower(strings.Trim(c.LocalhostZone, "."))
+	if c.Listen == nil {
+		c.Listen = net.Listen
+	}
 	if c.WrapListener == nil {
 		c.WrapListener = func(ln net.Listener) net.Listener { return ln }
 	}

@@ -78,7 +78,7 @@ func (e *Edge) listenTCP(scheme, addr string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}
-	ln, err := net.Listen("tcp", addr)
+	ln, err := e.cfg.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("viewers' %s address: %w", scheme, err)
 	}

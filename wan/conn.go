@@ -97,6 +97,13 @@ func (e *End) SetWriteDeadline(t time.Time) error {
 // nothing arrives and nothing is lost.
 func (e *End) Hold(held bool) { e.in.hold(held) }
 
+// Break ends both directions at both ends at once, as a reset does: what is under
+// way is lost.
+func (e *End) Break() {
+	e.in.reset()
+	e.out.reset()
+}
+
 func (e *End) opError(op string, err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -178,6 +179,23 @@ func (l *line) hold(held bool) {
 	defer l.mu.Unlock()
 	l.held = held
 	l.readable.Broadcast()
+}
+
+// reset drops what is under way and ends the line for both its ends at once.
+func (l *line) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.queue {
+		l.size -= cap(c.data)
+		l.bufs.put(c.data)
+	}
+	l.held = false
+	l.queue = append(l.queue[:0], chunk{err: syscall.ECONNRESET})
+	if l.writeErr == nil {
+		l.writeErr = syscall.ECONNRESET
+	}
+	l.readable.Broadcast()
+	l.writable.Broadcast()
 }
 
 func (l *line) setReadDeadline(t time.Time) {

@@ -16,8 +16,10 @@ import (
 
 // Config is what Tiers are told: by the network first, by the edge what is below.
 type Config struct {
-	// Addr is where other edges ask this one; Wrap wraps the listener, nil: not.
+	// Addr is where other edges ask this one; Listen opens it, net.Listen when nil;
+	// Wrap wraps the listener, nil: not.
 	Addr     string
+	Listen   func(network, address string) (net.Listener, error)
 	Wrap     func(net.Listener) net.Listener
 	Identity Identity
 	// Dial connects to a node. Nil: net.Dialer.
@@ -51,6 +53,9 @@ type Tiers struct {
 
 // New listens; Serve serves. Who does not call Serve calls Close.
 func New(cfg Config) (*Tiers, error) {
+	if cfg.Listen == nil {
+		cfg.Listen = net.Listen
+	}
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{}).DialContext
 	}
@@ -71,7 +76,7 @@ func New(cfg Config) (*Tiers, error) {
 	if t.client, err = newClient(cfg); err != nil {
 		return nil, err
 	}
-	if t.ln, err = net.Listen("tcp", cfg.Addr); err != nil {
+	if t.ln, err = cfg.Listen("tcp", cfg.Addr); err != nil {
 		return nil, err
 	}
 	if cfg.Wrap != nil {

@@ -1,6 +1,6 @@
 // Package memnet is a network in memory for tests of clusters: packets and
-// streams between hosts named by address, with delay, loss, hosts that are down
-// and partitions. It works inside testing/synctest, where a real socket would
+// streams between hosts named by address, with delay, loss, hosts that are down,
+// partitions, ways cut in one direction and streams that break. It works inside testing/synctest, where a real socket would
 // keep the fake clock from moving, and speaks net's own interfaces, so what is
 // tested is the code that runs.
 //
@@ -39,6 +39,7 @@ type Network struct {
 	loss      float64
 	down      map[netip.Addr]bool
 	side      func(netip.Addr) int
+	cut       func(from, to netip.Addr) bool
 	packets   map[netip.AddrPort]*packetConn
 	listeners map[netip.AddrPort]*listener
 	streams   map[*stream]struct{}
@@ -52,6 +53,7 @@ func New(seed uint64) *Network {
 		rnd:       rand.New(rand.NewPCG(seed, 0)),
 		delay:     func(_, _ netip.Addr) time.Duration { return 0 },
 		side:      func(netip.Addr) int { return 0 },
+		cut:       func(_, _ netip.Addr) bool { return false },
 		down:      map[netip.Addr]bool{},
 		packets:   map[netip.AddrPort]*packetConn{},
 		listeners: map[netip.AddrPort]*listener{},
@@ -77,6 +79,34 @@ func (n *Network) SetDown(host netip.Addr, down bool) {
 // Partition lets hosts reach each other only where side answers the same.
 func (n *Network) Partition(side func(netip.Addr) int) { n.change(func() { n.side = side }) }
 
+// Cut stops what goes from one host to another where cut says so, one way: packets
+// are lost, bytes of streams stand still. No stream is opened unless both ways are
+// free. Nil: nothing is cut.
+func (n *Network) Cut(cut func(from, to netip.Addr) bool) {
+	if cut == nil {
+		cut = func(_, _ netip.Addr) bool { return false }
+	}
+	n.change(func() { n.cut = cut })
+}
+
+// Break resets the streams between hosts of which it is said: what is under way
+// on them is lost, and both ends are told at once.
+func (n *Network) Break(broken func(client, server netip.Addr) bool) {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	n.mu.Lock()
+	var gone []*stream
+	for s := range n.streams {
+		if broken(s.client, s.server) {
+			gone = append(gone, s)
+		}
+	}
+	n.mu.Unlock()
+	for _, s := range gone {
+		s.ends[0].Break()
+	}
+}
+
 // Heal ends the partition; hosts that are down stay down.
 func (n *Network) Heal() { n.Partition(func(netip.Addr) int { return 0 }) }
 
@@ -88,18 +118,19 @@ func (n *Network) change(alter func()) {
 	defer n.changing.Unlock()
 	n.mu.Lock()
 	alter()
-	held := make(map[*stream]bool, len(n.streams))
+	held := make(map[*stream][2]bool, len(n.streams))
 	for s := range n.streams {
-		held[s] = !n.reaches(s.client, s.server)
+		held[s] = [2]bool{!n.reaches(s.server, s.client), !n.reaches(s.client, s.server)}
 	}
 	n.mu.Unlock()
 	for s, h := range held {
-		s.hold(h)
+		s.ends[0].Hold(h[0])
+		s.ends[1].Hold(h[1])
 	}
 }
 
-func (n *Network) reaches(a, b netip.Addr) bool {
-	return !n.down[a] && !n.down[b] && n.side(a) == n.side(b)
+func (n *Network) reaches(from, to netip.Addr) bool {
+	return !n.down[from] && !n.down[to] && n.side(from) == n.side(to) && !n.cut(from, to)
 }
 
 func (n *Network) between(from, to netip.Addr) time.Duration {
@@ -143,7 +174,7 @@ func (n *Network) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) 
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for retry := time.Second; !n.reaches(from, to.Addr()); retry *= 2 {
+	for retry := time.Second; !n.reaches(from, to.Addr()) || !n.reaches(to.Addr(), from); retry *= 2 {
 		n.mu.Unlock()
 		err := wait(ctx, retry)
 		n.mu.Lock()

@@ -192,3 +192,96 @@ func TestStreamAcrossAPartition(t *testing.T) {
 		}
 	})
 }
+
+// connected returns the two ends of a stream from one to two.
+func connected(t *testing.T, n *Network) (near, far net.Conn) {
+	t.Helper()
+	at := netip.AddrPortFrom(two, 80)
+	l, err := n.Listen(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	if near, err = n.Dial(t.Context(), one, at); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
+func TestAWayThatIsCutLetsTheOtherGoOn(t *testing.T) {
+	Bubble(t, func(t *testing.T) {
+		n := New(1)
+		near, far := connected(t, n)
+		pa, pb := listenPacket(t, n, one), listenPacket(t, n, two)
+		n.Cut(func(from, to netip.Addr) bool { return from == one && to == two })
+		_, _ = near.Write([]byte("there"))
+		_, _ = far.Write([]byte("back!"))
+		_, _ = pa.WriteTo([]byte("there"), pb.LocalAddr())
+		_, _ = pb.WriteTo([]byte("back"), pa.LocalAddr())
+		buf := make([]byte, 5)
+		if _, err := io.ReadFull(near, buf); err != nil || string(buf) != "back!" {
+			t.Errorf("by the free way: %q, %v", buf, err)
+		}
+		if got := received(t, pa); len(got) != 1 {
+			t.Errorf("packets by the free way: %q", got)
+		}
+		if got := received(t, pb); len(got) != 0 {
+			t.Errorf("packets by the way that is cut: %q", got)
+		}
+		_ = far.SetReadDeadline(time.Now().Add(time.Hour))
+		if _, err := far.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("by the way that is cut: %v", err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := n.Dial(short, two, netip.AddrPortFrom(one, 80)); err == nil {
+			t.Error("a stream was opened with one way cut")
+		}
+		n.Cut(nil)
+		_ = far.SetReadDeadline(time.Time{})
+		if _, err := io.ReadFull(far, buf); err != nil || string(buf) != "there" {
+			t.Errorf("once the way is free: %q, %v", buf, err)
+		}
+		_, _ = near.Close(), far.Close()
+	})
+}
+
+func TestABrokenStreamIsBrokenAtBothEnds(t *testing.T) {
+	Bubble(t, func(t *testing.T) {
+		n := New(1)
+		n.SetDelay(distance)
+		near, far := connected(t, n)
+		n.SetDown(two, true) // being held does not spare it
+		_, _ = near.Write([]byte("lost"))
+		read := make(chan error)
+		go func() {
+			_, err := near.Read(make([]byte, 1))
+			read <- err
+		}()
+		n.Break(func(client, _ netip.Addr) bool { return client == three })
+		select {
+		case err := <-read:
+			t.Fatalf("a stream of others was broken: %v", err)
+		case <-time.After(time.Second):
+		}
+		n.Break(func(client, server netip.Addr) bool { return client == one && server == two })
+		if err := <-read; !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("who waited read: %v", err)
+		}
+		if k, err := far.Read(make([]byte, 9)); k != 0 || !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the other end read %d bytes, %v", k, err)
+		}
+		for _, c := range []net.Conn{near, far} {
+			if _, err := c.Write([]byte("x")); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("wrote: %v", err)
+			}
+			_ = c.Close()
+		}
+		if len(n.streams) != 0 {
+			t.Errorf("%d streams remembered", len(n.streams))
+		}
+	})
+}

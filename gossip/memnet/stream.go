@@ -57,11 +57,6 @@ type stream struct {
 	closed int
 }
 
-func (s *stream) hold(held bool) {
-	s.ends[0].Hold(held)
-	s.ends[1].Hold(held)
-}
-
 type streamEnd struct {
 	*wan.End
 	stream *stream
