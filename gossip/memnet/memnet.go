@@ -1,8 +1,8 @@
 // Package memnet is a network in memory for tests of clusters: packets and
 // streams between hosts named by address, with delay, loss, hosts that are down,
-// partitions, ways cut in one direction and streams that break. It works inside testing/synctest, where a real socket would
-// keep the fake clock from moving, and speaks net's own interfaces, so what is
-// tested is the code that runs.
+// partitions, ways cut in one direction and streams that break. It works inside
+// testing/synctest, where a real socket would keep the fake clock from moving, and
+// speaks net's own interfaces, so what is tested is the code that runs.
 //
 // What it promises: a packet arrives once, after the delay of its way, or is
 // lost; a stream keeps its order, and while its ends cannot reach each other

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/scripts/chaos/lab"
-	"github.com/warmfront/warmfront/scripts/chaos/site"
+	"github.com/warmfront/warmfront/sim/site"
 )
 
 // originName is the name that the distribution knows the origin by.

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/scripts/chaos/api"
-	"github.com/warmfront/warmfront/scripts/chaos/claim"
-	"github.com/warmfront/warmfront/scripts/chaos/site"
+	"github.com/warmfront/warmfront/sim/claim"
+	"github.com/warmfront/warmfront/sim/site"
 )
 
 // publisher makes new versions, invalidates what was before and watches until that is Completed.

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/warmfront/warmfront/scripts/chaos/claim"
-	"github.com/warmfront/warmfront/scripts/chaos/site"
+	"github.com/warmfront/warmfront/sim/claim"
+	"github.com/warmfront/warmfront/sim/site"
 )
 
 // reader reads from one edge all the time.
@@ -67,7 +67,7 @@ func (r *reader) read(ctx context.Context, client *http.Client) {
 	ctx, cancel := context.WithTimeout(ctx, patience(random))
 	defer cancel()
 	do(ctx, client, "http://"+r.edge.host.Addr.String(), r.domain, q)
-	what, why, version := judge(q, r.history)
+	what, why, version := site.Judge(q, r.history)
 	r.tally.count(q)
 	if what == "" {
 		return
@@ -85,9 +85,9 @@ func (r *reader) read(ctx context.Context, client *http.Client) {
 }
 
 // draw makes up a request.
-func (r *reader) draw(random *rand.Rand) *read {
+func (r *reader) draw(random *rand.Rand) *site.Read {
 	o := r.objects[random.IntN(len(r.objects))]
-	q := &read{Edge: r.edge.name, Object: o, Method: http.MethodGet, URI: o.Path, Header: http.Header{}}
+	q := &site.Read{Edge: r.edge.name, Object: o, Method: http.MethodGet, URI: o.Path, Header: http.Header{}}
 	if query := o.Queries[random.IntN(len(o.Queries))]; query != "" {
 		q.URI += "?" + query
 	}
@@ -110,7 +110,7 @@ func (r *reader) draw(random *rand.Rand) *read {
 }
 
 // do asks. The start is before the connection is looked for, so before anything of the request is sent.
-func do(ctx context.Context, client *http.Client, base, host string, q *read) {
+func do(ctx context.Context, client *http.Client, base, host string, q *site.Read) {
 	request, err := http.NewRequestWithContext(ctx, q.Method, base+q.URI, nil)
 	if err != nil {
 		q.Err = err
@@ -145,7 +145,7 @@ func newTally() *tally {
 	return &tally{caches: map[string]int{}, statuses: map[int]int{}, byKind: map[site.Kind]int{}}
 }
 
-func (t *tally) count(q *read) {
+func (t *tally) count(q *site.Read) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reads++

@@ -11,9 +11,9 @@ import (
 
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/scripts/chaos/api"
-	"github.com/warmfront/warmfront/scripts/chaos/claim"
 	"github.com/warmfront/warmfront/scripts/chaos/lab"
-	"github.com/warmfront/warmfront/scripts/chaos/site"
+	"github.com/warmfront/warmfront/sim/claim"
+	"github.com/warmfront/warmfront/sim/site"
 )
 
 // stage is a network that runs and is looked at.
@@ -139,7 +139,7 @@ func (s *stage) serves(ctx context.Context, e *node, domain string) error {
 	defer cancel()
 	client := s.hosts.client(5 * time.Second)
 	for {
-		q := &read{Method: http.MethodGet, URI: "/plain/0"}
+		q := &site.Read{Method: http.MethodGet, URI: "/plain/0"}
 		do(ctx, client, "http://"+e.host.Addr.String(), domain, q)
 		if q.Status == http.StatusOK {
 			return nil

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/warmfront/warmfront/sim/site"
 )
 
 // timeline is what happened when: faults, and what should not have happened. It is safe for concurrent use.
@@ -29,9 +31,17 @@ type window struct {
 	To    time.Time
 }
 
+// The offences besides those of an answer.
+const (
+	late    site.Offence = "late: an invalidation was not Completed in time"
+	lost    site.Offence = "lost: an invalidation that the API accepted is not known any more"
+	died    site.Offence = "died: a process ended by itself"
+	blocked site.Offence = "blocked: a fault could not be made, or not be ended"
+)
+
 // violation is something that must not be, with what it takes to understand it.
 type violation struct {
-	What   offence
+	What   site.Offence
 	Why    string
 	At     time.Duration // since the start
 	Edge   string        `json:",omitempty"`

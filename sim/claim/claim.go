@@ -1,4 +1,4 @@
-// Package claim is what a run of real processes is held to: once an invalidation was seen to be Completed, no
+// Package claim is what a run of faults is held to: once an invalidation was seen to be Completed, no
 // request that starts later gets what was stored before the invalidation.
 //
 // It needs an origin whose objects carry versions that only rise, and which never confirms an old one: then the claim

@@ -22,7 +22,7 @@ const (
 	Query    Kind = "query"    // the query string counts
 	Missing  Kind = "missing"  // 404 in odd versions
 	Dated    Kind = "dated"    // Last-Modified and no ETag
-	Stale    Kind = "stale"    // fresh for a second, stale-while-revalidate and stale-if-error
+	StaleOK  Kind = "stale"    // fresh for a second, stale-while-revalidate and stale-if-error
 	Weak     Kind = "weak"     // a weak ETag
 )
 
@@ -41,10 +41,10 @@ const BlockSize = 64 << 10
 // Objects returns the site.
 func Objects() []Object {
 	sizes := map[Kind]int{Plain: 3000, SlowHead: 2000, SlowBody: 3 * BlockSize, Large: 4<<20 + 12345, Vary: 5000, Query: 1500, Missing: 800,
-		Dated: 70000, Stale: 2500, Weak: 40000}
-	counts := map[Kind]int{Plain: 10, SlowHead: 4, SlowBody: 4, Large: 3, Vary: 4, Query: 4, Missing: 4, Dated: 4, Stale: 4, Weak: 4}
+		Dated: 70000, StaleOK: 2500, Weak: 40000}
+	counts := map[Kind]int{Plain: 10, SlowHead: 4, SlowBody: 4, Large: 3, Vary: 4, Query: 4, Missing: 4, Dated: 4, StaleOK: 4, Weak: 4}
 	var all []Object
-	for _, k := range []Kind{Plain, SlowHead, SlowBody, Large, Vary, Query, Missing, Dated, Stale, Weak} {
+	for _, k := range []Kind{Plain, SlowHead, SlowBody, Large, Vary, Query, Missing, Dated, StaleOK, Weak} {
 		for n := range counts[k] {
 			o := Object{Path: fmt.Sprintf("/%s/%d", k, n), Kind: k, Size: sizes[k] + 17*n, Queries: []string{""}}
 			if k == Query {

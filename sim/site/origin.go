@@ -58,7 +58,7 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set(VersionHeader, strconv.Itoa(version))
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Cache-Control", "max-age=3600")
-	if object.Kind == Stale {
+	if object.Kind == StaleOK {
 		h.Set("Cache-Control", "max-age=1, stale-while-revalidate=600, stale-if-error=600")
 	}
 	var head, rest time.Duration
