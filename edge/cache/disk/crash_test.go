@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -237,9 +238,13 @@ func TestKill(t *testing.T) {
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(100+rand.IntN(400))*time.Millisecond, func() { _ = child.Process.Kill() })
+		// Counted from the first report: a busy machine takes its time to start a process.
+		kill := sync.OnceFunc(func() {
+			time.AfterFunc(50*time.Millisecond+rand.N(400*time.Millisecond), func() { _ = child.Process.Kill() })
+		})
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
+			kill()
 			var key string
 			var n int
 			if got, _ := fmt.Sscanf(lines.Text(), "stored %s %d", &key, &n); got == 2 {
