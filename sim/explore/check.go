@@ -7,9 +7,38 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 )
 
+// Claim is what the checker holds a world to.
+type Claim string
+
+// The claims. The first two are the guarantee; the others are what it rests on.
+const (
+	// Fresh: what was asked for after an invalidation was Completed is not older.
+	Fresh Claim = "nothing older than a Completed invalidation is served"
+	// Whole: what is served is of one version of the origin's.
+	Whole Claim = "an answer is of one version"
+	// Kept: what was reported as Completed stays so.
+	Kept Claim = "Completed never goes back"
+	// Forward: what a node has applied never goes back.
+	Forward Claim = "a node never goes back"
+	// Once: a version is given to one change.
+	Once Claim = "a version is one change's"
+	// Works: what is played here works at all.
+	Works Claim = "the network works"
+)
+
+// Violation is how a claim was broken.
+type Violation struct {
+	Claim Claim `json:"claim"`
+	// At is the virtual time.
+	At   time.Duration `json:"at_ns"`
+	What string        `json:"what"`
+}
+
+func (v Violation) String() string { return fmt.Sprintf("at %.3fs: %s", v.At.Seconds(), v.What) }
+
 // checker holds a world to the guarantee. It knows what nobody in it knows.
 type checker struct {
-	violation string
+	violation *Violation
 	pending   []*invalidation // made, and not reported as Completed
 	completed cdn.Version
 	needs     []need
@@ -30,10 +59,10 @@ type need struct {
 	by      cdn.Version
 }
 
-func (w *world) violated(format string, args ...any) {
-	if w.check.violation == "" {
-		w.check.violation = fmt.Sprintf("at %.3fs: ", w.now.Seconds()) + fmt.Sprintf(format, args...)
-		w.tell("VIOLATION", "%s", w.check.violation)
+func (w *world) violated(c Claim, format string, args ...any) {
+	if w.check.violation == nil {
+		w.check.violation = &Violation{c, w.now, fmt.Sprintf(format, args...)}
+		w.tell("VIOLATION", "%s", w.check.violation.What)
 	}
 }
 
@@ -59,7 +88,7 @@ func (w *world) restored(head cdn.Version) {
 // reported notes that everything up to a version is Completed.
 func (w *world) reported(v cdn.Version) {
 	if v.Before(w.check.completed) {
-		w.violated("Completed went back from %v to %v", w.check.completed, v)
+		w.violated(Kept, "Completed went back from %v to %v", w.check.completed, v)
 		return
 	}
 	w.check.completed = v
@@ -121,10 +150,10 @@ func (w *world) read(who string, uris []string, n need, versions []int64) {
 	for _, v := range versions {
 		switch {
 		case v < n.version:
-			w.violated("%s answered %s with version %d of the origin's, but version %d was there when invalidation %v was made, which was Completed when the request started",
+			w.violated(Fresh, "%s answered %s with version %d of the origin's, but version %d was there when invalidation %v was made, which was Completed when the request started",
 				who, uris[0], v, n.version, n.by)
 		case v != versions[0]:
-			w.violated("%s answered %s with a mixture of the origin's versions %v", who, uris[0], versions)
+			w.violated(Whole, "%s answered %s with a mixture of the origin's versions %v", who, uris[0], versions)
 		}
 	}
 }

@@ -18,7 +18,10 @@ type store struct {
 	leader uint64
 	mark   int64
 	// granted says that leases may be running.
-	granted      bool
+	granted bool
+	// untold is set on a backup that was put back until a control has begun a new
+	// epoch with it: whoever put it back starts control with that order till then.
+	untold       bool
 	settled      cdn.Version
 	incarnations map[string]uint64
 }
@@ -55,11 +58,11 @@ type control struct {
 }
 
 // startControl starts the process of a place.
-func (w *world) startControl(place int, newEpoch bool) {
+func (w *world) startControl(place int) {
 	c := &control{machine: w.newMachine("control"+strconv.Itoa(place+1), placeControls+place), mark: -1}
 	w.controls[place] = c
-	if len(w.controls) == 1 || newEpoch {
-		c.take(newEpoch)
+	if len(w.controls) == 1 {
+		c.take()
 		return
 	}
 	c.watch()
@@ -88,7 +91,7 @@ func (c *control) watch() {
 				c.mark, c.since = mark, now
 			}
 			if now-c.since >= reign().Held() || !w.store.granted && w.store.leader == 0 {
-				c.take(false)
+				c.take()
 				return
 			}
 			c.watch()
@@ -97,7 +100,7 @@ func (c *control) watch() {
 }
 
 // take makes a control the leader, unless another was faster.
-func (c *control) take(newEpoch bool) {
+func (c *control) take() {
 	w := c.w
 	sent := c.clock()
 	mark, asked := c.mark, w.store
@@ -115,13 +118,13 @@ func (c *control) take(newEpoch bool) {
 				return
 			}
 			c.reign = journal.Grant(sent, reign())
-			c.lead(newEpoch)
+			c.lead()
 		})
 	})
 }
 
 // lead loads the journal and begins to serve.
-func (c *control) lead(newEpoch bool) {
+func (c *control) lead() {
 	w := c.w
 	if w.store.leader != c.run {
 		c.watch()
@@ -132,7 +135,7 @@ func (c *control) lead(newEpoch bool) {
 		state, err = state.Apply(*w.store.changes[state.Version.Next()])
 	}
 	if err != nil {
-		w.violated("the journal cannot be folded: %v", err)
+		w.violated(Works, "the journal cannot be folded: %v", err)
 		return
 	}
 	c.state, c.settled = state, w.store.settled
@@ -150,7 +153,7 @@ func (c *control) lead(newEpoch bool) {
 	c.ledger.Register(registered)
 	c.leads = true
 	w.tell(c.name, "leads as run %d from %v", c.run, state.Version)
-	if newEpoch {
+	if w.store.untold {
 		c.beginEpoch(state.Version.Epoch)
 	}
 	if len(w.controls) > 1 {
@@ -206,7 +209,7 @@ func (c *control) beginEpoch(over uint64) {
 	w := c.w
 	snap, err := c.state.Snapshot()
 	if err != nil {
-		w.violated("no snapshot: %v", err)
+		w.violated(Works, "no snapshot: %v", err)
 		return
 	}
 	snap.Version = cdn.Version{Epoch: journal.NextEpoch(max(over, snap.Version.Epoch), time.UnixMilli(w.now.Milliseconds()))}
@@ -215,7 +218,7 @@ func (c *control) beginEpoch(over uint64) {
 		c.stepDown()
 		return
 	}
-	w.store.base, w.store.head = snap, snap.Version
+	w.store.base, w.store.head, w.store.untold = snap, snap.Version, false
 	c.state = state
 	c.ledger.Restarted(snap.Version, c.clock())
 	w.Epochs++
@@ -231,19 +234,19 @@ func (c *control) invalidate(paths []string) {
 	}
 	change, err := cdn.NewChange(cdn.KindInvalidation, cdn.Invalidation{ID: "I", Distribution: distribution, Paths: paths}, time.Unix(0, 0))
 	if err != nil {
-		w.violated("no change: %v", err)
+		w.violated(Works, "no change: %v", err)
 		return
 	}
 	change.Version = c.state.Version.Next()
 	next, err := c.state.Apply(change)
 	if err != nil {
-		w.violated("the change cannot be applied: %v", err)
+		w.violated(Works, "the change cannot be applied: %v", err)
 		return
 	}
 	c.writing = true
 	c.write(func(s *store) {
 		if s.changes[change.Version] != nil || s.head.Next() != change.Version {
-			w.violated("version %v is given twice, or out of order: the journal ends at %v", change.Version, s.head)
+			w.violated(Once, "version %v is given twice, or out of order: the journal ends at %v", change.Version, s.head)
 		}
 		s.changes[change.Version], s.head = &change, change.Version
 		w.made(change.Version, paths)

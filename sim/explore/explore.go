@@ -11,9 +11,27 @@ import (
 
 // Tally counts what happened in runs.
 type Tally struct {
-	Runs, Events, Reads, Errors, Hits, Joined, Stale, Fetches, FromTier, PassedOver, OriginReads int
-	Invalidations, Completed, Leases, Leaders, Epochs, Compactions, Snapshots, Lost, Repeated    int
-	Faults                                                                                       [maxFaults]int
+	Runs          int            `json:"worlds"`
+	Events        int            `json:"events"`
+	Reads         int            `json:"reads"`
+	Errors        int            `json:"errors"`
+	Hits          int            `json:"hits"`
+	Joined        int            `json:"joined"`
+	Stale         int            `json:"stale"`
+	Fetches       int            `json:"fetches"`
+	FromTier      int            `json:"from_tier"`
+	PassedOver    int            `json:"passed_over"`
+	OriginReads   int            `json:"origin_reads"`
+	Invalidations int            `json:"invalidations"`
+	Completed     int            `json:"completed"`
+	Leases        int            `json:"leases"`
+	Leaders       int            `json:"leaders"`
+	Epochs        int            `json:"epochs"`
+	Compactions   int            `json:"compactions"`
+	Snapshots     int            `json:"snapshots"`
+	Lost          int            `json:"messages_lost"`
+	Repeated      int            `json:"messages_repeated"`
+	Faults        [maxFaults]int `json:"faults"` // in the order of FaultNames
 }
 
 const maxFaults = 17
@@ -52,9 +70,9 @@ func New() (*Explorer, error) {
 }
 
 // Run runs the world of a seed. It returns what happened in it, and how the
-// guarantee was broken: "" where it was not. Trace, if it is not nil, is given
+// guarantee was broken: nil where it was not. Trace, if it is not nil, is given
 // what happens line by line.
-func (e *Explorer) Run(seed uint64, trace func(string)) (Tally, string) {
+func (e *Explorer) Run(seed uint64, trace func(string)) (Tally, *Violation) {
 	w := &world{scene: e.scene, r: rand.New(rand.NewPCG(seed, 0x77617266)), trace: trace}
 	w.Runs = 1
 	w.build()
@@ -71,7 +89,7 @@ func (w *world) build() {
 	}
 	base, err := w.first.Snapshot()
 	if err != nil {
-		w.violated("no snapshot: %v", err)
+		w.violated(Works, "no snapshot: %v", err)
 		return
 	}
 	w.store = &store{changes: map[cdn.Version]*cdn.Change{}, head: base.Version, base: base, incarnations: map[string]uint64{}}
@@ -85,7 +103,7 @@ func (w *world) build() {
 	}
 	w.controls = make([]*control, 1+w.r.IntN(2))
 	for i := range w.controls {
-		w.startControl(i, false)
+		w.startControl(i)
 	}
 	for _, n := range w.nodes {
 		w.start(n, n.disk)

@@ -167,7 +167,7 @@ func (w *world) crashControl() {
 	store := w.store
 	w.after(nil, w.between(50*time.Millisecond, 6*time.Second), func() {
 		if w.controls[at] == c && w.store == store { // and not put back meanwhile
-			w.startControl(at, false)
+			w.startControl(at)
 		}
 	})
 }
@@ -184,7 +184,7 @@ func (w *world) restore() {
 	}
 	leader := w.store.leader
 	w.store = w.backup.clone()
-	w.store.granted = true
+	w.store.granted, w.store.untold = true, true
 	w.backup = nil
 	w.restored(w.store.head)
 	w.check.completed = w.store.settled
@@ -193,7 +193,7 @@ func (w *world) restore() {
 	w.after(nil, w.between(50*time.Millisecond, 3*time.Second), func() {
 		for place := range w.controls {
 			if w.store == restored {
-				w.startControl(place, place == 0)
+				w.startControl(place)
 			}
 		}
 	})

@@ -3,7 +3,8 @@
 package explore
 
 import (
-	"strings"
+	"os"
+	"runtime"
 	"testing"
 
 	"github.com/warmfront/warmfront/journal/mutant"
@@ -15,27 +16,20 @@ const mostSeeds = 1000
 func TestEachBrokenRuleIsNoticed(t *testing.T) {
 	for _, rule := range mutant.Rules {
 		t.Run(string(rule), func(t *testing.T) {
-			t.Setenv(mutant.Variable, string(rule))
-			e := newExplorer(t)
-			for seed := range uint64(mostSeeds) {
-				if _, violation := e.Run(seed, nil); violation != "" {
-					t.Logf("rule %c: noticed at seed %d: %s", rule, seed, violation)
-					if strings.Contains(violation, "Completed when the request") || strings.Contains(violation, "mixture") {
-						return
-					}
-				}
+			t.Setenv(mutant.Variable, "") // and put back when the test is over
+			c, err := newExplorer(t).Catch(rule, mostSeeds, runtime.GOMAXPROCS(0), os.Setenv)
+			if err != nil {
+				t.Fatal(err)
 			}
-			t.Errorf("rule %c was broken in %d worlds, and nothing was noticed", rule, mostSeeds)
+			if c.Worlds == 0 {
+				t.Fatalf("rule %c was broken in %d worlds, and nobody noticed", rule, mostSeeds)
+			}
+			t.Logf("rule %c: noticed in world %d: %v", rule, c.Worlds, c.Violation)
 		})
 	}
 }
 
 func TestNothingIsNoticedWhereNoRuleIsBroken(t *testing.T) {
 	t.Setenv(mutant.Variable, "")
-	e := newExplorer(t)
-	for seed := range uint64(200) {
-		if _, violation := e.Run(seed, nil); violation != "" {
-			t.Fatalf("seed %d: %s", seed, violation)
-		}
-	}
+	noViolation(t, 200)
 }

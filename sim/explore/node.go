@@ -122,7 +122,7 @@ func (p *process) step(e journal.Event) {
 		switch a := a.(type) {
 		case journal.Publish:
 			if a.State.Version.Before(p.state.Version) {
-				p.w.violated("%s went back from %v to %v", p.name, p.state.Version, a.State.Version)
+				p.w.violated(Forward, "%s went back from %v to %v", p.name, p.state.Version, a.State.Version)
 			}
 			p.state = a.State
 			p.w.tell(p.name, "applies %v", p.state.Version)

@@ -57,7 +57,7 @@ func (c *control) serve(p *process, after cdn.Version) *stream {
 	}
 	s := &stream{from: &c.machine, to: p}
 	if err := c.catchUp(s, after); err != nil {
-		c.w.violated("no snapshot: %v", err)
+		c.w.violated(Works, "no snapshot: %v", err)
 	}
 	c.streams = append(c.streams, s)
 	c.beat(s)

@@ -112,7 +112,7 @@ func (w *world) after(m *machine, d time.Duration, do func()) {
 
 // run lets things happen until the time is over or the guarantee is broken.
 func (w *world) run(until time.Duration) {
-	for w.check.violation == "" && len(w.queue) > 0 && w.queue[0].at <= until {
+	for w.check.violation == nil && len(w.queue) > 0 && w.queue[0].at <= until {
 		e := heap.Pop(&w.queue).(event)
 		w.now = e.at
 		if e.on != nil {
