@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/warmfront/warmfront/journal/mutant"
 )
@@ -84,8 +83,7 @@ func (e *Explorer) Search(s Search) (Tally, []Found) {
 type Caught struct {
 	Rule string `json:"rule"`
 	// Worlds are how many it took, 0 where it was not noticed at all.
-	Worlds uint64        `json:"worlds"`
-	Took   time.Duration `json:"took_ns"`
+	Worlds uint64 `json:"worlds"`
 	Found
 }
 
@@ -103,10 +101,8 @@ func (e *Explorer) Catch(rule rune, most uint64, parallel int, setenv func(name,
 	if err := setenv(mutant.Variable, c.Rule); err != nil {
 		return c, err
 	}
-	began := time.Now()
 	guarantee := func(v Violation) bool { return v.Claim == Fresh || v.Claim == Whole }
 	_, found := e.Search(Search{Seeds: most, Parallel: parallel, Enough: guarantee})
-	c.Took = time.Since(began)
 	for _, f := range found {
 		if guarantee(f.Violation) {
 			c.Worlds, c.Found = f.Seed+1, f
