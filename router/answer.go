@@ -85,8 +85,13 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 		r.Rcode = dns.RcodeRefused
 		return t
 	}
-	held := s.zone.names[name]
+	held, port := s.zone.names[name], uint16(standardHTTPS)
 	plan, known := s.plan(name, held)
+	service := false
+	if held == nil && plan == nil {
+		plan, port = s.service(name)
+		service = plan != nil
+	}
 	if !known {
 		e.notReady(r, "the journal has not been read yet")
 		return t
@@ -103,7 +108,9 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 		r.Answer = []dns.RR{s.soa(q.Name)}
 	case len(held[q.Qtype]) > 0:
 		s.answerHeld(r, held[q.Qtype])
-	case plan != nil && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA):
+	case plan != nil && q.Qtype == dns.TypeHTTPS && port != 0:
+		t = s.answerHTTPS(r, e, plan, port, from)
+	case plan != nil && !service && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA):
 		t = s.steer(r, e, plan, from)
 	}
 	if len(r.Answer) == 0 && (r.Rcode == dns.RcodeSuccess || r.Rcode == dns.RcodeNameError) {
@@ -146,15 +153,23 @@ func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr) (
 		}
 		return t
 	}
-	place, outcome := s.place(e, from)
-	site := pool.Nearest(pick.Point{Lat: place.Lat, Lon: place.Lon})
-	if e.viewer.IsValid() && pool.Tailored() {
-		e.scope = scope(e.viewer, place.Prefix)
-	}
+	var site *pick.Site
+	var outcome string
+	site, outcome, e.scope = s.nearest(e, pool, from)
 	rr := addressRecord(family.Of(site.Node(plan.ID)), ttlAddress)
 	rr.Header().Name = r.Question[0].Name
 	r.Answer = []dns.RR{rr}
 	return trace{pop: site.Code, geo: outcome}
+}
+
+// nearest returns the site of a pool for the viewer, how the viewer was placed, and
+// the scope within which others are given the same.
+func (s *snapshot) nearest(e *edns, pool *pick.Pool, from netip.Addr) (site *pick.Site, outcome string, shared uint8) {
+	place, outcome := s.place(e, from)
+	if e.viewer.IsValid() && pool.Tailored() {
+		shared = scope(e.viewer, place.Prefix)
+	}
+	return pool.Nearest(pick.Point{Lat: place.Lat, Lon: place.Lon}), outcome, shared
 }
 
 // place says where the viewer is. A subnet that nobody knows (a private one,

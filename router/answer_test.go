@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -75,8 +76,8 @@ func state(t testing.TB, plans []*cdn.Plan, nodes []cdn.Node) *cdn.State {
 <Origins><Quantity>1</Quantity><Items><Origin><Id>o</Id><DomainName>demo.s3.amazonaws.com</DomainName></Origin></Items></Origins>
 <DefaultCacheBehavior><TargetOriginId>o</TargetOriginId><ViewerProtocolPolicy>allow-all</ViewerProtocolPolicy>
 <CachePolicyId>658327ea-f89d-4fab-a63d-7e88639e58f6</CachePolicyId></DefaultCacheBehavior>
-<PriceClass>%s</PriceClass><Enabled>%t</Enabled><IsIPV6Enabled>%t</IsIPV6Enabled></DistributionConfig>`,
-			len(p.Aliases), aliases, p.PriceClass, p.Enabled, p.IPv6)})
+<HttpVersion>%s</HttpVersion><PriceClass>%s</PriceClass><Enabled>%t</Enabled><IsIPV6Enabled>%t</IsIPV6Enabled></DistributionConfig>`,
+			len(p.Aliases), aliases, cmp.Or(p.HTTPVersion, "http2"), p.PriceClass, p.Enabled, p.IPv6)})
 	}
 	return s
 }

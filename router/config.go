@@ -46,6 +46,9 @@ type Config struct {
 	// NS holds the addresses of ns1, ns2 … of the zone. Empty: this router's own
 	// address is ns1.
 	NS [][]netip.Addr
+	// CAA says who may issue certificates for names in the zone, each as in a zone
+	// file: `0 issue "ca.example.net"` (RFC 8659). None says nothing.
+	CAA []string
 	// Names are further names in the zone, relative to it ("control"), "" for
 	// the zone itself.
 	Names map[string]Record

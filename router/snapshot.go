@@ -17,6 +17,7 @@ type snapshot struct {
 	zone   *zone
 	state  *cdn.State // nil while nothing is known yet
 	before map[string]bool
+	ports  map[uint16]bool // see otherPorts
 	table  *pick.Table
 	locate func(netip.Addr) (Place, bool)
 	home   Place
@@ -89,6 +90,7 @@ func (r *Router) Refresh() {
 	if now := edges(state); !maps.Equal(now, r.edges) {
 		r.edges = now
 		r.checker.Register(values(now))
+		next.ports = otherPorts(now)
 		next.table = table(r.cfg.POPs, r.checker.Edges())
 		for _, n := range next.table.Unplaced() {
 			r.cfg.Logger.Warn("edge is never answered: its POP is not in the catalogue", "node", n.ID, "pop", n.POP)

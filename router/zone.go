@@ -43,6 +43,9 @@ func newZone(cfg Config) (*zone, error) {
 			z.add(ns, addressRecord(a, ttlZone))
 		}
 	}
+	if err := z.addCAA(cfg.CAA); err != nil {
+		return nil, err
+	}
 	for relative, rec := range cfg.Names {
 		name := strings.ToLower(relative) + "." + z.apex
 		if relative == "" {
@@ -53,6 +56,20 @@ func newZone(cfg Config) (*zone, error) {
 		}
 	}
 	return z, nil
+}
+
+// addCAA puts the records at the apex, where certificate authorities look for those
+// of all names below (RFC 8659, section 3).
+func (z *zone) addCAA(list []string) error {
+	for _, text := range list {
+		rr, err := dns.NewRR(z.apex + " CAA " + text)
+		caa, ok := rr.(*dns.CAA)
+		if err != nil || !ok || strings.ContainsAny(text, "\n\r") || len(caa.Tag) == 0 || len(text) > 1024 {
+			return fmt.Errorf("router: the CAA record %q: write FLAGS TAG \"VALUE\", such as 0 issue \"ca.example.net\"", text)
+		}
+		z.add(z.apex, &dns.CAA{Hdr: header(dns.TypeCAA, ttlZone), Flag: caa.Flag, Tag: caa.Tag, Value: caa.Value})
+	}
+	return nil
 }
 
 func (z *zone) addRecord(name string, rec Record) error {

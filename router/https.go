@@ -1,0 +1,143 @@
+package router
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/pick"
+)
+
+// standardHTTPS is the port that HTTPS records at a name itself are about.
+const standardHTTPS = 443
+
+// servicePrefix reads the labels before a name under which HTTPS records of other
+// ports are, `_8443._https.NAME` (RFC 9460, section 9.1). Port is 0 for `_https`
+// alone, which exists because the others do.
+func servicePrefix(name string) (port uint16, rest string, ok bool) {
+	first, rest, _ := strings.Cut(name, ".")
+	if first == "_https" {
+		return 0, rest, true
+	}
+	second, rest, _ := strings.Cut(rest, ".")
+	digits, underscore := strings.CutPrefix(first, "_")
+	if second != "_https" || !underscore || strings.HasPrefix(digits, "0") {
+		return 0, "", false
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return uint16(n), rest, err == nil && n != 0
+}
+
+// otherPorts are the ports beside 443 at which edges speak HTTPS.
+func otherPorts(edges map[string]cdn.Node) map[uint16]bool {
+	ports := map[uint16]bool{}
+	for _, n := range edges {
+		if n.HTTPSPort != 0 && n.HTTPSPort != standardHTTPS {
+			ports[n.HTTPSPort] = true
+		}
+	}
+	return ports
+}
+
+// service returns the distribution that a name of servicePrefix's form belongs to,
+// nil where it does not exist.
+func (s *snapshot) service(name string) (plan *cdn.Plan, port uint16) {
+	if name == "" || name[0] != '_' || s.state == nil {
+		return nil, 0
+	}
+	port, rest, ok := servicePrefix(name)
+	if !ok || port == 0 && len(s.ports) == 0 || port != 0 && !s.ports[port] || !dns.IsSubDomain(s.zone.apex, rest) {
+		return nil, 0
+	}
+	plan, _ = s.plan(rest, s.zone.names[rest])
+	return plan, port
+}
+
+// answerHTTPS answers with how the edge for the viewer is spoken to (RFC 9460): by
+// which protocols, at which port, and with the addresses that A and AAAA have, so
+// that one question does for three. Port is that of the question, 443 for the
+// name itself.
+func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16, from netip.Addr) (t trace) {
+	var addrs [2]netip.Addr
+	var at uint16 // the port of the edge
+	for _, family := range []pick.Family{pick.IPv4, pick.IPv6} {
+		pool := s.table.Pool(plan.PriceClass, family)
+		if family == pick.IPv6 && !plan.IPv6 || pool.Empty() {
+			continue
+		}
+		site, outcome, scope := s.nearest(e, pool, from)
+		node := site.Node(plan.ID)
+		if at != 0 && node.HTTPSPort != at {
+			continue // the record has but one port
+		}
+		at, addrs[family] = node.HTTPSPort, family.Of(node)
+		t, e.scope = trace{pop: site.Code, geo: outcome}, max(e.scope, scope)
+	}
+	if at == 0 || port != standardHTTPS && at != port {
+		if s.table.Pool(plan.PriceClass, pick.IPv4).Empty() && s.table.Pool(plan.PriceClass, pick.IPv6).Empty() {
+			r.Authoritative = false
+			e.notReady(r, "no edge is registered in "+plan.PriceClass.String())
+		}
+		return trace{}
+	}
+	owner := r.Question[0].Name
+	rr := &dns.HTTPS{SVCB: dns.SVCB{Hdr: header(dns.TypeHTTPS, ttlAddress), Priority: 1, Target: "."}}
+	rr.Hdr.Name = owner
+	if port != standardHTTPS {
+		// Two labels below the name that has the addresses.
+		skip, _ := dns.NextLabel(owner, 0)
+		skip, _ = dns.NextLabel(owner, skip)
+		rr.Target = owner[skip:]
+	}
+	rr.Value = parameters(plan, at, port, addrs)
+	r.Answer = []dns.RR{rr}
+	r.Extra = append(r.Extra, s.addresses(rr.Target, owner, addrs)...)
+	return t
+}
+
+// parameters are what a record says, by rising number (RFC 9460, section 2.2). What is
+// the default is left out: HTTP/1.1, and the port that the record is about.
+func parameters(plan *cdn.Plan, at, port uint16, addrs [2]netip.Addr) (out []dns.SVCBKeyValue) {
+	var alpn []string
+	switch plan.HTTPVersion {
+	case "http2":
+		alpn = []string{"h2"}
+	case "http3":
+		alpn = []string{"h3"}
+	case "http2and3":
+		alpn = []string{"h3", "h2"}
+	}
+	if alpn != nil {
+		out = append(out, &dns.SVCBAlpn{Alpn: alpn})
+	}
+	if at != port {
+		out = append(out, &dns.SVCBPort{Port: at})
+	}
+	if a := addrs[pick.IPv4]; a.IsValid() {
+		out = append(out, &dns.SVCBIPv4Hint{Hint: []net.IP{a.Unmap().AsSlice()}})
+	}
+	if a := addrs[pick.IPv6]; a.IsValid() {
+		out = append(out, &dns.SVCBIPv6Hint{Hint: []net.IP{a.WithZone("").AsSlice()}})
+	}
+	return out
+}
+
+// addresses are those of a record's target, for the additional section (RFC 9460,
+// section 4.1).
+func (s *snapshot) addresses(target, owner string, addrs [2]netip.Addr) (out []dns.RR) {
+	if target == "." {
+		target = owner
+	}
+	for _, a := range addrs {
+		if a.IsValid() {
+			rr := addressRecord(a, ttlAddress)
+			rr.Header().Name = target
+			out = append(out, rr)
+		}
+	}
+	return out
+}
