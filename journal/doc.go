@@ -16,6 +16,10 @@
 // handled it. When every node that holds a lease has acknowledged the version,
 // or its lease has ended, the Ledger settles it.
 //
+// A node that control is out of reach of follows a neighbour ([Detour], [Offer]):
+// what that delivers is held to the same rules, and it is up to date; but nothing of
+// it counts for a lease, which ends when it would have ended.
+//
 // The rules are lettered; each is in one place, marked "Rule X":
 //
 //	A  settling waits for the acknowledgement or the end of the lease of every registered node   Ledger.Settled
@@ -25,7 +29,7 @@
 //	G  a restarted control, or one put back, waits one full lease before it settles anything     NewLedger, Ledger.Restarted, Ledger.Settled
 //	H  changes are applied contiguously                                                          Follower.change
 //	I  a lease ends when either clock says so                                                    Lease.Valid
-//	M  only control's leader renews; what delivers frames never does                             Follower.answer
+//	M  only control's leader renews; what delivers frames, a relay too, never does               Follower.answer
 //	N  an older leader's answers are refused                                                     Follower.answer
 //	O  a node put back to an older state is noticed by its incarnation                           Ledger.Join
 //

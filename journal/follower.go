@@ -10,8 +10,10 @@ import (
 )
 
 // Patience is how long a node that has heard of a newer version waits for its
-// open stream to bring anything at all, before it opens another.
-const Patience = time.Second
+// open stream to bring anything at all, before it opens another. It outlasts a
+// change's way round the world, and leaves time to ask a neighbour within the
+// second or two that a change may take to a node that control is out of reach of.
+const Patience = 500 * time.Millisecond
 
 // The reasons of a Follower: for refusing what it was given, and for having
 // stopped because it gave its lease up.
@@ -28,13 +30,14 @@ type Follower struct {
 	seen  Term
 	lease Lease
 
-	// opened is set from the first frame of a stream until it is lost; synced
-	// once the node has been level with a head it was told in this life.
-	opened, synced bool
+	// opened is set from the first frame of control's stream until it is lost,
+	// relayed likewise for a neighbour's; synced once the node has been level with a
+	// head that control told it in this life.
+	opened, relayed, synced bool
 	// entitled is set once a lease was granted since the node joined.
 	entitled bool
-	// wanted is the newest version heard of from outside the stream; heard is set
-	// when the stream brings something after that.
+	// wanted is the newest version heard of from outside the streams; heard is set
+	// when control's brings something after that, or a neighbour's brings news.
 	wanted cdn.Version
 	heard  bool
 	// stopped is why the node can apply no more.
@@ -80,14 +83,15 @@ type Event interface{ event() }
 
 // The events.
 type (
-	// Received is a frame from the stream. When it came, At, counts for nothing: no
-	// frame renews a lease (M).
+	// Received is a frame from control's stream or, Relayed, from a neighbour's. When
+	// it came, At, counts for nothing: no frame renews a lease (M).
 	Received struct {
-		Frame Frame
-		At    Instant
+		Frame   Frame
+		At      Instant
+		Relayed bool
 	}
-	// StreamLost says that the stream has ended or broken.
-	StreamLost struct{}
+	// StreamLost says that control's stream, or a neighbour's, has ended or broken.
+	StreamLost struct{ Relayed bool }
 	// Hinted is the word of another node that the journal's head is at Head. It
 	// proves nothing.
 	Hinted struct{ Head cdn.Version }
@@ -125,8 +129,9 @@ type (
 	Acknowledge struct{}
 	// Renewed makes Lease the node's lease.
 	Renewed struct{ Lease Lease }
-	// Fetch opens the stream anew after a version, at once; one that is being
-	// opened and has brought nothing yet is left to its time-out.
+	// Fetch opens the stream anew after a version, at once, and asks neighbours if
+	// that brings nothing; one that is being opened and has brought nothing yet is
+	// left to its time-out.
 	Fetch struct{ After cdn.Version }
 	// Recheck gives a Rechecked event after a while.
 	Recheck struct{ In time.Duration }
@@ -151,9 +156,13 @@ func (f *Follower) Step(e Event) []Action {
 	}
 	switch e := e.(type) {
 	case Received:
-		return f.received(e.Frame, e.At)
+		return f.received(e)
 	case StreamLost:
-		f.opened = false
+		if e.Relayed {
+			f.relayed = false
+		} else {
+			f.opened = false
+		}
 	case Hinted:
 		return f.hinted(e.Head)
 	case Rechecked:
@@ -169,37 +178,42 @@ func (f *Follower) Step(e Event) []Action {
 	return nil
 }
 
-func (f *Follower) received(r Frame, at Instant) []Action {
-	f.opened, f.heard = true, true
-	if mutant.Breaks('M') && f.lease != (Lease{}) {
-		f.lease = Grant(at, LabTerms())
-		return append([]Action{Renewed{f.lease}}, f.take(r)...)
+func (f *Follower) received(e Received) []Action {
+	if e.Relayed {
+		f.relayed, f.heard = true, f.heard || e.Frame.Head == nil
+	} else {
+		f.opened, f.heard = true, true
 	}
-	return f.take(r)
+	if mutant.Breaks('M') && f.lease != (Lease{}) {
+		f.lease = Grant(e.At, LabTerms())
+		return append([]Action{Renewed{f.lease}}, f.take(e)...)
+	}
+	return f.take(e)
 }
 
-func (f *Follower) take(r Frame) []Action {
+func (f *Follower) take(e Received) []Action {
+	r := e.Frame
 	switch {
 	case r.Snapshot != nil:
 		return f.snapshot(*r.Snapshot)
 	case r.Change != nil:
-		return f.change(*r.Change)
+		return f.change(*r.Change, e.Relayed)
 	case r.Head != nil:
-		return f.sync(*r.Head)
+		return f.sync(*r.Head, e.Relayed)
 	}
 	return nil
 }
 
 // change applies the next change. Rule H: a gap is fetched, never skipped; a
 // change that is applied already is a repetition.
-func (f *Follower) change(c cdn.Change) []Action {
+func (f *Follower) change(c cdn.Change, relayed bool) []Action {
 	switch {
 	case c.Version.Epoch < f.Applied().Epoch:
 		return f.refuse("change %v is of an older epoch than %v, which is applied", c.Version, f.Applied())
 	case !f.Applied().Before(c.Version):
 		return nil
 	case c.Version != f.Applied().Next() && !mutant.Breaks('H'):
-		return f.fetch()
+		return f.gap(c.Version, relayed)
 	case c.Version != f.Applied().Next():
 		skipping := *f.state
 		skipping.Version = cdn.Version{Epoch: c.Version.Epoch, Number: c.Version.Number - 1}
@@ -240,14 +254,15 @@ func (f *Follower) publish(next *cdn.State) []Action {
 
 // sync compares the node with the stream's head. Rule E: until it has once been
 // level in this life, a node has no lease and asks for none: what its disk holds
-// may have been invalidated while it was down.
-func (f *Follower) sync(head cdn.Version) []Action {
+// may have been invalidated while it was down. Level with control, that is: how far
+// a neighbour is says nothing of how far the journal is.
+func (f *Follower) sync(head cdn.Version, relayed bool) []Action {
 	switch {
 	case head.Epoch < f.Applied().Epoch:
 		return f.refuse("head %v is of an older epoch than %v, which is applied", head, f.Applied())
 	case f.Applied().Before(head):
-		return f.fetch()
-	case f.synced:
+		return f.gap(head, relayed)
+	case f.synced || relayed:
 		return nil
 	}
 	f.synced = true
@@ -259,10 +274,10 @@ func (f *Follower) hinted(head cdn.Version) []Action {
 		return nil
 	}
 	f.wanted = head
-	if !f.opened {
+	if !f.opened && !f.relayed {
 		return f.fetch()
 	}
-	// The stream usually brings the change within milliseconds of the hint.
+	// The stream usually brings the change before the hint, or soon after.
 	f.heard = false
 	return []Action{Recheck{Patience}}
 }
@@ -271,7 +286,7 @@ func (f *Follower) recheck() []Action {
 	switch {
 	case !f.Applied().Before(f.wanted):
 		return nil
-	case f.opened && f.heard:
+	case (f.opened || f.relayed) && f.heard:
 		f.heard = false
 		return []Action{Recheck{Patience}}
 	}
@@ -299,6 +314,15 @@ func (f *Follower) answer(e Answered) []Action {
 		return f.hinted(a.Head)
 	}
 	return nil
+}
+
+// gap deals with a stream that has left something out: what is missing is fetched;
+// a neighbour that does so is done with.
+func (f *Follower) gap(v cdn.Version, relayed bool) []Action {
+	if relayed {
+		return f.refuse("a neighbour is at %v and has left out what follows %v", v, f.Applied())
+	}
+	return f.fetch()
 }
 
 func (f *Follower) fetch() []Action { return []Action{Fetch{f.Applied()}} }

@@ -27,6 +27,13 @@ func headed(v cdn.Version) Event { return Received{Frame: Frame{Head: &v}} }
 
 func snapped(v cdn.Version) Event { return Received{Frame: Frame{Snapshot: &cdn.Snapshot{Version: v}}} }
 
+// relayed is the same event from a neighbour.
+func relayed(e Event) Event {
+	r := e.(Received)
+	r.Relayed = true
+	return r
+}
+
 // at returns a synced follower that has applied v.
 func at(t testing.TB, v cdn.Version) *Follower {
 	t.Helper()
@@ -75,6 +82,17 @@ func TestFollowerSteps(t *testing.T) {
 		{"a critical change of an unknown kind", Received{Frame: Frame{Change: &unknown}}, []string{"Renewed", "Stop"}, ver(2, 5)},
 		{"a change of an unknown kind", Received{Frame: Frame{Change: &skipped}}, []string{"Publish", "Acknowledge"}, ver(2, 6)},
 		{"a change that cannot be applied", Received{Frame: Frame{Change: &broken}}, []string{"Renewed", "Stop"}, ver(2, 5)},
+		{"the next change, relayed", relayed(changed(ver(2, 6))), []string{"Publish", "Acknowledge"}, ver(2, 6)},
+		{"a change applied already, relayed", relayed(changed(ver(2, 5))), []string{}, ver(2, 5)},
+		{"a change after a gap, relayed", relayed(changed(ver(2, 7))), []string{"Refuse"}, ver(2, 5)},
+		{"a change of an older epoch, relayed", relayed(changed(ver(1, 9))), []string{"Refuse"}, ver(2, 5)},
+		{"a change of a newer epoch, relayed", relayed(changed(ver(3, 1))), []string{"Refuse"}, ver(2, 5)},
+		{"a newer snapshot, relayed", relayed(snapped(ver(2, 9))), []string{"Publish", "Acknowledge"}, ver(2, 9)},
+		{"a snapshot that goes back, relayed", relayed(snapped(ver(2, 4))), []string{"Refuse"}, ver(2, 5)},
+		{"a neighbour's head", relayed(headed(ver(2, 5))), []string{}, ver(2, 5)},
+		{"the head of a neighbour that is behind", relayed(headed(ver(2, 4))), []string{}, ver(2, 5)},
+		{"a neighbour's head that shows a gap", relayed(headed(ver(2, 6))), []string{"Refuse"}, ver(2, 5)},
+		{"a neighbour's head of an older epoch", relayed(headed(ver(1, 5))), []string{"Refuse"}, ver(2, 5)},
 		{"a hint of what is applied", Hinted{ver(2, 5)}, []string{}, ver(2, 5)},
 		{"a hint while the stream is open", Hinted{ver(2, 6)}, []string{"Recheck"}, ver(2, 5)},
 		{"a granted lease", Answered{Answer: LeaseAnswer{Granted: true, Terms: LabTerms()}}, []string{"Renewed"}, ver(2, 5)},
@@ -111,6 +129,42 @@ func TestFollowerHasNoLeaseBeforeItWasLevelInThisLife(t *testing.T) {
 	}
 	if f.Step(granted); !f.Lease().Valid(Instant{}) {
 		t.Error("no lease after the first sync")
+	}
+}
+
+// A neighbour that is cut off as well is level with itself only.
+func TestFollowerIsNotSyncedByANeighbour(t *testing.T) {
+	f := NewFollower(cdn.NewState(0), Term{})
+	f.Step(relayed(snapped(ver(1, 5))))
+	f.Step(relayed(changed(ver(1, 6))))
+	f.Step(relayed(headed(ver(1, 6))))
+	if f.Applied() != ver(1, 6) || f.Synced() {
+		t.Errorf("applied %v, synced %v", f.Applied(), f.Synced())
+	}
+	if got := f.Step(headed(ver(1, 7))); !reflect.DeepEqual(got, []Action{Fetch{ver(1, 6)}}) || f.Synced() {
+		t.Errorf("then control is at 1.7: %v, synced %v", names(got), f.Synced())
+	}
+}
+
+func TestFollowerLeavesANeighbourThatLacksWhatIsHinted(t *testing.T) {
+	f := at(t, ver(1, 5))
+	f.Step(StreamLost{})
+	f.Step(relayed(headed(ver(1, 5))))
+	recheck := []Action{Recheck{Patience}}
+	if got := f.Step(Hinted{ver(1, 7)}); !reflect.DeepEqual(got, recheck) {
+		t.Errorf("a neighbour is given no time: %v", got)
+	}
+	f.Step(relayed(changed(ver(1, 6))))
+	if got := f.Step(Rechecked{}); !reflect.DeepEqual(got, recheck) {
+		t.Errorf("a neighbour that brings something: %v", got)
+	}
+	f.Step(relayed(headed(ver(1, 6))))
+	if got := f.Step(Rechecked{}); !reflect.DeepEqual(got, []Action{Fetch{ver(1, 6)}}) {
+		t.Errorf("a neighbour that has no more: %v", got)
+	}
+	f.Step(StreamLost{Relayed: true})
+	if got := f.Step(Hinted{ver(1, 8)}); !reflect.DeepEqual(got, []Action{Fetch{ver(1, 6)}}) {
+		t.Errorf("without any stream: %v", got)
 	}
 }
 
@@ -182,7 +236,7 @@ func FuzzFollower(f *testing.F) {
 	f.Add([]byte{0x01, 0x41, 0x02, 0x82, 0x03, 0xc3})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		f := NewFollower(cdn.NewState(1), Term{})
-		for _, b := range data[:min(len(data), 400)] {
+		for i, b := range data[:min(len(data), 400)] {
 			before := f.Applied()
 			v := ver(1+uint64(b>>5&1), uint64(b&0x1f))
 			var e Event
@@ -201,6 +255,9 @@ func FuzzFollower(f *testing.F) {
 				e = Received{Frame: Frame{Snapshot: &snap}}
 			case 3:
 				e = headed(v)
+			}
+			if i%3 == 1 {
+				e = relayed(e)
 			}
 			for _, a := range f.Step(e) {
 				if p, ok := a.(Publish); ok && p.State.Version.Before(before) {
