@@ -27,6 +27,9 @@ type RouterConfig struct {
 	// ECSTrusted are the resolvers whose client subnets count; nil is everybody:
 	// --ecs-trusted.
 	ECSTrusted []netip.Prefix
+	// AliasZones are further domains to be authoritative for, for aliases:
+	// --zone-for-aliases.
+	AliasZones []string
 	// CAA says who may issue certificates for the zone: --caa.
 	CAA []string
 }
@@ -67,7 +70,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	}
 	home := cfg.Geo.Home()
 	r.router, err = router.New(router.Config{
-		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA,
+		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA, AliasZones: cfg.AliasZones,
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		POPs: routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
 		WrapPacketConn: cfg.gate.packets, WrapListener: cfg.gate.listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,

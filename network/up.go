@@ -28,6 +28,7 @@ type UpConfig struct {
 	NodesPerPOP int
 	Home        string // where viewers at 127.0.x.x are
 	Zone        string
+	AliasZones  []string // further zones, for aliases
 	Ports       Ports
 	Geo         *geo.DB
 	WAN         wan.Model
@@ -147,7 +148,7 @@ func (u *Up) prepare() {
 	}
 	for k := 1; k <= routers; k++ {
 		add(cdn.RoleRouter, fmt.Sprintf("router-%d", k), "", "", routerAddr(k), func(n NodeConfig) (program, error) {
-			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS)})
+			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), AliasZones: u.cfg.AliasZones})
 		})
 	}
 	for _, pop := range u.cfg.POPs {

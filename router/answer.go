@@ -80,12 +80,12 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 		return t
 	}
 	name := dns.CanonicalName(q.Name)
-	if q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR ||
-		!dns.IsSubDomain(s.zone.apex, name) {
+	z := s.zones.of(name)
+	if z == nil || q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR {
 		r.Rcode = dns.RcodeRefused
 		return t
 	}
-	held, port := s.zone.names[name], uint16(standardHTTPS)
+	held, port := z.names[name], uint16(standardHTTPS)
 	plan, known := s.plan(name, held)
 	service := false
 	if held == nil && plan == nil {
@@ -99,13 +99,13 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 	r.Authoritative = true
 	switch {
 	case held == nil && plan == nil:
-		if !s.zone.before[name] && !s.before[name] {
+		if !z.before[name] && !s.before[name] {
 			r.Rcode = dns.RcodeNameError
 		}
 	case q.Qtype == dns.TypeANY:
 		r.Answer = []dns.RR{minimalANY(q.Name)}
-	case q.Qtype == dns.TypeSOA && name == s.zone.apex:
-		r.Answer = []dns.RR{s.soa(q.Name)}
+	case q.Qtype == dns.TypeSOA && name == z.apex:
+		r.Answer = []dns.RR{s.soa(z, q.Name)}
 	case len(held[q.Qtype]) > 0:
 		s.answerHeld(r, held[q.Qtype])
 	case plan != nil && q.Qtype == dns.TypeHTTPS && port != 0:
@@ -114,7 +114,7 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 		t = s.steer(r, e, plan, from)
 	}
 	if len(r.Answer) == 0 && (r.Rcode == dns.RcodeSuccess || r.Rcode == dns.RcodeNameError) {
-		r.Ns = []dns.RR{s.soa(s.zone.apex)} // RFC 2308, section 3
+		r.Ns = []dns.RR{s.soa(z, z.apex)} // RFC 2308, section 3
 	}
 	return t
 }
@@ -219,16 +219,17 @@ func (s *snapshot) answerHeld(r *dns.Msg, rrs []dns.RR) {
 		rr.Header().Name = r.Question[0].Name
 		r.Answer = append(r.Answer, rr)
 		if ns, ok := rr.(*dns.NS); ok {
-			r.Extra = append(r.Extra, s.zone.names[ns.Ns][dns.TypeA]...)
-			r.Extra = append(r.Extra, s.zone.names[ns.Ns][dns.TypeAAAA]...)
+			own := s.zones[0].names[ns.Ns]
+			r.Extra = append(r.Extra, own[dns.TypeA]...)
+			r.Extra = append(r.Extra, own[dns.TypeAAAA]...)
 		}
 	}
 }
 
-// soa returns the SOA. Its serial is the version of the journal that the
+// soa returns the SOA of a zone. Its serial is the version of the journal that the
 // answers rest on.
-func (s *snapshot) soa(owner string) dns.RR {
-	soa := s.zone.soa
+func (s *snapshot) soa(z *zone, owner string) dns.RR {
+	soa := z.soa
 	soa.Hdr.Name = owner
 	if s.state != nil {
 		soa.Serial = uint32(s.state.Version.Number)

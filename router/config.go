@@ -40,13 +40,16 @@ type Record struct {
 type Config struct {
 	// Zone is the domain the router is authoritative for, "warmfront.test".
 	Zone string
+	// AliasZones are further domains it is authoritative for, in which the aliases of
+	// distributions are answered as the distributions are: --zone-for-aliases.
+	AliasZones []string
 	// Listen is the address for both UDP and TCP, "127.0.0.1:5300"; with port 0
 	// one that is free for both is taken.
 	Listen string
 	// NS holds the addresses of ns1, ns2 … of the zone. Empty: this router's own
 	// address is ns1.
 	NS [][]netip.Addr
-	// CAA says who may issue certificates for names in the zone, each as in a zone
+	// CAA says who may issue certificates for names in the zones, each as in a zone
 	// file: `0 issue "ca.example.net"` (RFC 8659). None says nothing.
 	CAA []string
 	// Names are further names in the zone, relative to it ("control"), "" for

@@ -57,8 +57,11 @@ func (r *Router) Resolve(name string, qtype uint16, viewer netip.Addr) (Decision
 	}
 	s := r.current()
 	canonical := dns.CanonicalName(name)
-	plan, _ := s.plan(canonical, s.zone.names[canonical])
-	if plan == nil || !dns.IsSubDomain(s.zone.apex, canonical) {
+	var plan *cdn.Plan
+	if z := s.zones.of(canonical); z != nil {
+		plan, _ = s.plan(canonical, z.names[canonical])
+	}
+	if plan == nil {
 		return Decision{}, fmt.Errorf("%s: %w", name, ErrNoSuchName)
 	}
 	d := Decision{Distribution: plan.ID, PriceClass: plan.PriceClass, TTL: ttlAddress}

@@ -50,10 +50,14 @@ func (s *snapshot) service(name string) (plan *cdn.Plan, port uint16) {
 		return nil, 0
 	}
 	port, rest, ok := servicePrefix(name)
-	if !ok || port == 0 && len(s.ports) == 0 || port != 0 && !s.ports[port] || !dns.IsSubDomain(s.zone.apex, rest) {
+	if !ok || port == 0 && len(s.ports) == 0 || port != 0 && !s.ports[port] {
 		return nil, 0
 	}
-	plan, _ = s.plan(rest, s.zone.names[rest])
+	z := s.zones.of(rest)
+	if z == nil {
+		return nil, 0
+	}
+	plan, _ = s.plan(rest, z.names[rest])
 	return plan, port
 }
 

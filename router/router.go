@@ -27,7 +27,7 @@ const (
 // Router is one authoritative DNS server.
 type Router struct {
 	cfg     Config
-	zone    *zone
+	zones   zones
 	udp     net.PacketConn
 	tcp     net.Listener
 	addr    netip.AddrPort
@@ -69,7 +69,7 @@ func (r *Router) assemble() (err error) {
 	if len(cfg.NS) == 0 {
 		cfg.NS = [][]netip.Addr{{r.addr.Addr()}}
 	}
-	if r.zone, err = newZone(*cfg); err != nil {
+	if r.zones, err = newZones(*cfg); err != nil {
 		return err
 	}
 	id, err := newIdentity(*cfg)
@@ -84,7 +84,7 @@ func (r *Router) assemble() (err error) {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
-		server: id, zone: r.zone, table: table(cfg.POPs, nil), locate: cfg.Locate, home: cfg.Home,
+		server: id, zones: r.zones, table: table(cfg.POPs, nil), locate: cfg.Locate, home: cfg.Home,
 	})
 	r.Refresh()
 	return nil

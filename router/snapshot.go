@@ -3,7 +3,6 @@ package router
 import (
 	"maps"
 	"net/netip"
-	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
@@ -14,7 +13,7 @@ import (
 // immutable.
 type snapshot struct {
 	server *identity
-	zone   *zone
+	zones  zones
 	state  *cdn.State // nil while nothing is known yet
 	before map[string]bool
 	ports  map[uint16]bool // see otherPorts
@@ -39,15 +38,16 @@ func edges(s *cdn.State) map[string]cdn.Node {
 
 // emptyNonTerminals returns the names that exist only because aliases lie below
 // them.
-func emptyNonTerminals(s *cdn.State, apex string) map[string]bool {
+func emptyNonTerminals(s *cdn.State, all zones) map[string]bool {
 	out := map[string]bool{}
 	if s == nil {
 		return out
 	}
 	for _, p := range s.Plans {
 		for _, a := range p.Aliases {
-			if a += "."; strings.HasSuffix(a, "."+apex) {
-				between(out, a, apex)
+			a += "."
+			if z := all.of(a); z != nil && a != z.apex {
+				between(out, a, z.apex)
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func (r *Router) Refresh() {
 	}
 	next := *old
 	next.state = state
-	next.before = emptyNonTerminals(state, r.zone.apex)
+	next.before = emptyNonTerminals(state, r.zones)
 	if now := edges(state); !maps.Equal(now, r.edges) {
 		r.edges = now
 		r.checker.Register(values(now))

@@ -29,22 +29,70 @@ type zone struct {
 // maxText bounds what one TXT record may hold, so that every answer fits TCP.
 const maxText = 4096
 
-func newZone(cfg Config) (*zone, error) {
-	z := &zone{apex: dns.Fqdn(cfg.Zone), names: map[string]map[uint16][]dns.RR{}, before: map[string]bool{}}
-	z.soa = dns.SOA{
-		Hdr: dns.RR_Header{Name: z.apex, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttlNegative},
-		Ns:  "ns1." + z.apex, Mbox: "hostmaster." + z.apex,
-		Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: ttlNegative,
+// zones are those that a router is authoritative for: first the network's own, in
+// which distributions have their names and the name servers theirs, then those
+// in which only aliases are found. None is above another.
+type zones []*zone
+
+func newZones(cfg Config) (zones, error) {
+	own, err := newZone(cfg)
+	if err != nil {
+		return nil, err
 	}
-	for i, addrs := range cfg.NS {
-		ns := fmt.Sprintf("ns%d.%s", i+1, z.apex)
-		z.add(z.apex, &dns.NS{Hdr: header(dns.TypeNS, ttlZone), Ns: ns})
-		for _, a := range addrs {
-			z.add(ns, addressRecord(a, ttlZone))
+	all := zones{own}
+	for _, name := range cfg.AliasZones {
+		apex := dns.Fqdn(strings.ToLower(name))
+		if _, ok := dns.IsDomainName(apex); !ok || apex == "." || strings.ContainsAny(apex, `\ `) {
+			return nil, fmt.Errorf("router: the zone for aliases %q is not a domain name", name)
+		}
+		for _, z := range all {
+			if dns.IsSubDomain(z.apex, apex) || dns.IsSubDomain(apex, z.apex) {
+				return nil, fmt.Errorf("router: the zone for aliases %s and the zone %s overlap: aliases within a zone need no other", apex, z.apex)
+			}
+		}
+		z, err := emptyZone(cfg, apex)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, z)
+	}
+	return all, nil
+}
+
+// of returns the zone that a name is in, nil for none.
+func (all zones) of(name string) *zone {
+	for _, z := range all {
+		if dns.IsSubDomain(z.apex, name) {
+			return z
 		}
 	}
-	if err := z.addCAA(cfg.CAA); err != nil {
+	return nil
+}
+
+// emptyZone returns a zone with what every zone has at its apex.
+func emptyZone(cfg Config, apex string) (*zone, error) {
+	z := &zone{apex: apex, names: map[string]map[uint16][]dns.RR{}, before: map[string]bool{}}
+	own := dns.Fqdn(cfg.Zone)
+	z.soa = dns.SOA{
+		Hdr: dns.RR_Header{Name: z.apex, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttlNegative},
+		Ns:  "ns1." + own, Mbox: "hostmaster." + own,
+		Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: ttlNegative,
+	}
+	for i := range cfg.NS {
+		z.add(z.apex, &dns.NS{Hdr: header(dns.TypeNS, ttlZone), Ns: fmt.Sprintf("ns%d.%s", i+1, own)})
+	}
+	return z, z.addCAA(cfg.CAA)
+}
+
+func newZone(cfg Config) (*zone, error) {
+	z, err := emptyZone(cfg, dns.Fqdn(cfg.Zone))
+	if err != nil {
 		return nil, err
+	}
+	for i, addrs := range cfg.NS {
+		for _, a := range addrs {
+			z.add(fmt.Sprintf("ns%d.%s", i+1, z.apex), addressRecord(a, ttlZone))
+		}
 	}
 	for relative, rec := range cfg.Names {
 		name := strings.ToLower(relative) + "." + z.apex

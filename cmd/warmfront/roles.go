@@ -99,6 +99,7 @@ func newRouter(g *global) *cobra.Command {
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
 	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
 	c.Flags().StringArrayVar(&cfg.CAA, "caa", nil, "who may issue certificates for the zone, as in a zone file: '0 issue \"ca.example.net\"'; repeatable")
+	c.Flags().StringSliceVar(&cfg.AliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
 	c.Flags().StringSliceVar(&trusted, "ecs-trusted", nil, "network of resolvers whose EDNS Client Subnet is believed, such as 192.0.2.0/24; repeatable (default: everybody's)")
 	return c
 }

@@ -23,6 +23,7 @@ import (
 
 type upFlags struct {
 	pops, zone   string
+	aliasZones   []string
 	nodesPerPOP  int
 	portBase     int
 	noDemo       bool
@@ -62,6 +63,7 @@ func newUp(g *global) *cobra.Command {
 	flags.IntVar(&f.nodesPerPOP, "nodes-per-pop", 1, "edge nodes in each location")
 	flags.IntVar(&f.portBase, "port-base", 0, "added to every port, so that several networks run side by side")
 	flags.StringVar(&f.zone, "zone", network.DefaultZone, "domain the network is authoritative for")
+	flags.StringSliceVar(&f.aliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
 	flags.BoolVar(&f.noDemo, "no-demo", false, "make no demo bucket and distribution")
 	flags.BoolVar(&f.detach, "detach", false, "run in the background; stop it with warmfront down")
 	flags.BoolVar(&f.wait, "wait", false, "with --detach: return when everything answers")
@@ -101,7 +103,7 @@ func (f upFlags) config(g *global, log *slog.Logger) (network.UpConfig, error) {
 	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
-		Folder: network.Folder(g.data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, Ports: ports,
+		Folder: network.Folder(g.data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, AliasZones: f.aliasZones, Ports: ports,
 		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, Version: version, Log: log,
 	}, err
 }
