@@ -38,7 +38,7 @@ type DB struct {
 	bundled   *source
 
 	reloading sync.Mutex
-	sources   atomic.Pointer[[]*source] // files, then bundled; replaced as one
+	content   atomic.Pointer[content] // replaced as one
 }
 
 // Open reads the databases of a configuration. With no files it takes a
@@ -59,7 +59,7 @@ func Open(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.sources.Store(&sources)
+	db.content.Store(db.newContent(sources))
 	return db, nil
 }
 
@@ -73,7 +73,14 @@ func (db *DB) Reload() error {
 	if err != nil {
 		return fmt.Errorf("geo databases not reloaded, the last good ones stay in use: %w", err)
 	}
-	db.sources.Store(&sources)
+	next := db.newContent(sources)
+	if db.content.Load().mapped.Load() {
+		// Whoever uses the table has the new one at once.
+		if _, err := next.table(); err != nil {
+			return fmt.Errorf("geo databases not reloaded, the last good ones stay in use: %w", err)
+		}
+	}
+	db.content.Store(next)
 	return nil
 }
 
@@ -110,8 +117,8 @@ func openSource(file string, countries map[string]Country) (*source, error) {
 
 // Locate returns the place of an address: of a lab range the city of its POP,
 // of any other what the first database says that holds it. IPv4-mapped IPv6
-// addresses count as IPv4. If nobody knows the address ok is false, and of the
-// place only Prefix is set.
+// addresses count as IPv4, and all addresses of an IPv6 /64 are at one place. If
+// nobody knows the address ok is false, and of the place only Prefix is set.
 func (db *DB) Locate(a netip.Addr) (place Place, ok bool) {
 	a = a.Unmap().WithZone("")
 	if !a.IsValid() {
@@ -128,7 +135,7 @@ func (db *DB) Locate(a netip.Addr) (place Place, ok bool) {
 		return pop.place("lab", prefix), true
 	}
 	prefix := netip.PrefixFrom(a, 0)
-	for _, s := range *db.sources.Load() {
+	for _, s := range db.content.Load().sources {
 		place, ok := s.locate(a)
 		// That an earlier database does not hold the address is true of its
 		// own, perhaps narrower, network only.

@@ -84,7 +84,9 @@ func TestLocateLabRanges(t *testing.T) {
 		{"fd77:120::5", "Tokyo", "fd77:120::/32"},
 		{"fd77:86:1::5%eth0", "Frankfurt am Main", "fd77:86::/32"},
 		{"fd77::1", "Sydney", "fd77::/32"},
-		{"::1", "Sydney", "::1/128"},
+		{"::1", "Sydney", "::/64"},
+		{"2002:cb00:7100::1", "", "2002::/16"},
+		{"2001:0:cb00:7100::1", "", "2001::/32"},
 		// No POP has the number 0xa0, 160 or 255, and 78 is not Compose's network.
 		{"fd77:a0::1", "", "fd77:a0::/32"},
 		{"127.160.1.1", "", "127.160.0.0/16"},

@@ -30,4 +30,7 @@
 // holds, whichever databases had to be asked to find it. It is there for
 // addresses that are not found, too, so that a DNS answer made for one of
 // them can carry a true scope (RFC 7871, section 7.2.1).
+//
+// [DB.Table] gives the same places without their names, as one table of the whole address
+// space, for those who must know which networks are nearest to which POP.
 package geo

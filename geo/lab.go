@@ -22,8 +22,11 @@ func ViewerAddr(n int) netip.Addr {
 //	fd77:n::/32        Compose, n in decimal digits as the second group:
 //	                   POP 120 is fd77:120::
 //
-// and ::1, which is home. The whole of each parent range is the lab's: where n
-// is no POP's number, nobody else knows the address either.
+// and ::/64 with ::1, which is home. The whole of each parent range is the lab's: where
+// n is no POP's number, nobody else knows the address either.
+//
+// Nor does anybody know where the addresses of 6to4 (deprecated by RFC 7526) and Teredo
+// are: databases lead them to the tree of IPv4, of the relay or of the server.
 func labRange(a netip.Addr) (n int, prefix netip.Prefix, ok bool) {
 	bits := 0
 	if a.Is4() {
@@ -39,8 +42,12 @@ func labRange(a netip.Addr) (n int, prefix netip.Prefix, ok bool) {
 		switch {
 		case b[0] == 0xfd && b[1] == 0x77:
 			n, bits = decimalGroup(b[2], b[3]), 32
-		case a == netip.IPv6Loopback():
-			n, bits = 0, 128
+		case [8]byte(b[:8]) == [8]byte{}:
+			n, bits = 0, 64
+		case b[0] == 0x20 && b[1] == 0x02:
+			n, bits = -1, 16
+		case [4]byte(b[:4]) == [4]byte{0x20, 0x01}:
+			n, bits = -1, 32
 		}
 	}
 	if bits == 0 {
@@ -66,15 +73,22 @@ func decimalGroup(high, low byte) int {
 // besideLab returns the widest network within prefix that holds a, which is
 // not a lab address, and no lab range.
 func besideLab(prefix netip.Prefix, a netip.Addr) netip.Prefix {
-	for _, parent := range [...]netip.Prefix{
-		netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8),
-		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77}), 16),
-		netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, 0x77}), 16),
-		netip.PrefixFrom(netip.IPv6Loopback(), 128),
-	} {
+	for _, parent := range labParents() {
 		for prefix.Overlaps(parent) {
 			prefix, _ = a.Prefix(prefix.Bits() + 1)
 		}
 	}
 	return prefix
+}
+
+// labParents are what labRange divides, in the order of addresses.
+func labParents() [6]netip.Prefix {
+	return [...]netip.Prefix{
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77}), 16),
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8),
+		netip.PrefixFrom(netip.IPv6Unspecified(), 64),
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01}), 32),
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x02}), 16),
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, 0x77}), 16),
+	}
 }

@@ -15,12 +15,17 @@ import (
 // database has fewer different ones, so each is decoded about once.
 const cachedRecords = 1 << 14
 
+// longestIPv6 is the network that counts as one place: the smallest that a site is
+// given.
+const longestIPv6 = 64
+
 // maxSchemaProbe is how many networks check looks at in search of a place.
 const maxSchemaProbe = 1_000_000
 
 // source is one database file, read into memory.
 type source struct {
 	name      string
+	file      []byte
 	db        *maxminddb.Reader
 	decode    func(maxminddb.Result) (Place, error)
 	countries map[string]Country
@@ -45,7 +50,7 @@ func newSource(name string, file []byte, countries map[string]Country) (*source,
 	if err != nil {
 		return nil, fmt.Errorf("not a MaxMind DB: %w", err)
 	}
-	s := &source{name: name, db: db, countries: countries, decoded: make([]atomic.Pointer[decodedRecord], cachedRecords)}
+	s := &source{name: name, file: file, db: db, countries: countries, decoded: make([]atomic.Pointer[decodedRecord], cachedRecords)}
 	if strings.HasPrefix(db.Metadata.DatabaseType, "city ipv") {
 		s.decode = s.decodeFlat
 		return s, nil
@@ -69,6 +74,9 @@ func newSource(name string, file []byte, countries map[string]Country) (*source,
 func (s *source) locate(a netip.Addr) (Place, bool) {
 	if a.Is6() && s.db.Metadata.IPVersion == 4 {
 		return Place{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}, false
+	}
+	if a.Is6() {
+		a = netip.PrefixFrom(a, longestIPv6).Masked().Addr()
 	}
 	result := s.db.Lookup(a)
 	if !result.Found() {
@@ -105,6 +113,9 @@ func (s *source) record(result maxminddb.Result) *decodedRecord {
 func within(prefix netip.Prefix, a netip.Addr) netip.Prefix {
 	if a.Is4() && !prefix.Addr().Is4() {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	if a.Is6() && prefix.Bits() > longestIPv6 {
+		return netip.PrefixFrom(a, longestIPv6)
 	}
 	return prefix
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/router"
 	routerhealth "github.com/warmfront/warmfront/router/health"
@@ -69,10 +70,14 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 		ns = append(ns, []netip.Addr{a})
 	}
 	home := cfg.Geo.Home()
+	if _, err := cfg.Geo.Table(); err != nil {
+		cfg.Log.Warn("DNS answers hold for smaller networks than they could", "err", err)
+	}
 	r.router, err = router.New(router.Config{
 		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA, AliasZones: cfg.AliasZones,
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
-		POPs: routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
+		Table: table(cfg.Geo),
+		POPs:  routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
 		WrapPacketConn: cfg.gate.packets, WrapListener: cfg.gate.listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
 	})
 	if err != nil {
@@ -138,6 +143,16 @@ func locate(db *geo.DB) func(netip.Addr) (router.Place, bool) {
 	return func(a netip.Addr) (router.Place, bool) {
 		p, ok := db.Locate(a)
 		return routerPlace(p), ok
+	}
+}
+
+func table(db *geo.DB) func() *netmap.Map {
+	return func() *netmap.Map {
+		m, err := db.Table()
+		if err != nil {
+			return nil // there is nothing else to do, and NewRouter has said so
+		}
+		return m
 	}
 }
 

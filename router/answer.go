@@ -165,11 +165,24 @@ func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr) (
 // nearest returns the site of a pool for the viewer, how the viewer was placed, and
 // the scope within which others are given the same.
 func (s *snapshot) nearest(e *edns, pool *pick.Pool, from netip.Addr) (site *pick.Site, outcome string, shared uint8) {
-	place, outcome := s.place(e, from)
-	if e.viewer.IsValid() && pool.Tailored() {
-		shared = scope(e.viewer, place.Prefix)
+	if !pool.Divided() {
+		place, outcome := s.place(e, from)
+		if e.viewer.IsValid() && pool.Tailored() {
+			shared = scope(e.viewer, place.Prefix)
+		}
+		return pool.Nearest(pick.Point{Lat: place.Lat, Lon: place.Lon}), outcome, shared
 	}
-	return pool.Nearest(pick.Point{Lat: place.Lat, Lon: place.Lon}), outcome, shared
+	if e.viewer.IsValid() {
+		site, bits := pool.Find(e.viewer.Addr())
+		shared = uint8(bits)
+		if site != nil {
+			return site, "subnet", shared
+		}
+	}
+	if site, _ := pool.Find(from.Unmap()); site != nil {
+		return site, "address", shared
+	}
+	return pool.Nearest(pick.Point{Lat: s.home.Lat, Lon: s.home.Lon}), "unknown", shared
 }
 
 // place says where the viewer is. A subnet that nobody knows (a private one,

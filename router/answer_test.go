@@ -107,7 +107,7 @@ func locator(t testing.TB) func(netip.Addr) (Place, bool) {
 				return at(p, netip.PrefixFrom(a, 16))
 			}
 		}
-		if a.Is6() && b[0] == 0xfd && b[1] == 0x77 {
+		if a.Is6() && b[0] == 0xfd && b[1] == 0x77 && b[2] == 0 {
 			if p, ok := cat.ByNumber(int(b[3])); ok {
 				return at(p, netip.PrefixFrom(a, 32))
 			}
@@ -175,7 +175,7 @@ func mark(r *Router, down ...string) {
 		list = append(list, e)
 	}
 	next := *r.snap.Load()
-	next.table = table(r.cfg.POPs, list)
+	next.table = table(r.cfg.POPs, list, next.locations)
 	r.snap.Store(&next)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
 )
@@ -71,6 +72,11 @@ type Config struct {
 	State func() *cdn.State
 	// Locate says where an address is. When ok is false only Prefix is used.
 	Locate func(netip.Addr) (place Place, ok bool)
+	// Table returns the location table that goes with Locate, the one there is now;
+	// all routers of a process share it. Without one, or while it is nil, the scope
+	// of an answer is the Prefix of its place, though its neighbours may be given the
+	// same.
+	Table func() *netmap.Map
 	// Home stands in for the place of an address that Locate does not know.
 	Home Place
 	// POPs are the edge locations that edges may name.
@@ -100,6 +106,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.State == nil || c.Locate == nil {
 		return c, errors.New("router: State and Locate must be set")
+	}
+	if c.Table == nil {
+		c.Table = func() *netmap.Map { return nil }
 	}
 	if c.Health == (health.Settings{}) {
 		c.Health = health.Default()

@@ -132,7 +132,7 @@ func TestConcurrent(t *testing.T) {
 		now = states[i%len(states)]
 		mu.Unlock()
 		r.Refresh()
-		r.healthChanged()
+		r.renew()
 	}
 	wg.Wait()
 }

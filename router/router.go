@@ -39,6 +39,9 @@ type Router struct {
 	snap  atomic.Pointer[snapshot]
 	mu    sync.Mutex // held while the next snapshot is made
 	edges map[string]cdn.Node
+
+	relocating atomic.Bool // background takes in a location table
+	background sync.WaitGroup
 }
 
 // New listens on UDP and TCP. Answer works from here on; packets are answered,
@@ -78,13 +81,13 @@ func (r *Router) assemble() (err error) {
 	}
 	r.probe = health.NewHTTP("health."+cfg.Zone, cfg.Dial)
 	r.checker = health.NewChecker(health.Config{
-		Settings: cfg.Health, Probe: r.probe, Changed: r.healthChanged, Now: cfg.Now, Logger: cfg.Logger,
+		Settings: cfg.Health, Probe: r.probe, Changed: r.renew, Now: cfg.Now, Logger: cfg.Logger,
 	})
 	if r.metrics, err = newMetrics(cfg.Metrics, r.edgesUp); err != nil {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
-		server: id, zones: r.zones, table: table(cfg.POPs, nil), locate: cfg.Locate, home: cfg.Home,
+		server: id, zones: r.zones, table: table(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, locations: cfg.Table(),
 	})
 	r.Refresh()
 	return nil
@@ -195,6 +198,7 @@ func (r *Router) Run(ctx context.Context) error {
 
 // Close frees the sockets. It is called after Run has returned, or instead of it.
 func (r *Router) Close() error {
+	r.background.Wait()
 	err := r.tcp.Close()
 	if errors.Is(err, net.ErrClosed) {
 		err = nil

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
 )
@@ -20,6 +21,8 @@ type snapshot struct {
 	table  *pick.Table
 	locate func(netip.Addr) (Place, bool)
 	home   Place
+	// locations is the location table that the pools of table were made with.
+	locations *netmap.Map
 }
 
 // edges returns the registered edge nodes of a state, by id.
@@ -54,12 +57,12 @@ func emptyNonTerminals(s *cdn.State, all zones) map[string]bool {
 	return out
 }
 
-func table(pops []pick.POP, checked []health.Edge) *pick.Table {
+func table(pops []pick.POP, checked []health.Edge, locations *netmap.Map) *pick.Table {
 	list := make([]pick.Edge, len(checked))
 	for i, e := range checked {
 		list[i] = pick.Edge{Node: e.Node, Healthy: e.Healthy, LastGood: e.LastGood}
 	}
-	return pick.New(pops, list)
+	return pick.New(pops, list, locations)
 }
 
 // current returns the snapshot to answer from. The state is compared each time,
@@ -70,6 +73,13 @@ func (r *Router) current() *snapshot {
 	if r.cfg.State() != s.state {
 		r.Refresh()
 		s = r.snap.Load()
+	}
+	if r.cfg.Table() != s.locations && r.relocating.CompareAndSwap(false, true) {
+		// A database that was read anew waits for nobody, and nobody for it.
+		r.background.Go(func() {
+			defer r.relocating.Store(false)
+			r.renew()
+		})
 	}
 	return s
 }
@@ -91,7 +101,8 @@ func (r *Router) Refresh() {
 		r.edges = now
 		r.checker.Register(values(now))
 		next.ports = otherPorts(now)
-		next.table = table(r.cfg.POPs, r.checker.Edges())
+		next.locations = r.cfg.Table()
+		next.table = table(r.cfg.POPs, r.checker.Edges(), next.locations)
 		for _, n := range next.table.Unplaced() {
 			r.cfg.Logger.Warn("edge is never answered: its POP is not in the catalogue", "node", n.ID, "pop", n.POP)
 		}
@@ -99,12 +110,13 @@ func (r *Router) Refresh() {
 	r.snap.Store(&next)
 }
 
-// healthChanged makes answers follow what the checks found.
-func (r *Router) healthChanged() {
+// renew makes answers follow what the checks found, and the location table.
+func (r *Router) renew() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := *r.snap.Load()
-	next.table = table(r.cfg.POPs, r.checker.Edges())
+	next.locations = r.cfg.Table()
+	next.table = table(r.cfg.POPs, r.checker.Edges(), next.locations)
 	r.snap.Store(&next)
 }
 

@@ -2,11 +2,14 @@ package pick
 
 import (
 	"cmp"
+	"encoding/binary"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/geo/netmap"
 )
 
 // POP is an edge location.
@@ -69,6 +72,9 @@ type Pool struct {
 	// Degraded says that no edge of the class is healthy and that the pool holds
 	// those that were good last.
 	Degraded bool
+	// partition has the nearest site of every address, by its index; nil
+	// without a location table.
+	partition *netmap.Partition
 }
 
 // Site is a POP with its edges: in a Table all that are registered, in a Pool
@@ -79,9 +85,10 @@ type Site struct {
 	edges []Edge
 }
 
-// New works out the pools. An edge whose POP is not among pops cannot be placed
-// and is never answered; see [Table.Unplaced].
-func New(pops []POP, edges []Edge) *Table {
+// New works out the pools, and with a location table which addresses are nearest to
+// which POP. An edge whose POP is not among pops cannot be placed and is never
+// answered; see [Table.Unplaced].
+func New(pops []POP, edges []Edge, locations *netmap.Map) *Table {
 	t := &Table{pools: map[poolKey]*Pool{}}
 	index := make(map[string]int, len(pops))
 	pops = slices.Clone(pops)
@@ -103,7 +110,9 @@ func New(pops []POP, edges []Edge) *Table {
 	}
 	for _, class := range []cdn.PriceClass{cdn.PriceClass100, cdn.PriceClass200, cdn.PriceClassAll} {
 		for _, family := range []Family{IPv4, IPv6} {
-			t.pools[poolKey{class, family}] = t.pool(class, family)
+			p := t.pool(class, family)
+			p.divide(locations)
+			t.pools[poolKey{class, family}] = p
 		}
 	}
 	return t
@@ -170,17 +179,52 @@ func (p *Pool) Tailored() bool { return len(p.sites) > 1 }
 // Nearest returns the site at the least great-circle distance, nil for an empty
 // pool. The caller must not change it.
 func (p *Pool) Nearest(from Point) *Site {
+	if p.Empty() {
+		return nil
+	}
+	return &p.sites[p.nearest(from)]
+}
+
+func (p *Pool) nearest(from Point) (best int) {
 	at := from.vector()
-	var best *Site
-	var least float64
+	least := math.Inf(1)
 	// Sites are in the order of their numbers, so that "less than" is also the
 	// tie-break.
 	for i := range p.sites {
-		if d := p.sites[i].at.chord2(at); best == nil || d < least {
-			best, least = &p.sites[i], d
+		if d := p.sites[i].at.chord2(at); d < least {
+			best, least = i, d
 		}
 	}
 	return best
+}
+
+// divide finds out which addresses are nearest to which site. Pools with the same
+// sites, of other classes, families and routers too, share what is found.
+func (p *Pool) divide(locations *netmap.Map) {
+	if locations == nil || !p.Tailored() || len(p.sites) > int(netmap.Nowhere) {
+		return
+	}
+	key := make([]byte, 0, 2*len(p.sites))
+	for _, s := range p.sites {
+		key = binary.BigEndian.AppendUint16(key, uint16(s.N))
+	}
+	p.partition = locations.Partition(string(key), func(at netmap.Point) netmap.Candidate {
+		return netmap.Candidate(p.nearest(Point(at)))
+	})
+}
+
+// Divided reports whether Find may be called.
+func (p *Pool) Divided() bool { return p.partition != nil }
+
+// Find returns the site nearest to an address, and the length of the shortest prefix
+// around it within which that is the same for all. Site is nil where nobody knows the
+// addresses within the prefix.
+func (p *Pool) Find(a netip.Addr) (site *Site, bits int) {
+	i, bits := p.partition.Find(a)
+	if i == netmap.Nowhere {
+		return nil, bits
+	}
+	return &p.sites[i], bits
 }
 
 // Node returns the node of the site that serves a distribution.

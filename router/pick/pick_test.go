@@ -81,7 +81,7 @@ func TestNearest(t *testing.T) {
 		{"nobody healthy in the class, others are", sydney, cdn.PriceClass100, down("IAD", "SFO", "QRO", "LHR", "FRA"), "SFO"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := New(twelve(), c.edges).Pool(c.class, IPv4).Nearest(c.from); got.Code != c.want {
+			if got := New(twelve(), c.edges, nil).Pool(c.class, IPv4).Nearest(c.from); got.Code != c.want {
 				t.Errorf("got %s, want %s", got.Code, c.want)
 			}
 		})
@@ -98,7 +98,7 @@ func TestLastKnownGood(t *testing.T) {
 			list[i].LastGood = now.Add(-time.Hour) // was down long before
 		}
 	}
-	pool := New(twelve(), list).Pool(cdn.PriceClassAll, IPv4)
+	pool := New(twelve(), list, nil).Pool(cdn.PriceClassAll, IPv4)
 	if !pool.Degraded {
 		t.Error("not degraded, though no edge is healthy")
 	}
@@ -113,7 +113,7 @@ func TestLastKnownGood(t *testing.T) {
 
 	one := slices.Clone(list)
 	one[slices.IndexFunc(one, func(e Edge) bool { return e.Node.POP == "GRU" })].Healthy = true
-	tab := New(twelve(), one)
+	tab := New(twelve(), one, nil)
 	if p := tab.Pool(cdn.PriceClassAll, IPv4); p.Degraded || p.Nearest(Point{35, 139}).Code != "GRU" {
 		t.Error("the only healthy edge is not the only one answered")
 	}
@@ -127,14 +127,14 @@ func TestNeverChecked(t *testing.T) {
 	for i := range list {
 		list[i].Healthy = false
 	}
-	if got := New(twelve(), list).Pool(cdn.PriceClassAll, IPv4).Nearest(Point{35.69, 139.69}); got == nil || got.Code != "NRT" {
+	if got := New(twelve(), list, nil).Pool(cdn.PriceClassAll, IPv4).Nearest(Point{35.69, 139.69}); got == nil || got.Code != "NRT" {
 		t.Errorf("before the first check: %v, want NRT", got)
 	}
 }
 
 func TestNothingToAnswer(t *testing.T) {
 	outside := POP{"PEK", 151, 39.9, 116.4, 0} // in no class
-	onlySydney := New(append(twelve(), outside), []Edge{edge("SYD", 1), edge("PEK", 1), edge("XXX", 1)})
+	onlySydney := New(append(twelve(), outside), []Edge{edge("SYD", 1), edge("PEK", 1), edge("XXX", 1)}, nil)
 	if p := onlySydney.Pool(cdn.PriceClass200, IPv4); !p.Empty() || p.Nearest(Point{}) != nil {
 		t.Error("class 200 is answered by Sydney or Beijing")
 	}
@@ -152,7 +152,7 @@ func TestNothingToAnswer(t *testing.T) {
 func TestTieGoesToTheLowerNumber(t *testing.T) {
 	pops := []POP{{"AAA", 9, 0, 10, cdn.PriceClass100}, {"BBB", 3, 0, -10, cdn.PriceClass100}}
 	for range 2 {
-		if got := New(pops, edges(pops, 1)).Pool(cdn.PriceClass100, IPv4).Nearest(Point{0, 0}); got.Code != "BBB" {
+		if got := New(pops, edges(pops, 1), nil).Pool(cdn.PriceClass100, IPv4).Nearest(Point{0, 0}); got.Code != "BBB" {
 			t.Errorf("got %s", got.Code)
 		}
 		slices.Reverse(pops)
@@ -163,7 +163,7 @@ func TestTieGoesToTheLowerNumber(t *testing.T) {
 // the network uses, over the whole catalogue.
 func TestNearestIsGreatCircle(t *testing.T) {
 	metro, pops := geo.BundledCatalogue().Metro(), catalogue("all")
-	tab := New(pops, edges(pops, 1))
+	tab := New(pops, edges(pops, 1), nil)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 4000 {
 		lat, lon := rnd.Float64()*180-90, rnd.Float64()*360-180
@@ -190,7 +190,7 @@ func TestRankExplains(t *testing.T) {
 			list[i].Node.Addr, list[i].Node.Addr6 = netip.Addr{}, netip.MustParseAddr("fd77:7f::b")
 		}
 	}
-	tab := New(twelve(), list)
+	tab := New(twelve(), list, nil)
 	ranked := tab.Rank(Point{35.69, 139.69}, cdn.PriceClass200, IPv4, "E1")
 	want := map[string]Reason{
 		"NRT": Unhealthy, "SYD": OutsidePriceClass, "GRU": OutsidePriceClass, "DXB": NoEdge, "BOM": NoAddress,
@@ -237,8 +237,8 @@ func TestScoreIsFixed(t *testing.T) {
 func TestRendezvous(t *testing.T) {
 	const nodes, distributions = 5, 5000
 	pop := twelve()[:1]
-	site := New(pop, edges(pop, nodes)).Pool(cdn.PriceClass100, IPv4).Nearest(Point{})
-	less := New(pop, edges(pop, nodes)[:nodes-1]).Pool(cdn.PriceClass100, IPv4).Nearest(Point{})
+	site := New(pop, edges(pop, nodes), nil).Pool(cdn.PriceClass100, IPv4).Nearest(Point{})
+	less := New(pop, edges(pop, nodes)[:nodes-1], nil).Pool(cdn.PriceClass100, IPv4).Nearest(Point{})
 	count := map[string]int{}
 	for i := range distributions {
 		d := fmt.Sprintf("E%d", i)
@@ -257,7 +257,7 @@ func TestRendezvous(t *testing.T) {
 
 func BenchmarkNearest(b *testing.B) {
 	pops := catalogue("all")
-	pool := New(pops, edges(pops, 1)).Pool(cdn.PriceClassAll, IPv4)
+	pool := New(pops, edges(pops, 1), nil).Pool(cdn.PriceClassAll, IPv4)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		pool.Nearest(Point{float64(i % 90), float64(i % 180)}).Node("EDFDVBD6EXAMPLE")
