@@ -119,6 +119,8 @@ type Control struct {
 
 	// joining is held while a node's incarnations are read and written; taken before mu.
 	joining sync.Mutex
+	// disks are what nodes told of theirs. Held: mu.
+	disks map[string]journal.Disk
 
 	mu     sync.Mutex
 	ledger *journal.Ledger
@@ -156,7 +158,7 @@ func New(cfg Config) (_ *Control, err error) {
 	c := &Control{
 		cfg: cfg, log: cfg.Log, store: cfg.Store, clock: journal.NewClock(time.Now()),
 		closing: make(chan struct{}), changed: make(chan struct{}), dirty: make(chan struct{}, 1),
-		open: newBatch(),
+		open: newBatch(), disks: map[string]journal.Disk{},
 	}
 	defer func() {
 		if err != nil {

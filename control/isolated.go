@@ -94,6 +94,8 @@ type incarnations struct {
 	Last uint64 `json:"last"`
 	// Alive are those that were not seen to end, oldest first.
 	Alive []uint64 `json:"alive"`
+	// Disk is the last that the node told of its disk.
+	Disk journal.Disk `json:"disk,omitzero"`
 }
 
 // readIncarnations reads the form of before, a number, too.
@@ -111,38 +113,57 @@ func (c *Control) recall() error {
 	for id, doc := range all {
 		in := readIncarnations(doc)
 		c.ledger.Recall(id, in.Last, in.Alive)
+		c.disks[id] = in.Disk
 	}
 	return err
 }
 
-// remember writes down which processes of a node may be alive. Held: joining.
-func (c *Control) remember(id string, last uint64) error {
+// remember writes down which processes of a node may be alive, and how far its disk
+// is. Held: joining.
+func (c *Control) remember(id string, last uint64, disk journal.Disk) error {
 	c.mu.Lock()
 	if c.ledger == nil {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	in := incarnations{Last: last, Alive: c.ledger.Processes(id)}
+	in := incarnations{Last: last, Alive: c.ledger.Processes(id), Disk: disk}
 	c.mu.Unlock()
 	doc, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	return c.store.Put(store.Incarnations, id, doc)
+	if err := c.store.Put(store.Incarnations, id, doc); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.disks[id] = disk
+	c.mu.Unlock()
+	return nil
 }
 
-// bury writes down that a process of a node has ended. Should that fail, a later
-// run waits for the process until the node is forgotten: so it is logged, and the
-// node is answered.
-func (c *Control) bury(id string) {
+// note writes down what a lease call has said for good: that a process of a node has
+// ended, or how far the node's disk is. Should that fail, a later run waits for the
+// process until the node is forgotten, or does not notice that the disk is put back:
+// so it is logged, and the node is answered.
+func (c *Control) note(id string, r journal.LeaseRequest) {
+	c.mu.Lock()
+	follows := r.Disk.Follows(c.disks[id])
+	c.mu.Unlock()
+	if !follows && !r.Release {
+		return
+	}
 	c.joining.Lock()
 	defer c.joining.Unlock()
 	doc, err := c.store.Get(store.Incarnations, id)
 	if err == nil {
-		err = c.remember(id, readIncarnations(doc).Last)
+		known := readIncarnations(doc)
+		if r.Disk.Follows(known.Disk) {
+			known.Disk = r.Disk
+		}
+		err = c.remember(id, known.Last, known.Disk)
 	}
 	if err != nil {
-		c.log.Error("that a node has ended is not written down", "node", id, "error", err)
+		c.log.Error("what a node has told is not written down", "node", id, "ended", r.Release, "error", err)
 	}
 }
 

@@ -57,13 +57,13 @@ func (c *Control) admit(r *http.Request, body []byte) (*wire.JoinAnswer, error) 
 	if err := c.register(r.Context(), req.Node); err != nil {
 		return nil, err
 	}
-	incarnation, rolledBack, err := c.incarnate(req.Node.ID, req.Incarnation)
+	incarnation, rolledBack, disk, err := c.incarnate(req.Node.ID, req.Incarnation)
 	if err != nil {
 		return nil, err
 	}
 	answer := &wire.JoinAnswer{
 		Certificate: string(certificate), NodeCA: string(c.authority.NodePEM()), ViewerCA: string(c.authority.ViewerPEM()),
-		Zone: c.cfg.Zone, Journal: c.journalID, Terms: c.cfg.Terms, Incarnation: incarnation, RolledBack: rolledBack,
+		Zone: c.cfg.Zone, Journal: c.journalID, Terms: c.cfg.Terms, Incarnation: incarnation, RolledBack: rolledBack, Disk: &disk,
 	}
 	if c.cfg.NodeSettings != nil {
 		answer.Settings = c.cfg.NodeSettings(req.Node)

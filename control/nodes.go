@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/ca"
 	"github.com/warmfront/warmfront/control/store"
+	"github.com/warmfront/warmfront/journal"
 )
 
 // NodeStatus is what control knows of a registered node.
@@ -60,7 +61,7 @@ func (c *Control) Forget(ctx context.Context, id string) error {
 		return []cdn.Change{change}, err
 	})
 	if err == nil {
-		c.bury(id)
+		c.note(id, journal.LeaseRequest{Release: true})
 	}
 	return err
 }
@@ -103,20 +104,21 @@ func checkNode(n cdn.Node) error {
 }
 
 // incarnate gives a node that joins its incarnation and remembers it, durably,
-// before the node learns of it.
-func (c *Control) incarnate(id string, last uint64) (incarnation uint64, rolledBack bool, err error) {
+// before the node learns of it. It returns what it knows of the node's disk too.
+func (c *Control) incarnate(id string, last uint64) (incarnation uint64, rolledBack bool, disk journal.Disk, err error) {
 	c.joining.Lock()
 	defer c.joining.Unlock()
 	doc, err := c.store.Get(store.Incarnations, id)
 	if err != nil {
-		return 0, false, err
+		return 0, false, disk, err
 	}
+	known := readIncarnations(doc)
 	c.mu.Lock()
 	if c.ledger == nil {
 		c.mu.Unlock()
-		return 0, false, ErrClosed
+		return 0, false, disk, ErrClosed
 	}
-	incarnation, rolledBack = c.ledger.Join(id, last, readIncarnations(doc).Last)
+	incarnation, rolledBack = c.ledger.Join(id, last, known.Last)
 	c.mu.Unlock()
-	return incarnation, rolledBack, c.remember(id, incarnation)
+	return incarnation, rolledBack, known.Disk, c.remember(id, incarnation, known.Disk)
 }

@@ -192,9 +192,10 @@ func (c *Control) lease(_ context.Context, node string, body []byte) (any, error
 	if !answer.Granted || before.Left <= 0 || before.Incarnation != r.Incarnation || before.Acked != r.Applied {
 		c.wake()
 	}
-	if r.Release {
-		c.bury(node)
+	if err != nil {
+		r.Disk = journal.Disk{} // it may be that of a process that was replaced
 	}
+	c.note(node, r)
 	return answer, err
 }
 

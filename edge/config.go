@@ -96,6 +96,9 @@ type Config struct {
 	// process and is this node's alone. 0: none.
 	DiskBytes int64
 	DiskDir   string
+	// Journal names the journal that State is of, as far as that is known before
+	// Joined says it.
+	Journal string
 	// DrainLimit is how long requests in flight may take once Run is to end.
 	// 0: 8 s, within the ten that a supervisor waits.
 	DrainLimit time.Duration

@@ -37,12 +37,17 @@ type Edge struct {
 	// order numbers arrivals of requests and beginnings of fetches.
 	order    atomic.Uint64
 	draining atomic.Bool
+	// journal is the one that births are versions of, "" while nobody knows.
+	journal atomic.Pointer[string]
 
 	// ctx lives as long as fetches may, which is longer than any viewer waits.
 	ctx     context.Context
 	stop    context.CancelFunc
 	fetches *collapse.Crew
 	keeping sync.WaitGroup
+	// writing to the disk ends after the fetches, which have things written.
+	writing     context.Context
+	stopWriting context.CancelFunc
 
 	http, https net.Listener // nil where not configured
 	packets     net.PacketConn
@@ -65,7 +70,7 @@ func New(cfg Config) (*Edge, error) {
 	var kept *disk.Store
 	var err error
 	if cfg.DiskBytes > 0 {
-		if kept, err = disk.Open(disk.Config{Dir: cfg.DiskDir, Limit: cfg.DiskBytes, Logger: cfg.Logger}); err != nil {
+		if kept, err = disk.Open(disk.Config{Dir: cfg.DiskDir, Limit: cfg.DiskBytes, Journal: cfg.Journal, Logger: cfg.Logger}); err != nil {
 			return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
 		}
 	}
@@ -102,8 +107,10 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: identity.Pseudonym(cfg.Node.ID), cacheName: identity.CacheName(cfg.Node.ID),
 	}
+	e.journal.Store(&cfg.Journal)
 	e.via = "1.1" + e.pseudonym
 	e.ctx, e.stop = context.WithCancel(context.Background())
+	e.writing, e.stopWriting = context.WithCancel(context.Background())
 	counted := names()
 	e.metrics = metrics.New(cfg.Registry, counted[:], metrics.Sources{Store: e.store, Disk: kept, Lease: cfg.Lease.Valid, Applied: e.applied})
 	return e

@@ -33,6 +33,7 @@ type exchange struct {
 	arrived uint64
 	// leased says whether the node may serve what it has stored, once the plan is known.
 	leased, entitled bool
+	doubt            cache.Doubt // read after the lease
 
 	uris []string
 	key  string
@@ -134,7 +135,7 @@ func (x *exchange) receive(req *message.Request) {
 		now = time.Now()
 	}
 	x.leased, x.entitled = x.edge.cfg.Lease.Valid(now), x.edge.cfg.entitled()
-	x.state = x.edge.state()
+	x.state, x.doubt = x.edge.state(), x.edge.store.Doubt()
 }
 
 // reset forgets the request before.
@@ -187,7 +188,7 @@ func (x *exchange) facts(newest cdn.Version) reuse.Facts {
 	f := reuse.Facts{
 		Now: x.start, Arrived: x.arrived, Leased: x.leased,
 		Applied: x.state.Version, Newest: newest, Floor: x.state.Invalidations(x.Plan.ID).Floor(),
-		Planned: x.Plan.Version, URIs: x.uris,
+		Planned: x.Plan.Version, URIs: x.uris, Doubt: x.doubt,
 	}
 	if x.Strict() {
 		f.Asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.Request.Header)}

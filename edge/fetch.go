@@ -40,12 +40,14 @@ type fetch struct {
 	others []string
 	// stored is the key of what a GET stored, where a HEAD may say something of it.
 	stored string
+	// arrived is the place in the order of the request that it was made for.
+	arrived uint64
 }
 
 // fetch makes the fetch of what the request asks for.
 func (x *exchange) fetch() fetch {
 	f := fetch{
-		plan: x.Plan, behavior: x.Behavior, origin: x.Origin, planned: x.state.Version,
+		plan: x.Plan, behavior: x.Behavior, origin: x.Origin, planned: x.state.Version, arrived: x.arrived,
 		key: strings.Clone(x.key), request: x.OriginRequest(x.asking(false)), encoding: x.Encoding,
 	}
 	for _, u := range x.uris {
@@ -106,6 +108,9 @@ func (f *fetch) policy(status int) rfc9111.Policy {
 // launch begins a flight.
 func (e *Edge) launch(f *flight) {
 	f.Begun = reuse.Begin(e.order.Add(1), f.plan, f.planned, e.cfg.State())
+	if e.store.Doubt().OfOrder(f.arrived) {
+		f.Birth = cdn.Version{} // the plan is of a journal that is no more, as is its version
+	}
 	e.fetches.Start(func() { e.fly(f) }, func(err error) { e.crash(f, err) })
 }
 

@@ -156,8 +156,8 @@ func (e *Edge) keep() {
 	if e.disk == nil {
 		return
 	}
-	e.keeping.Go(func() { e.store.Run(e.ctx) })
-	e.keeping.Go(func() { _ = e.disk.Run(e.ctx) }) // it has none to return
+	e.keeping.Go(func() { e.store.Run(e.writing) })
+	e.keeping.Go(func() { _ = e.disk.Run(e.writing) }) // it has none to return
 }
 
 // drain lets requests in flight end. Those that take longer than the limit are
@@ -201,6 +201,7 @@ func (e *Edge) Close() error {
 	}
 	e.stop()
 	e.fetches.Finish()
+	e.stopWriting()
 	e.keeping.Wait() // what is stored has been written
 	if e.disk != nil {
 		closed(e.disk.Close())

@@ -137,7 +137,7 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 	life := rfc9111.Judge(f.policy(stored.Status), rfc9111.Request{Method: f.request.Method},
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := renewed(stored, updated, life)
-	o.Birth, o.Order, o.Received, o.InitialAge = f.bornAt(), f.Order, received, rfc9111.InitialAge(updated, sent, received)
+	o.Birth, o.Order, o.Recorded, o.Received, o.InitialAge = f.bornAt(), f.Order, 0, received, rfc9111.InitialAge(updated, sent, received)
 	o.URIs = bothURIs(stored.URIs, f.uris)
 	f.object, f.confirmed = o, true
 	if life.Store {
@@ -152,7 +152,7 @@ func renewed(o *cache.Object, header message.Header, life rfc9111.Lifetime) *cac
 	return &cache.Object{
 		Key: o.Key, Vary: o.Vary, Variant: o.Variant, Status: o.Status, Header: header, Compressed: o.Compressed, OriginTag: o.OriginTag,
 		Body: o.Body, Length: o.Length, Fragment: o.Fragment, Birth: o.Birth, Order: o.Order, Received: o.Received,
-		InitialAge: o.InitialAge, Lifetime: life, URIs: o.URIs,
+		Recorded: o.Recorded, InitialAge: o.InitialAge, Lifetime: life, URIs: o.URIs,
 	}
 }
 

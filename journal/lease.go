@@ -56,6 +56,8 @@ type LeaseRequest struct {
 	// Seen is the newest leader the node has heard of: one that finds it greater
 	// than its own term was put back to an older state.
 	Seen Term `json:"seen"`
+	// Disk is where the node keeps objects.
+	Disk Disk `json:"disk,omitzero"`
 	// Release gives the lease up: the node has stopped serving.
 	Release bool `json:"release,omitempty"`
 }

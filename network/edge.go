@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/proxyproto"
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
@@ -75,7 +76,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	}()
 	node := cfg.describe(fmt.Sprintf("%s-%d", pop.Code, cfg.Number), cdn.RoleEdge)
 	node.POP, node.K, node.HTTPPort, node.HTTPSPort = pop.Code, cfg.Number, cfg.Ports.HTTP, cfg.Ports.HTTPS
-	if e.member, err = newMember(cfg.NodeConfig, node, e.prepare, e.gone.note); err != nil {
+	if e.member, err = newMember(cfg.NodeConfig, node, stored{e}, e.prepare, e.gone.note); err != nil {
 		return nil, err
 	}
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
@@ -117,7 +118,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		HTTPAddr: cfg.listenAddr(cfg.Ports.HTTP), HTTPSAddr: cfg.listenAddr(cfg.Ports.HTTPS), PublicHTTPSPort: int(public),
 		State: e.known, Lease: lease{e.client}, Entitled: e.client.Entitled, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
-		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), WrapListener: e.wrapViewers(cfg, pop),
+		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
@@ -127,6 +128,15 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 			return place.Country
 		},
 	}
+}
+
+// stored is where the edge keeps objects; it is asked once there is an edge.
+type stored struct{ *Edge }
+
+func (s stored) Disk() journal.Disk { return s.edge.Disk() }
+
+func (s stored) Joined(name string, known journal.Disk, rolledBack bool) error {
+	return s.edge.Joined(name, known, rolledBack)
 }
 
 // controlServices are control's addresses, which no origin is at. Names among

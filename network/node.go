@@ -104,8 +104,8 @@ type member struct {
 	registry *prometheus.Registry
 }
 
-// newMember makes the parts. onMember may be nil.
-func newMember(cfg NodeConfig, node cdn.Node, onApply func(*cdn.State), onMember func(gossip.Member)) (*member, error) {
+// newMember makes the parts. disk and onMember may be nil.
+func newMember(cfg NodeConfig, node cdn.Node, disk client.Disk, onApply func(*cdn.State), onMember func(gossip.Member)) (*member, error) {
 	m := &member{cfg: cfg, node: node, registry: prometheus.NewRegistry()}
 	applied := func(s *cdn.State) {
 		if onApply != nil {
@@ -118,7 +118,7 @@ func newMember(cfg NodeConfig, node cdn.Node, onApply func(*cdn.State), onMember
 	var err error
 	m.client, err = client.New(client.Config{
 		Node: node, Control: cfg.Control, Secret: cfg.Secret, DataDir: cfg.Folder.Join("journal"),
-		OnApply: applied, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
+		Disk: disk, OnApply: applied, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	if o.member, err = newMember(cfg.NodeConfig, cfg.describe("origin-1", cdn.RoleOrigin), nil, nil); err != nil {
+	if o.member, err = newMember(cfg.NodeConfig, cfg.describe("origin-1", cdn.RoleOrigin), nil, nil, nil); err != nil {
 		return nil, err
 	}
 	w := cfg.world()

@@ -59,7 +59,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 			r.router.Refresh()
 		}
 	}
-	if r.member, err = newMember(cfg.NodeConfig, node, refresh, r.hint); err != nil {
+	if r.member, err = newMember(cfg.NodeConfig, node, nil, refresh, r.hint); err != nil {
 		return nil, err
 	}
 	if cfg.Listen == "" {

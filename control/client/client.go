@@ -44,6 +44,8 @@ type Config struct {
 	// DataDir keeps the last state, the node's identity and its certificates; ""
 	// keeps nothing, and the node cannot start without control.
 	DataDir string
+	// Disk is where the node keeps what it stores; nil for nodes that store nothing.
+	Disk Disk
 	// OnApply is called with each state before it is acknowledged, in order and
 	// never twice at once; State returns it already. It must not call the Client's
 	// methods that take an event (Hint) or end it. May be nil.
@@ -51,6 +53,16 @@ type Config struct {
 	// Dial opens connections to control; a net.Dialer's when nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger
+}
+
+// Disk is where a node keeps what it has stored by the journal.
+type Disk interface {
+	// Disk says which folder that is, and how far it is.
+	Disk() journal.Disk
+	// Joined is called whenever the node has joined a journal, before it can get a
+	// lease: with what control knows of the disk, and whether the node's own folder
+	// was put back to an older state. That it fails is logged.
+	Joined(name string, known journal.Disk, rolledBack bool) error
 }
 
 // The errors that end Run.
@@ -181,6 +193,9 @@ func (c *Client) Ready(ctx context.Context) error {
 		return errors.Join(ctx.Err(), c.follower.Stopped(), c.trouble)
 	}
 }
+
+// Journal names the journal that State is of; "" before the node has ever joined.
+func (c *Client) Journal() string { return c.joined().Journal }
 
 // Zone is the network's domain; "" before the node has ever joined.
 func (c *Client) Zone() string { return c.joined().Zone }

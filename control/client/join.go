@@ -23,6 +23,7 @@ func (c *Client) join(ctx context.Context) error {
 	for {
 		s, err := c.joinOnce(ctx)
 		if err == nil {
+			c.tellDisk(s.answer)
 			c.nextLease.Store(c.next.Load())
 			if old := c.session.Swap(s); old != nil {
 				old.close()
@@ -40,6 +41,29 @@ func (c *Client) join(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// tellDisk has the node's disk know whose and how old it is (O). A control of an
+// older release says nothing of it: then there is only what it knows of the node.
+func (c *Client) tellDisk(a wire.JoinAnswer) {
+	if c.cfg.Disk == nil {
+		return
+	}
+	known := c.cfg.Disk.Disk()
+	if a.Disk != nil {
+		known = *a.Disk
+	}
+	if err := c.cfg.Disk.Joined(a.Journal, known, a.RolledBack); err != nil {
+		c.log.Warn("the node's disk does not take down that it has joined", "error", err)
+	}
+}
+
+// disk is what a lease call tells of the disk.
+func (c *Client) disk() journal.Disk {
+	if c.cfg.Disk == nil {
+		return journal.Disk{}
+	}
+	return c.cfg.Disk.Disk()
 }
 
 func (c *Client) joinOnce(ctx context.Context) (*session, error) {

@@ -57,6 +57,7 @@ func (c *Client) callLease(ctx context.Context) (granted bool, err error) {
 	if !synced {
 		return false, nil
 	}
+	r.Disk = c.disk()
 	sent := c.clock.At(time.Now())
 	var a journal.LeaseAnswer
 	err = c.post(ctx, s.lease, wire.PathLease, r, &a)
@@ -79,7 +80,7 @@ const releaseTimeout = time.Second
 func (c *Client) release(s *session) {
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
-	r := journal.LeaseRequest{Incarnation: s.answer.Incarnation, Applied: c.State().Version, Release: true}
+	r := journal.LeaseRequest{Incarnation: s.answer.Incarnation, Applied: c.State().Version, Disk: c.disk(), Release: true}
 	c.mu.Lock()
 	r.Seen = c.follower.Seen()
 	c.mu.Unlock()

@@ -63,6 +63,9 @@ type JoinAnswer struct {
 	Incarnation uint64        `json:"incarnation"`
 	// RolledBack says that the node's disk was put back to an older state.
 	RolledBack bool `json:"rolled_back,omitempty"`
+	// Disk is what control remembers of where the node keeps objects; nil from a
+	// control that does not.
+	Disk *journal.Disk `json:"disk,omitempty"`
 	// Settings are values for the node alone, which may be secret.
 	Settings map[string]string `json:"settings,omitempty"`
 }

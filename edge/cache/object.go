@@ -47,6 +47,9 @@ type Object struct {
 	// Order is the place of that beginning among the arrivals of requests and the
 	// beginnings of fetches at this node.
 	Order uint64
+	// Recorded is the number of the record on the disk that it was read from; 0
+	// where this process has the origin's word for it.
+	Recorded uint64
 	// Received is when the response, or its last confirmation, was received, and
 	// InitialAge how old it was then.
 	Received   time.Time

@@ -96,6 +96,9 @@ func (s *Store) keepSlice(p *slice) {
 		b.unread()
 		return
 	}
+	if s.Doubt().Of(o) {
+		return
+	}
 	w, err := s.disk.Create(o.Key, o.Variant, encodeHead(o), o.Birth, b.size)
 	if err != nil {
 		s.wrote(o, err)

@@ -24,6 +24,8 @@ type Store struct {
 	// Skipped counts what was not written because the disk was behind.
 	Skipped atomic.Uint64
 
+	doubt atomic.Pointer[Doubt]
+
 	// removals counts, by shard, what was removed: who has found something on the
 	// disk that was removed meanwhile does not bring it back.
 	removals [shards]atomic.Uint64
@@ -40,6 +42,10 @@ const (
 func NewStore(memory int64, d *disk.Store, logger *slog.Logger) *Store {
 	s := &Store{Memory: NewMemory(memory), disk: d, logger: logger, jobs: make(chan func(), maxJobs)}
 	s.Memory.under = s
+	s.doubt.Store(&Doubt{})
+	if d != nil {
+		s.doubt.Store(&Doubt{Recorded: d.Recalled()})
+	}
 	return s
 }
 
@@ -107,7 +113,7 @@ func (s *Store) find(key string, selects func(*Object) bool) *Object {
 	if err != nil || r == nil {
 		return nil
 	}
-	o.Key, o.Birth = r.Key(), r.Birth()
+	o.Key, o.Birth, o.Recorded = r.Key(), r.Birth(), r.Number()
 	if o.Length < 0 && r.Size() > 0 {
 		o.Length = r.Size() // it is known now
 	}
@@ -150,6 +156,8 @@ func (s *Store) Put(o *Object) bool {
 	}
 	switch {
 	case s.disk == nil || o.Failure != "" || o.Fragment:
+	case o.Recorded != 0:
+		// The origin has said nothing of it: its record stays what it is.
 	case o.Body == nil, o.Body.Complete():
 		if o.Body == nil || !o.Body.written.Load() {
 			s.drop(o)
@@ -212,7 +220,7 @@ func (s *Store) drop(o *Object) {
 
 // keep writes a whole object.
 func (s *Store) keep(o *Object) {
-	if o.dead.Load() {
+	if o.dead.Load() || s.Doubt().Of(o) {
 		return
 	}
 	var err error

@@ -11,5 +11,5 @@
 // a fetch brought is an answer to it.
 //
 // The letters are the rules of docs/architecture.md, "The invalidation guarantee":
-// C, D, J, K, L and P are kept here.
+// C, D, J, K, L, O and P are kept here.
 package reuse

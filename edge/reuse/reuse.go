@@ -25,6 +25,8 @@ type Facts struct {
 	Applied, Newest, Floor cdn.Version
 	// Planned is the version of the plan that the request goes by.
 	Planned cdn.Version
+	// Doubt is of what may be from before the node's disk was put back (O).
+	Doubt cache.Doubt
 	// URIs are those that an answer stands for.
 	URIs  []string
 	Asked rfc9111.Asked
@@ -59,6 +61,8 @@ func Decide(o *cache.Object, f Facts) (Action, string) {
 		return Fetch, "invalidated"
 	case !born(o.Birth, f):
 		return Confirm, "unknown-invalidations"
+	case doubted(o, f):
+		return Confirm, "recalled"
 	case !f.Leased:
 		return Confirm, "fenced"
 	}
@@ -86,6 +90,10 @@ func Newest(inv cdn.Invalidations, uris []string) cdn.Version {
 func born(birth cdn.Version, f Facts) bool {
 	return birth.Epoch == f.Applied.Epoch && (!birth.Before(f.Newest) || mutant.Breaks('P') && f.Newest == f.Floor)
 }
+
+// doubted reports whether an object may be from before something that the node has
+// forgotten (O): a confirmation clears that.
+func doubted(o *cache.Object, f Facts) bool { return f.Doubt.Of(o) && !mutant.Breaks('O') }
 
 // ownAsk reports whether a fetch is as good as the request's own: it began after
 // the request arrived, and asked by the plan that the request goes by or a newer
@@ -157,7 +165,7 @@ func Birth(begun, above cdn.Version) cdn.Version {
 // One that began before will do for a node that has its lease, and only if it
 // began at or after the newest invalidation of what is asked for (J).
 func MayJoin(b Begun, f Facts) bool {
-	return ownAsk(b.Order, b.Birth, f) || f.Leased && born(b.Birth, f) || joinsAny(f)
+	return ownAsk(b.Order, b.Birth, f) || f.Leased && born(b.Birth, f) && !f.Doubt.OfOrder(b.Order) || joinsAny(f)
 }
 
 // joinsAny breaks J for a node with a lease, and K for one without.
@@ -174,7 +182,7 @@ func MayUse(o *cache.Object, f Facts) bool {
 // be served in spite of that, as far as invalidations are concerned; for how
 // long its age allows it is rfc9111's to say.
 func MayServeStale(o *cache.Object, f Facts) bool {
-	return f.Leased && born(o.Birth, f)
+	return f.Leased && born(o.Birth, f) && !doubted(o, f)
 }
 
 // SameObject reports whether an answer brings a part of what is stored, and not of

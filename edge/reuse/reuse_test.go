@@ -16,6 +16,11 @@ func ordered(o *cache.Object, order uint64) *cache.Object {
 	return o
 }
 
+func recorded(o *cache.Object, number uint64) *cache.Object {
+	o.Recorded = number
+	return o
+}
+
 func TestDecide(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	object := func(birth cdn.Version, age time.Duration) *cache.Object {
@@ -45,6 +50,12 @@ func TestDecide(t *testing.T) {
 		{"without a lease, stale within the window", object(v(1, 5), stale), Facts{Applied: v(1, 9)}, Confirm, false},
 		{"older than the floor", object(v(1, 5), fresh), Facts{Leased: true, Applied: v(1, 9), Newest: v(1, 6), Floor: v(1, 6)}, Confirm, false},
 		{"of an older epoch", object(v(1, 5), fresh), Facts{Leased: true, Applied: v(2, 1)}, Confirm, false},
+		{"recalled: read from a disk that was put back", recorded(object(v(1, 5), fresh), 7), Facts{Leased: true, Applied: v(1, 9), Doubt: cache.Doubt{Recorded: 7}}, Confirm, false},
+		{"recalled, stale within the window", recorded(object(v(1, 5), stale), 7), Facts{Leased: true, Applied: v(1, 9), Doubt: cache.Doubt{Recorded: 7}}, Confirm, false},
+		{"recalled and invalidated", recorded(object(v(1, 5), fresh), 7), Facts{Leased: true, Applied: v(1, 9), Newest: v(1, 6), Doubt: cache.Doubt{Recorded: 7}}, Fetch, false},
+		{"recorded after that", recorded(object(v(1, 5), fresh), 8), Facts{Leased: true, Applied: v(1, 9), Doubt: cache.Doubt{Recorded: 7}}, Serve, true},
+		{"fetched since", ordered(object(v(1, 5), fresh), 3), Facts{Arrived: 4, Leased: true, Applied: v(1, 9), Doubt: cache.Doubt{Recorded: 7}}, Serve, true},
+		{"fetched by another journal", ordered(object(v(1, 5), fresh), 3), Facts{Arrived: 4, Leased: true, Applied: v(1, 9), Doubt: cache.Doubt{Order: 3}}, Confirm, false},
 		{"of a newer epoch than the node now has", object(v(2, 5), fresh), Facts{Leased: true, Applied: v(1, 9)}, Confirm, false},
 	} {
 		c.facts.Now = now
@@ -70,6 +81,8 @@ func TestMayJoin(t *testing.T) {
 		{"K: without a lease, began before", Begun{1, v(1, 5)}, Facts{Arrived: 2, Applied: v(1, 5)}, false},
 		{"K: without a lease, begins after", Begun{3, v(1, 5)}, Facts{Arrived: 2, Applied: v(1, 5)}, true},
 		{"began after, by an older state than the invalidation", Begun{3, v(1, 5)}, Facts{Arrived: 2, Applied: v(1, 6), Newest: v(1, 6)}, false},
+		{"O: began by another journal", Begun{1, v(1, 5)}, Facts{Arrived: 2, Leased: true, Applied: v(1, 5), Doubt: cache.Doubt{Order: 1}}, false},
+		{"O: began after it", Begun{2, v(1, 5)}, Facts{Arrived: 2, Leased: true, Applied: v(1, 5), Doubt: cache.Doubt{Order: 1}}, true},
 		{"another epoch", Begun{1, v(1, 5)}, Facts{Arrived: 2, Leased: true, Applied: v(2, 1)}, false},
 	} {
 		if got := MayJoin(c.begun, c.facts); got != c.want {

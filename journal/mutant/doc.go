@@ -12,7 +12,8 @@
 //
 //	A, B, G  journal.Ledger.Settled      H, E, F, M  journal.Follower
 //	I        journal.Lease.Valid         N           journal.MayGrant
-//	O        journal.Ledger.Join         C, L        reuse.Begun.Answered
+//	O        journal.Ledger.Join,        C, L        reuse.Begun.Answered
+//	         journal.Disk.Older, reuse.Decide
 //	D        reuse.Need, reuse.Birth     J, K        reuse.MayJoin, reuse.MayUse
 //	P        reuse.Decide                Q           reuse.SameObject
 //

@@ -89,6 +89,9 @@ func (s *Store) saveIndex() error {
 		return s.failed("writing a checkpoint", errors.Join(err, s.cfg.FS.Remove(s.checkpointPath()+".tmp")))
 	}
 	s.checkpointSize.Store(2 * size) // the next one lies beside it for a while
+	if s.saves++; s.saves%raiseEvery == 0 {
+		return s.raiseMark()
+	}
 	return nil
 }
 

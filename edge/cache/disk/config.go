@@ -16,6 +16,8 @@ import (
 type Config struct {
 	// Dir is the store's alone. It is made where it is missing; what of a store lies there and cannot be read is lost.
 	Dir string
+	// Journal names the journal that births are versions of. A folder of another one's is emptied. "": Joined will say.
+	Journal string
 	// Limit is how many bytes of the disk the folder may take, at least 16 MiB.
 	Limit int64
 	// Records is how many may be kept, as each takes up to 100 bytes of memory. 0: one for each 16 KiB of Limit.

@@ -53,11 +53,10 @@ func Open(cfg Config) (*Store, error) {
 
 // rebuild makes the index from the last checkpoint and what came after it, or without one from everything.
 func (s *Store) rebuild() error {
-	id, fresh, err := openIdentity(s.cfg.FS, s.cfg.Dir)
+	fresh, err := s.openIdentity()
 	if err != nil {
 		return err
 	}
-	s.identity, s.tag, s.files.tag = id, id.tag(), id.tag()
 	bodies := map[uint64]bool{} // whether a record has it
 	if err := s.files.list(func(id uint64) { bodies[id] = fresh }); err != nil {
 		return err
@@ -88,7 +87,10 @@ func (s *Store) rebuild() error {
 	for i := range entries {
 		s.restore(&entries[i], bodies)
 	}
-	return s.sweep(bodies)
+	err = s.sweep(bodies)
+	s.seq.Store(max(s.seq.Load(), s.identity.recalled))
+	s.reopened = s.seq.Load()
+	return err
 }
 
 // restore puts an entry into the index if what it points at exists. Of two with one key and variant the loser is dead
@@ -267,7 +269,7 @@ func (s *Store) Close() error {
 	defer s.reclaiming.Unlock()
 	s.checkpointing.Lock()
 	defer s.checkpointing.Unlock()
-	err := s.saveIndex()
+	err := errors.Join(s.saveIndex(), s.raiseMark())
 	s.files.closeIdle()
 	for _, g := range s.segments.all() {
 		s.segments.mu.Lock()

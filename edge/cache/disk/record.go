@@ -45,6 +45,9 @@ func (r *Record) Head() []byte {
 // Birth is the journal version it was stored with.
 func (r *Record) Birth() cdn.Version { return r.h.birth }
 
+// Number rises with each record that is stored, or confirmed by SetHead; see Store.Recalled.
+func (r *Record) Number() uint64 { return r.h.seq }
+
 // Size is the length of the body, whether or not all of it is there.
 func (r *Record) Size() int64 { return r.h.body }
 

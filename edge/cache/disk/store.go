@@ -21,6 +21,12 @@ type Store struct {
 	tag      uint64
 	lock     *os.File
 
+	identifying sync.Mutex    // held while the identity is written
+	mark        atomic.Uint64 // the identity's
+	recalled    atomic.Uint64 // the identity's, or more where that could not be written
+	reopened    uint64        // the greatest number of a record that was there when the store was opened
+	saves       int           // of checkpoints
+
 	index    *index.Index
 	segments segments
 	files    files
@@ -41,11 +47,15 @@ type Store struct {
 }
 
 // Incarnation is a random name that the folder got when it was first used. A folder put back to an older copy has the
-// same, but a Generation seen before.
+// same.
 func (s *Store) Incarnation() string { return s.identity.String() }
 
-// Generation rises each time the folder is opened.
-func (s *Store) Generation() uint64 { return s.identity.generation }
+// Generation rises each time the folder is opened, and whenever its identity is written.
+func (s *Store) Generation() uint64 {
+	s.identifying.Lock()
+	defer s.identifying.Unlock()
+	return s.identity.generation
+}
 
 // Stats says how a store is doing.
 type Stats struct {
