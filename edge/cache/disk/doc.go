@@ -21,6 +21,8 @@
 // Room is made by Run, before it is short: the policy (S3-FIFO by bytes, package s3fifo) says what is evicted, and
 // segments in which little lives are cleaned: what does moves to another. A record moved is the same record.
 //
+// A folder is of one journal, and carries a mark by which an older copy of it is told: see Store.Joined.
+//
 // When the disk refuses a write, the store only reads for a while, takes less if the disk was full, and tries again.
 //
 // What is synced when, Config.Sync says. No result depends on it: what a loss of power tears is noticed and dropped.
