@@ -7,7 +7,9 @@
 // tries each one before it is appended.
 //
 // [OpenBolt] keeps all of it in one file, readable by its owner only, because
-// the namespace Secrets is in it.
+// the namespace Secrets is in it. [OpenEtcd] keeps it in an etcd cluster, for
+// several controls of which one leads and alone may write ([Shared]); what is in
+// Secrets is encrypted there.
 package store
 
 import (

@@ -50,6 +50,8 @@ var dependencies = map[string][]string{
 	"github.com/rogpeppe/go-internal":     {},
 	"github.com/spf13/":                   {"cmd/warmfront"},
 	"go.etcd.io/bbolt":                    {"control/store"},
+	"go.etcd.io/etcd/":                    {"control/store"},
+	"go.uber.org/zap":                     {"control/store"},
 	"go4.org/netipx":                      {"*"},
 	"golang.org/x/":                       {"*"},
 }
