@@ -66,6 +66,13 @@ e2e: build ## Run the network on this machine and drive it with dig, curl and th
 conformance: build ## Run the neutral suites: how far Warmfront agrees with others' reading of the standards
 	scripts/conformance/run.sh
 
+# How many runs `make chaos` makes.
+RUNS = $(if $(filter command line environment,$(origin SEEDS)),$(SEEDS),20)
+
+.PHONY: chaos
+chaos: ## Run the real code in simulated time, with faults, and hold it to the invalidation guarantee (SEEDS=20; ARGS='-first 100 -notes', ARGS='-schedule FILE -times 200')
+	go test -count=1 -timeout 0 -v -run TheGuaranteeHolds ./sim/chaos -args -seeds $(RUNS) $(ARGS)
+
 # What `make chaos-processes` runs: how long, and which faults.
 DURATION ?= 2m
 SEED ?= 1

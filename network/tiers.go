@@ -20,7 +20,7 @@ import (
 // origin.
 func (e *Edge) tiers(cfg EdgeConfig, pop geo.POP) *tier.Config {
 	return &tier.Config{
-		Addr: cfg.listenAddr(cfg.Ports.Peer), Wrap: e.wrapPeers(cfg, pop), Identity: peerIdentity{e.client},
+		Addr: cfg.listenAddr(cfg.Ports.Peer), Wrap: e.wrapPeers(cfg, pop), Identity: PeerIdentity(e.client),
 		Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Up: e.gone.isUp,
 	}
 }
@@ -58,6 +58,9 @@ func (g *gone) isUp(id string) bool {
 // peerIdentity implements tier.Identity by the certificate that control gave the
 // node when it joined.
 type peerIdentity struct{ c *client.Client }
+
+// PeerIdentity is how a node that follows control by c proves to others who it is.
+func PeerIdentity(c *client.Client) tier.Identity { return peerIdentity{c} }
 
 var errNotJoined = errors.New("the node has not joined yet")
 

@@ -38,6 +38,39 @@ func TestBoltConforms(t *testing.T) {
 	})
 }
 
+func TestMemoryConforms(t *testing.T) {
+	var mu sync.Mutex
+	disks := map[string]*store.Disk{}
+	conform(t, func(_ *testing.T, dir string) store.Store {
+		mu.Lock()
+		defer mu.Unlock()
+		if disks[dir] == nil {
+			disks[dir] = &store.Disk{}
+		}
+		return disks[dir].Open()
+	})
+}
+
+// A copy of a disk shares nothing with it.
+func TestACopyOfADiskStays(t *testing.T) {
+	disk := &store.Disk{}
+	s := disk.Open()
+	must(t, s.Compact(cdn.Snapshot{Version: ver(1, 0)}))
+	must(t, s.Append(changes(1, 1, 3)))
+	must(t, s.Put(store.Meta, "a", []byte("1")))
+	before := disk.Copy()
+	must(t, s.Append(changes(1, 4, 5)))
+	must(t, s.Put(store.Meta, "a", []byte("2")))
+	must(t, s.Compact(cdn.Snapshot{Version: ver(1, 4)}))
+	old := before.Open()
+	wantLoad(t, old, ver(1, 0), changes(1, 1, 3))
+	if got, err := old.Get(store.Meta, "a"); string(got) != "1" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	must(t, old.Append(changes(1, 4, 4)))
+	wantLoad(t, s, ver(1, 4), changes(1, 5, 5))
+}
+
 // conform is what every Store must do; open opens the one in dir, again and
 // again.
 func conform(t *testing.T, open func(t *testing.T, dir string) store.Store) {

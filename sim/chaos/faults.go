@@ -1,0 +1,88 @@
+package chaos
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// fault makes a fault at its time and ends it.
+func (w *world) fault(ctx context.Context, n int, f Fault) {
+	if !wait(ctx, f.At-time.Since(w.start)) {
+		return
+	}
+	w.noting.Lock()
+	w.report.Faults++
+	w.noting.Unlock()
+	w.note("fault %d: %s", n, f)
+	heal, err := w.begin(ctx, f)
+	if err != nil {
+		w.offend("blocked: a fault could not be made", f.String()+": "+err.Error())
+	}
+	_ = wait(ctx, f.For) // healed at the end of the run, too
+	if heal == nil {
+		return
+	}
+	if err := heal(); err != nil {
+		w.offend("blocked: a fault could not be ended", f.String()+": "+err.Error())
+	}
+	w.note("fault %d is over", n)
+}
+
+// begin makes a fault and returns what ends it; nil where there is nothing to end.
+func (w *world) begin(ctx context.Context, f Fault) (heal func() error, err error) {
+	at := controlAddress.Addr()
+	h := w.hosts[f.Node]
+	if h != nil {
+		at = h.node.Addr
+	}
+	cut := func(cut func(other netip.Addr) bool) func() error {
+		heal := w.cut(between(at, cut, f.Direction))
+		return func() error { heal(); return nil }
+	}
+	switch f.Kind {
+	case CutControl:
+		return cut(func(a netip.Addr) bool { return a == controlAddress.Addr() }), nil
+	case CutOrigin:
+		return cut(func(a netip.Addr) bool { return a == originAddress.Addr() }), nil
+	case CutEdge:
+		return cut(func(a netip.Addr) bool { return a == w.hosts[f.Other].node.Addr }), nil
+	case Isolate:
+		return cut(func(a netip.Addr) bool { return a != h.viewers }), nil
+	case Pause, PauseControl:
+		return cut(func(netip.Addr) bool { return true }), nil
+	case Break:
+		w.resets(at)
+		return nil, nil
+	case Crash, PowerOff:
+		return func() error { return w.restartEdge(h) }, w.crashEdge(h, f.Kind == PowerOff)
+	case CrashControl, PowerControl:
+		w.crashControl(f.Kind == PowerControl)
+	case AmidWrite:
+		w.crashAmid(ctx, f)
+	}
+	return w.restartControl, nil
+}
+
+// between says which ways are cut between a host and others, in a direction as the host sees it; "" is both.
+func between(at netip.Addr, others func(netip.Addr) bool, d Direction) func(from, to netip.Addr) bool {
+	return func(from, to netip.Addr) bool {
+		return from == at && others(to) && d != In || to == at && others(from) && d != Out
+	}
+}
+
+// crashAmid crashes control at one of its next writes.
+func (w *world) crashAmid(ctx context.Context, f Fault) {
+	p := w.control.Load()
+	if p == nil {
+		return
+	}
+	fatal := make(chan struct{})
+	pick := int(f.Pick * 16)
+	p.store.endAmid(1+pick/2, pick%2 == 0, func() { close(fatal) })
+	select {
+	case <-fatal:
+	case <-ctx.Done():
+	}
+	w.crashControl(false)
+}
