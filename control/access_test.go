@@ -121,7 +121,7 @@ func TestAManInTheMiddleGainsNothing(t *testing.T) {
 				if err != nil {
 					return
 				}
-				relay(c, tls.Server(conn, cfg), &seen)
+				passOn(c, tls.Server(conn, cfg), &seen)
 			}
 		}()
 		err = c.notReady(edgeNode("FRA", 1), func(cfg *client.Config) { cfg.Control = []string{"middle:1"} })
@@ -140,7 +140,7 @@ func TestAManInTheMiddleGainsNothing(t *testing.T) {
 	})
 }
 
-func relay(c *cluster, node net.Conn, seen *bytes.Buffer) {
+func passOn(c *cluster, node net.Conn, seen *bytes.Buffer) {
 	defer node.Close()
 	req, err := http.ReadRequest(bufio.NewReader(node))
 	if err != nil {

@@ -43,7 +43,7 @@ func shown(t *testing.T, edge *client.Client, authority []byte, sni string) (*x5
 	if !pool.AppendCertsFromPEM(authority) {
 		t.Fatal("no authority")
 	}
-	near, far := newMemnet().pair("viewer", "viewer", "edge")
+	near, far := newMemnet().pair(way{"viewer", "edge"}, "viewer", "edge")
 	defer near.Close()
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -13,17 +13,21 @@ import (
 )
 
 // memnet is a network in memory, for testing/synctest: buffered connections with
-// deadlines, and hosts that can be cut off, after which what they send vanishes
-// and nobody is told.
+// deadlines, and hosts that can be cut off, from all others or in one direction from
+// one, after which what is sent vanishes and nobody is told.
 type memnet struct {
 	mu        sync.Mutex
 	listeners map[string]*memListener
 	cut       map[string]bool
+	lost      map[way]bool
 	ports     int
 }
 
+// way is the direction from one host to another.
+type way struct{ from, to string }
+
 func newMemnet() *memnet {
-	return &memnet{listeners: map[string]*memListener{}, cut: map[string]bool{}}
+	return &memnet{listeners: map[string]*memListener{}, cut: map[string]bool{}, lost: map[way]bool{}}
 }
 
 func (n *memnet) setCut(host string, cut bool) {
@@ -32,19 +36,37 @@ func (n *memnet) setCut(host string, cut bool) {
 	n.cut[host] = cut
 }
 
-func (n *memnet) isCut(host string) bool {
+// setLost makes what one host sends to another vanish, or arrive again.
+func (n *memnet) setLost(from, to string, lost bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.cut[host]
+	n.lost[way{from, to}] = lost
 }
 
+// part cuts two hosts off from one another.
+func (n *memnet) part(a, b string, apart bool) {
+	n.setLost(a, b, apart)
+	n.setLost(b, a, apart)
+}
+
+func (n *memnet) isLost(w way) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cut[w.from] || n.cut[w.to] || n.lost[w]
+}
+
+// listen is control's.
 func (n *memnet) listen(_, address string) (net.Listener, error) {
+	return n.listenAs("control", address)
+}
+
+func (n *memnet) listenAs(host, address string) (net.Listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.listeners[address] != nil {
 		return nil, fmt.Errorf("%s is taken", address)
 	}
-	l := &memListener{n: n, address: memAddr(address), conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := &memListener{n: n, host: host, address: memAddr(address), conns: make(chan net.Conn), closed: make(chan struct{})}
 	n.listeners[address] = l
 	return l, nil
 }
@@ -52,10 +74,6 @@ func (n *memnet) listen(_, address string) (net.Listener, error) {
 // dialer returns the Dial of a host.
 func (n *memnet) dialer(host string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, address string) (net.Conn, error) {
-		if n.isCut(host) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}
 		n.mu.Lock()
 		l := n.listeners[address]
 		n.ports++
@@ -64,7 +82,11 @@ func (n *memnet) dialer(host string) func(context.Context, string, string) (net.
 		if l == nil {
 			return nil, errors.New("connection refused")
 		}
-		near, far := n.pair(host, from, l.address)
+		if out := (way{host, l.host}); n.isLost(out) || n.isLost(out.back()) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		near, far := n.pair(way{host, l.host}, from, l.address)
 		select {
 		case l.conns <- far:
 			return near, nil
@@ -76,11 +98,13 @@ func (n *memnet) dialer(host string) func(context.Context, string, string) (net.
 	}
 }
 
-// pair returns the two ends of a connection of a host.
-func (n *memnet) pair(host string, from, to memAddr) (near, far *memConn) {
+func (w way) back() way { return way{w.to, w.from} }
+
+// pair returns the two ends of a connection between hosts.
+func (n *memnet) pair(out way, from, to memAddr) (near, far *memConn) {
 	up, down := newMemPipe(), newMemPipe()
-	return &memConn{n: n, host: host, in: down, out: up, local: from, remote: to},
-		&memConn{n: n, host: host, in: up, out: down, local: to, remote: from}
+	return &memConn{n: n, out: out, in: down, to: up, local: from, remote: to},
+		&memConn{n: n, out: out.back(), in: up, to: down, local: to, remote: from}
 }
 
 type memAddr string
@@ -90,6 +114,7 @@ func (a memAddr) String() string { return string(a) }
 
 type memListener struct {
 	n       *memnet
+	host    string
 	address memAddr
 	conns   chan net.Conn
 	once    sync.Once
@@ -160,33 +185,32 @@ func (p *memPipe) end(byReader bool) {
 
 type memConn struct {
 	n             *memnet
-	host          string // the one that dialled
-	in, out       *memPipe
+	out           way
+	in, to        *memPipe
 	local, remote memAddr
 }
 
 func (c *memConn) Read(b []byte) (int, error) { return c.in.read(b) }
 
 func (c *memConn) Write(b []byte) (int, error) {
-	if c.n.isCut(c.host) {
+	if c.n.isLost(c.out) {
 		return len(b), nil
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if c.out.ended {
+	c.to.mu.Lock()
+	defer c.to.mu.Unlock()
+	if c.to.ended {
 		return 0, net.ErrClosed
 	}
-	c.out.buf.Write(b)
-	c.out.changed.Broadcast()
+	c.to.buf.Write(b)
+	c.to.changed.Broadcast()
 	return len(b), nil
 }
 
-// Close ends this side at once; the other learns of it unless the host is cut
-// off.
+// Close ends this side at once; the other learns of it unless that way is cut off.
 func (c *memConn) Close() error {
 	c.in.end(true)
-	if !c.n.isCut(c.host) {
-		c.out.end(false)
+	if !c.n.isLost(c.out) {
+		c.to.end(false)
 	}
 	return nil
 }

@@ -12,6 +12,10 @@
 // applied, shown to OnApply, published, and acknowledged at once. What was
 // applied last is kept on disk, so that a node starts without control: fenced,
 // with the configuration it had.
+//
+// While control is out of reach, changes come from a neighbour that is asked for
+// them, and go on from here to whom this node is a neighbour of (package relay).
+// The node is up to date so; its lease ends all the same.
 package client
 
 import (
@@ -19,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,6 +33,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/ca"
+	"github.com/warmfront/warmfront/control/feed"
 	"github.com/warmfront/warmfront/control/wire"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -50,7 +56,11 @@ type Config struct {
 	// never twice at once; State returns it already. It must not call the Client's
 	// methods that take an event (Hint) or end it. May be nil.
 	OnApply func(*cdn.State)
-	// Dial opens connections to control; a net.Dialer's when nil.
+	// Neighbours returns nodes that may serve the journal while control is out of
+	// reach; a few are asked at random. Nil: nobody is asked. It must not call the
+	// Client's methods that take an event.
+	Neighbours func() []cdn.Node
+	// Dial opens connections to control and to neighbours; a net.Dialer's when nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger
 }
@@ -81,6 +91,8 @@ type Client struct {
 	log          *slog.Logger
 	clock        journal.Clock
 	certificates *Certificates
+	// feed is what neighbours are served.
+	feed *feed.Feed
 
 	state atomic.Pointer[cdn.State]
 	lease atomic.Pointer[journal.Lease]
@@ -102,13 +114,18 @@ type Client struct {
 	readyOnce sync.Once
 	ackNow    chan struct{}
 	refetch   chan struct{}
+	astray    chan struct{} // when neighbours are to be asked has changed
 	unsaved   chan struct{}
 
 	// mu is held during a step of the follower and what follows from it.
 	mu       sync.Mutex
 	follower *journal.Follower
-	// stream ends the open stream; nil unless it has brought something.
-	stream context.CancelFunc
+	// stream ends the open stream; nil unless it has brought something. relay ends
+	// that of a neighbour; nil where none is followed.
+	stream, relay context.CancelFunc
+	detour        journal.Detour
+	// detoured is set from when a neighbour was followed until control is.
+	detoured bool
 	// trouble is why control is not followed at the moment.
 	trouble error
 }
@@ -127,8 +144,9 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, log: cfg.Log.With("node", cfg.Node.ID), clock: journal.NewClock(time.Now()),
 		ready: make(chan struct{}), ackNow: make(chan struct{}, 1),
-		refetch: make(chan struct{}, 1), unsaved: make(chan struct{}, 1),
+		refetch: make(chan struct{}, 1), unsaved: make(chan struct{}, 1), astray: make(chan struct{}, 1),
 	}
+	c.detour = journal.NewDetour(c.now(), 1)
 	c.certificates = newCertificates(c)
 	if cfg.DataDir != "" {
 		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -144,8 +162,11 @@ func New(cfg Config) (*Client, error) {
 	lease := c.follower.Lease()
 	c.lease.Store(&lease)
 	c.state.Store(state)
+	c.feed = feed.New(feed.Config{Heartbeat: relayHeartbeat, Readers: mostReaders, Log: c.log}, state)
 	return c, nil
 }
+
+func (c *Client) now() journal.Instant { return c.clock.At(time.Now()) }
 
 // State is what has been applied; never nil. Before the first contact with
 // control it is what the disk has, or empty.
@@ -240,12 +261,18 @@ func (c *Client) joined() wire.JoinAnswer {
 // Run joins and follows control until ctx ends, then gives the lease up. End it
 // after the node has stopped serving.
 func (c *Client) Run(ctx context.Context) error {
+	relaying, stop := context.WithCancel(ctx)
+	defer stop()
+	var relay sync.WaitGroup
+	relay.Go(func() { c.relayLoop(relaying) })
 	err := errRejoin
 	for wait := (backoff{}); errors.Is(err, errRejoin) && c.pause(ctx, wait.next(), nil); {
 		if err = c.join(ctx); err == nil {
 			err = c.follow(ctx)
 		}
 	}
+	stop()
+	relay.Wait()
 	c.step(journal.Released{})
 	if s := c.session.Load(); s != nil {
 		if s.live {
@@ -263,6 +290,7 @@ func (c *Client) Run(ctx context.Context) error {
 // Close gives up what Run did not: nothing is left after it has returned.
 func (c *Client) Close() error {
 	c.step(journal.Released{})
+	c.feed.Close()
 	c.closeOnce.Do(func() {
 		if c.lock != nil {
 			c.closeErr = c.lock.Close()
@@ -331,11 +359,13 @@ func (c *Client) step(e journal.Event) {
 	actions := c.follower.Step(e)
 	c.entitled.Store(c.follower.Entitled())
 	for _, a := range actions {
-		c.do(a)
+		c.do(a, e)
 	}
 }
 
-func (c *Client) do(a journal.Action) {
+// do does what the follower says because of an event.
+func (c *Client) do(a journal.Action, because journal.Event) {
+	frame, received := because.(journal.Received)
 	switch a := a.(type) {
 	case journal.Publish:
 		// Published before it is acknowledged, and acknowledged only after OnApply:
@@ -344,6 +374,11 @@ func (c *Client) do(a journal.Action) {
 		if c.cfg.OnApply != nil {
 			c.cfg.OnApply(a.State)
 		}
+		var changes []cdn.Change
+		if frame.Frame.Change != nil {
+			changes = []cdn.Change{*frame.Frame.Change}
+		}
+		c.feed.Publish(a.State, changes)
 		signal(c.unsaved)
 	case journal.Acknowledge:
 		signal(c.ackNow)
@@ -354,10 +389,18 @@ func (c *Client) do(a journal.Action) {
 		}
 	case journal.Fetch:
 		c.reopen()
+		c.leaveRelay()
+		c.detour.Lacking(c.now(), rand.Float64())
+		signal(c.astray)
 		signal(c.refetch)
 	case journal.Recheck:
 		time.AfterFunc(a.In, func() { c.step(journal.Rechecked{}) })
 	case journal.Refuse:
+		if received && frame.Relayed {
+			c.log.Warn("what a neighbour relayed was refused", "error", a.Err)
+			c.leaveRelay()
+			return
+		}
 		c.log.Warn("what control sent was refused", "error", a.Err)
 		c.trouble = a.Err
 		c.next.Add(1)
@@ -365,6 +408,7 @@ func (c *Client) do(a journal.Action) {
 	case journal.Stop:
 		c.log.Error("the node can apply no more changes and is fenced; it needs a newer release", "error", a.Err)
 		c.reopen()
+		c.leaveRelay()
 	}
 }
 

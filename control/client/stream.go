@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
@@ -23,7 +24,7 @@ func (c *Client) streamLoop(ctx context.Context) error {
 	var wait backoff
 	for {
 		opened, err := c.readStream(ctx)
-		c.step(journal.StreamLost{})
+		c.lost()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -99,12 +100,32 @@ func (c *Client) readStream(ctx context.Context) (opened bool, err error) {
 		}
 		if !opened {
 			opened = true
-			c.mu.Lock()
-			c.stream, c.trouble = cancel, nil
-			c.mu.Unlock()
+			c.opened(cancel)
 		}
 		c.step(journal.Received{Frame: f, At: c.clock.At(time.Now())})
 	}
+}
+
+// opened says that control's stream, which end ends, has brought something.
+func (c *Client) opened(end context.CancelFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stream, c.trouble = end, nil
+	c.detour.Opened()
+	c.leaveRelay()
+	if c.detoured {
+		c.detoured = false
+		c.log.Info("control is followed again")
+	}
+}
+
+// lost says that there is no stream of control.
+func (c *Client) lost() {
+	c.step(journal.StreamLost{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.detour.Lost(c.now(), rand.Float64())
+	signal(c.astray)
 }
 
 // alive calls on for every read that brought something: a snapshot may take

@@ -32,6 +32,18 @@ const (
 	PathIdentity    = "/v1/identity"    // POST IdentityRequest: renews the node's certificate
 )
 
+// ProtocolJournal is how the connection on which a node serves the journal to its
+// neighbours is told from others of its peer port (ALPN). It is spoken to in
+// HTTP/1.1: PathJournal.
+const ProtocolJournal = "warmfront-journal/1"
+
+// The fields with which the journal is asked for and served by neighbours.
+const (
+	HeaderJournal = "Warmfront-Journal" // JoinAnswer.Journal of whoever says it
+	HeaderHead    = "Warmfront-Head"    // the version that the answerer has applied
+	HeaderDirect  = "Warmfront-Direct"  // "1" where the answerer follows control itself
+)
+
 // MaxBody is the size of the largest request that control reads.
 const MaxBody = 64 << 10
 
@@ -103,6 +115,9 @@ const (
 	CodeDenied        = "AccessDenied"
 	CodeInvalid       = "InvalidRequest"
 	CodeInternal      = "InternalError"
+	CodeOtherJournal  = "OtherJournal" // caller and answerer follow two journals
+	CodeBehind        = "Behind"       // a neighbour does not know the epoch yet: ask another
+	CodeBusy          = "Busy"         // a neighbour relays to as many as it may: ask another
 )
 
 // Binding is the value that the two ends of one TLS connection, and nobody else,
