@@ -37,10 +37,6 @@ const (
 // Feed is the journal as this node knows it, for its neighbours.
 func (c *Client) Feed() *feed.Feed { return c.feed }
 
-// Journal identifies the journal that the node follows; "" before it has ever
-// joined.
-func (c *Client) Journal() string { return c.joined().Journal }
-
 // Direct reports whether the node follows control itself at the moment.
 func (c *Client) Direct() bool {
 	c.mu.Lock()
