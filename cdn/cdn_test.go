@@ -114,8 +114,10 @@ func TestPriceClassIncludesItsOwnAndCheaperPOPs(t *testing.T) {
 }
 
 func TestCheckInvalidationPath(t *testing.T) {
-	for path, ok := range map[string]bool{"/*": true, "*": true, "/": true, "/a/b.html": true, "/a?x=1*": true, "a": false, "": false, "/a*b": false, "/**": false,
-		"/a b": false, "/é": false, "/" + strings.Repeat("x", 4000): false} {
+	for path, ok := range map[string]bool{"/*": true, "*": true, "/": true, "/a/b.html": true, "/a?x=1*": true, "a": false, "": false, "/a*b": true, "/**": true,
+		"/a b": false, "/é": false, "/" + strings.Repeat("x", 3999): true, "/" + strings.Repeat("x", 4000): false,
+		"#a": true, "#Product:TV": true, "#a*": true, "#/x": true, "##": true, "#": false, "#a,b": false, "#a b": false, "#é": false, " #a": false,
+		"#" + strings.Repeat("x", 256): true, "#" + strings.Repeat("x", 257): false} {
 		if err := CheckInvalidationPath(path); (err == nil) != ok {
 			t.Errorf("%.20q: %v", path, err)
 		}

@@ -17,7 +17,7 @@ const (
 )
 
 // Invalidations is what was invalidated in one distribution: an immutable index
-// that answers for one URI, in time that depends neither on how many
+// that answers for one URI or cache tag, in time that depends neither on how many
 // invalidations there were nor on how many objects are cached. The zero value is
 // empty.
 //
@@ -31,8 +31,8 @@ const (
 // before that is confirmed by the origin (P).
 type Invalidations struct {
 	segments []*invalidated
-	// everything is the newest invalidation of all there is.
-	everything Version
+	// everything is the newest invalidation of all there is, tagged that of any tag.
+	everything, tagged Version
 	// floor is the version below which the index no longer knows: what is
 	// stored at or before it is to be confirmed by the origin.
 	floor Version
@@ -54,7 +54,6 @@ func newInvalidated(paths int) *invalidated {
 func (s *invalidated) size() int { return len(s.exact) + len(s.prefix) }
 
 func (s *invalidated) add(path string, v Version) {
-	s.newest = s.newest.Max(v)
 	if p, ok := strings.CutSuffix(path, "*"); ok {
 		s.addPrefix(p, v)
 		return
@@ -67,7 +66,7 @@ func (s *invalidated) addExact(path string, v Version) {
 	if !found {
 		s.bytes += len(path)
 	}
-	s.exact[path] = old.Max(v)
+	s.exact[path], s.newest = old.Max(v), s.newest.Max(v)
 }
 
 func (s *invalidated) addPrefix(p string, v Version) {
@@ -75,7 +74,7 @@ func (s *invalidated) addPrefix(p string, v Version) {
 	if !found {
 		s.bytes += len(p)
 	}
-	s.prefix[p] = old.Max(v)
+	s.prefix[p], s.newest = old.Max(v), s.newest.Max(v)
 	if i, found := slices.BinarySearch(s.lengths, len(p)); !found {
 		s.lengths = slices.Insert(s.lengths, i, len(p))
 	}
@@ -84,6 +83,9 @@ func (s *invalidated) addPrefix(p string, v Version) {
 // find returns the newest version at which uri was invalidated, zero if it was not.
 func (s *invalidated) find(uri string) Version {
 	v := s.exact[uri]
+	if NamesCacheTag(uri) {
+		return v
+	}
 	for _, n := range s.lengths {
 		if n > len(uri) {
 			break
@@ -97,7 +99,7 @@ func (s *invalidated) find(uri string) Version {
 func (s *invalidated) merged(older *invalidated) *invalidated {
 	m := &invalidated{
 		exact: maps.Clone(older.exact), prefix: maps.Clone(older.prefix), lengths: slices.Clone(older.lengths),
-		bytes: older.bytes, newest: older.newest.Max(s.newest),
+		bytes: older.bytes, newest: older.newest,
 	}
 	for p, v := range s.exact {
 		m.addExact(p, v)
@@ -112,13 +114,19 @@ func (s *invalidated) merged(older *invalidated) *invalidated {
 const everything = "/*"
 
 // With returns the index with paths invalidated at version v added, each as it is
-// written and in its normal form (see NormalURI). Versions only rise.
+// written and in its normal form (see NormalURI), and tags, which begin with "#".
+// Versions only rise.
 func (x Invalidations) With(paths []string, v Version) Invalidations {
 	if slices.Contains(paths, "*") || slices.Contains(paths, everything) {
-		return Invalidations{everything: x.everything.Max(v), floor: x.floor}
+		return Invalidations{everything: x.everything.Max(v), tagged: x.tagged, floor: x.floor}
 	}
 	s := newInvalidated(2 * len(paths))
 	for _, p := range paths {
+		if NamesCacheTag(p) {
+			x.tagged = x.tagged.Max(v)
+			s.addExact(strings.ToLower(p), v)
+			continue
+		}
 		s.add(p, v)
 		s.add(normalInvalidationPath(p), v)
 	}
@@ -167,8 +175,12 @@ func (x Invalidations) WithFloor(v Version) Invalidations {
 // origin before they are served.
 func (x Invalidations) Floor() Version { return x.floor }
 
-// Newest returns the version of the newest invalidation that matches uri (the
-// path and, where it is part of the cache key, "?" and the query string; who asks
+// Tagged is the version of the newest invalidation of any tag, as far as that is
+// not below the floor. Who asks for an object does not know its tags yet.
+func (x Invalidations) Tagged() Version { return x.tagged }
+
+// Newest returns the version of the newest invalidation that matches uri (a tag as
+// CacheTags returns it, or the path and, where it is part of the cache key, "?" and the query string; who asks
 // for its normal form too finds invalidations of all its equivalents), or the
 // floor if that is newer. An object whose birth version is before it must not be
 // served without the origin's word.
