@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/router"
 	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/wan"
 )
 
 // RouterConfig is what a Router is started with.
@@ -75,6 +76,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	}
 	r.router, err = router.New(router.Config{
 		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA, AliasZones: cfg.AliasZones,
+		Explain: cfg.Sandbox, RoundTrip: roundTrip(cfg.WAN),
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		Table: table(cfg.Geo),
 		POPs:  routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
@@ -136,7 +138,18 @@ func (r *Router) Close() error {
 }
 
 func routerPlace(p geo.Place) router.Place {
-	return router.Place{Lat: p.Lat, Lon: p.Lon, City: p.City, Country: p.Country, Prefix: p.Prefix}
+	return router.Place{Lat: p.Lat, Lon: p.Lon, City: p.City, Country: p.Country, Prefix: p.Prefix, Source: p.Source, Precision: p.Precision.String()}
+}
+
+// roundTrip is what the model says of a viewer's way to a POP, at full length where it
+// is not imposed.
+func roundTrip(m wan.Model) func(viewer, pop pick.Point) time.Duration {
+	if m.Scale == 0 {
+		m.Scale = 1
+	}
+	return func(viewer, pop pick.Point) time.Duration {
+		return m.ViewerRTT(wan.Place{Lat: viewer.Lat, Lon: viewer.Lon}, wan.Place{Lat: pop.Lat, Lon: pop.Lon})
+	}
 }
 
 func locate(db *geo.DB) func(netip.Addr) (router.Place, bool) {

@@ -85,6 +85,12 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 		r.Rcode = dns.RcodeRefused
 		return t
 	}
+	if s.explains(name, from) && s.state != nil {
+		r.Authoritative = true
+		s.answerExplanation(r, e, name, from)
+		s.negative(r, z)
+		return t
+	}
 	held, port := z.names[name], uint16(standardHTTPS)
 	plan, known := s.plan(name, held)
 	service := false
@@ -113,10 +119,16 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 	case plan != nil && !service && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA):
 		t = s.steer(r, e, plan, from)
 	}
-	if len(r.Answer) == 0 && (r.Rcode == dns.RcodeSuccess || r.Rcode == dns.RcodeNameError) {
-		r.Ns = []dns.RR{s.soa(z, z.apex)} // RFC 2308, section 3
-	}
+	s.negative(r, z)
 	return t
+}
+
+// negative puts the SOA into answers that say that there is nothing (RFC 2308,
+// section 3).
+func (s *snapshot) negative(r *dns.Msg, z *zone) {
+	if len(r.Answer) == 0 && (r.Rcode == dns.RcodeSuccess || r.Rcode == dns.RcodeNameError) {
+		r.Ns = []dns.RR{s.soa(z, z.apex)}
+	}
 }
 
 // plan returns the distribution that a name belongs to, nil for none. Known is

@@ -24,6 +24,9 @@ type Place struct {
 	Lat, Lon float64
 	City     string // "" where only the country is known
 	Country  string // ISO 3166-1 alpha-2
+	// Source names the database that says so, Precision what it knows, "city" or
+	// "country"; for explanations.
+	Source, Precision string
 	// Prefix is the network around the address within which this answer is the
 	// same, of the address's own family. It should be set even where nothing is
 	// known of the address, for the scope of the answer rests on it.
@@ -81,6 +84,12 @@ type Config struct {
 	Home Place
 	// POPs are the edge locations that edges may name.
 	POPs []pick.POP
+
+	// Explain has TXT at _explain.NAME say why NAME is answered as it is, to whoever asks
+	// from a loopback or private address: for labs. RoundTrip is what a model
+	// says of the way from a viewer to a POP; nil says nothing.
+	Explain   bool
+	RoundTrip func(viewer, pop pick.Point) time.Duration
 
 	// Health says how edges are checked; the zero value is health.Default.
 	Health health.Settings

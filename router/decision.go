@@ -19,6 +19,8 @@ type Decision struct {
 	// router's Home, because nobody knows the address.
 	Place   Place
 	Located bool
+	// By says how the viewer was placed: by "subnet", by "address", or "unknown".
+	By string
 	// Ranking is every POP by distance; the first that is not excluded is the
 	// one answered, with the first of its edges.
 	Ranking []pick.Ranked
@@ -55,25 +57,29 @@ func (r *Router) Resolve(name string, qtype uint16, viewer netip.Addr) (Decision
 	default:
 		return Decision{}, fmt.Errorf("type %s is not A or AAAA", dns.Type(qtype))
 	}
-	s := r.current()
-	canonical := dns.CanonicalName(name)
+	return r.current().decide(dns.CanonicalName(name), family, &edns{}, viewer)
+}
+
+// decide is Resolve for a query that may say where the viewer is; it sets the scope as
+// an answer does. Name is canonical.
+func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.Addr) (Decision, error) {
 	var plan *cdn.Plan
-	if z := s.zones.of(canonical); z != nil {
-		plan, _ = s.plan(canonical, z.names[canonical])
+	if z := s.zones.of(name); z != nil {
+		plan, _ = s.plan(name, z.names[name])
 	}
 	if plan == nil {
 		return Decision{}, fmt.Errorf("%s: %w", name, ErrNoSuchName)
 	}
 	d := Decision{Distribution: plan.ID, PriceClass: plan.PriceClass, TTL: ttlAddress}
-	place, outcome := s.place(&edns{}, viewer)
-	d.Place, d.Located = place, outcome != "unknown"
-	at := pick.Point{Lat: place.Lat, Lon: place.Lon}
-	d.Ranking = s.table.Rank(at, plan.PriceClass, family, plan.ID)
+	d.Place, d.By = s.place(e, from)
+	d.Located = d.By != "unknown"
+	d.Ranking = s.table.Rank(pick.Point{Lat: d.Place.Lat, Lon: d.Place.Lon}, plan.PriceClass, family, plan.ID)
 	pool := s.table.Pool(plan.PriceClass, family)
-	site := pool.Nearest(at)
-	if site == nil || family == pick.IPv6 && !plan.IPv6 {
+	if pool.Empty() || family == pick.IPv6 && !plan.IPv6 {
 		return d, fmt.Errorf("%s, %s: %w", name, plan.PriceClass, ErrNoEdge)
 	}
+	var site *pick.Site
+	site, _, e.scope = s.nearest(e, pool, from)
 	d.Degraded, d.POP, d.Node = pool.Degraded, site.POP, site.Node(plan.ID)
 	d.Addr = family.Of(d.Node)
 	return d, nil

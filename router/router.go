@@ -88,6 +88,7 @@ func (r *Router) assemble() (err error) {
 	}
 	r.snap.Store(&snapshot{
 		server: id, zones: r.zones, table: table(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, locations: cfg.Table(),
+		explaining: cfg.Explain, roundTrip: cfg.RoundTrip,
 	})
 	r.Refresh()
 	return nil

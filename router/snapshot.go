@@ -3,6 +3,7 @@ package router
 import (
 	"maps"
 	"net/netip"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/geo/netmap"
@@ -23,6 +24,9 @@ type snapshot struct {
 	home   Place
 	// locations is the location table that the pools of table were made with.
 	locations *netmap.Map
+
+	explaining bool // see explains
+	roundTrip  func(viewer, pop pick.Point) time.Duration
 }
 
 // edges returns the registered edge nodes of a state, by id.

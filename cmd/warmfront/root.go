@@ -62,7 +62,7 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add("run", newUp(g), newDown(g), newEnv(g), newDemo(g))
-	add("use", newDistribution(g), newInvalidate(g), newInvalidations(g), newGet(g), newNodes(g), newFault(g))
+	add("use", newDistribution(g), newInvalidate(g), newInvalidations(g), newGet(g), newExplain(g), newNodes(g), newFault(g))
 	add("role", newControl(g), newRouter(g), newEdge(g), newOrigin(g), newProxy(g), newHealthcheck(g))
 	root.AddCommand(newMan(root))
 	for _, c := range root.Commands() {

@@ -79,6 +79,16 @@ func (r *Resolver) Lookup(ctx context.Context, name string, viewer netip.Addr) (
 }
 
 func (r *Resolver) ask(ctx context.Context, server, name string, t dnsmessage.Type, viewer netip.Addr) (Answer, error) {
+	start := time.Now()
+	m, err := r.query(ctx, server, name, t, viewer)
+	if err != nil {
+		return Answer{}, err
+	}
+	return readAnswer(Answer{Scope: -1, Server: server, Took: time.Since(start)}, name, m)
+}
+
+// query asks one server, by TCP where the answer does not fit UDP.
+func (r *Resolver) query(ctx context.Context, server, name string, t dnsmessage.Type, viewer netip.Addr) (*dnsmessage.Message, error) {
 	timeout := r.Timeout
 	if timeout == 0 {
 		timeout = 2 * time.Second
@@ -88,27 +98,25 @@ func (r *Resolver) ask(ctx context.Context, server, name string, t dnsmessage.Ty
 	id := uint16(rand.Uint32())
 	query, err := buildQuery(id, name, t, viewer)
 	if err != nil {
-		return Answer{}, err
+		return nil, err
 	}
-	start := time.Now()
 	var m dnsmessage.Message
 	for _, network := range []string{"udp", "tcp"} {
 		reply, err := exchange(ctx, network, server, query)
 		if err != nil {
-			return Answer{}, fmt.Errorf("router %s: %w", server, err)
+			return nil, fmt.Errorf("router %s: %w", server, err)
 		}
 		if err := m.Unpack(reply); err != nil {
-			return Answer{}, fmt.Errorf("router %s: malformed answer: %w", server, err)
+			return nil, fmt.Errorf("router %s: malformed answer: %w", server, err)
 		}
 		if m.ID != id {
-			return Answer{}, fmt.Errorf("router %s: answer to another question", server)
+			return nil, fmt.Errorf("router %s: answer to another question", server)
 		}
 		if !m.Truncated {
 			break
 		}
 	}
-	a := Answer{Scope: -1, Server: server, Took: time.Since(start)}
-	return readAnswer(a, name, &m)
+	return &m, nil
 }
 
 func readAnswer(a Answer, name string, m *dnsmessage.Message) (Answer, error) {

@@ -1,0 +1,200 @@
+// Package explain holds why a router answers as it does, and writes it as the
+// strings of a TXT record: one line a fact, which a person can read in the output
+// of dig and [Parse] reads back.
+//
+// A line is a word that says what it is about, then fields: `answer pop=NRT;
+// node=NRT-1; addr=127.120.0.1; ttl=60; scope=20`. Parse passes over lines and fields
+// that it does not know, so that releases can differ.
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Explanation is why a viewer is given an edge.
+type Explanation struct {
+	Name         string `json:"name"`
+	Distribution string `json:"distribution"`
+	PriceClass   string `json:"price_class"`
+	Viewer       Viewer `json:"viewer"`
+	Place        Place  `json:"place"`
+	Answer       Answer `json:"answer"`
+	// Ranking is every edge location by its distance; the answer is the first that
+	// is not excluded.
+	Ranking []POP `json:"ranking"`
+}
+
+// Viewer is who asks, as far as the router knows.
+type Viewer struct {
+	Network netip.Prefix `json:"network"`
+	// By says how the viewer was placed: by its "subnet" (EDNS Client Subnet), by the
+	// asking "address", or not, "unknown": then it is taken to be at home.
+	By string `json:"by"`
+}
+
+// Place is where the viewer is taken to be, and who says so.
+type Place struct {
+	City      string       `json:"city"`
+	Country   string       `json:"country"`
+	Lat       float64      `json:"lat"`
+	Lon       float64      `json:"lon"`
+	Precision string       `json:"precision"` // "city" or "country"
+	Source    string       `json:"source"`    // the database
+	Prefix    netip.Prefix `json:"prefix"`    // its record's network
+}
+
+// Answer is what DNS gives.
+type Answer struct {
+	POP  string     `json:"pop"` // "" where there is no edge to give
+	Node string     `json:"node"`
+	Addr netip.Addr `json:"addr"`
+	TTL  int        `json:"ttl"`
+	// Scope is the length of the prefix within which others are given the same
+	// (RFC 7871); -1 where the query had no subnet.
+	Scope int `json:"scope"`
+	// Degraded says that no edge of the price class is healthy, and that this is one
+	// that was good last.
+	Degraded bool `json:"degraded"`
+}
+
+// POP is an edge location in the ranking.
+type POP struct {
+	Code string  `json:"pop"`
+	Km   float64 `json:"km"`
+	// RoundTrip is what the distance model says of the way there.
+	RoundTrip time.Duration `json:"round_trip_ns"`
+	Edges     int           `json:"edges"`   // registered
+	Healthy   int           `json:"healthy"` // of them
+	// Excluded says why it cannot be answered; "" where it can.
+	Excluded string `json:"excluded,omitempty"`
+}
+
+// maxLine is what one string of a TXT record holds.
+const maxLine = 255
+
+// Lines returns the explanation as the strings of a TXT record.
+func (x Explanation) Lines() []string {
+	lines := []string{
+		line("question", "name", x.Name, "distribution", x.Distribution, "class", x.PriceClass),
+		line("viewer", "network", x.Viewer.Network, "by", x.Viewer.By),
+		line("place", "city", x.Place.City, "country", x.Place.Country, "lat", decimal(x.Place.Lat, 4), "lon", decimal(x.Place.Lon, 4),
+			"precision", x.Place.Precision, "source", x.Place.Source, "prefix", x.Place.Prefix),
+		line("answer", "pop", x.Answer.POP, "node", x.Answer.Node, "addr", x.Answer.Addr, "ttl", x.Answer.TTL,
+			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded),
+	}
+	for _, p := range x.Ranking {
+		lines = append(lines, line("pop", "code", p.Code, "km", decimal(p.Km, 1), "rtt", p.RoundTrip,
+			"edges", p.Edges, "healthy", p.Healthy, "excluded", p.Excluded))
+	}
+	return lines
+}
+
+func decimal(f float64, digits int) string { return strconv.FormatFloat(f, 'f', digits, 64) }
+
+// line writes fields, without those that say nothing.
+func line(about string, fields ...any) string {
+	b := strings.Builder{}
+	b.WriteString(about)
+	for i := 0; i < len(fields); i += 2 {
+		value := clean(fmt.Sprint(fields[i+1]))
+		if value == "" || value == "invalid IP" || value == "invalid Prefix" {
+			continue
+		}
+		if i > 0 && b.Len() > len(about) {
+			b.WriteByte(';')
+		}
+		field := fmt.Sprintf(" %s=%s", fields[i], value)
+		if b.Len()+len(field) > maxLine-1 {
+			break
+		}
+		b.WriteString(field)
+	}
+	return strings.TrimSuffix(b.String(), ";")
+}
+
+// clean takes out of a value what would end it, and what a TXT record would have to
+// escape.
+func clean(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case r == ';':
+			return ','
+		case r < ' ' || r == '"' || r == '\\' || r == 0x7f:
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// Parse reads what Lines wrote.
+func Parse(lines []string) (x Explanation, err error) {
+	x.Answer.Scope = -1
+	known := false
+	for _, l := range lines {
+		about, rest, _ := strings.Cut(l, " ")
+		f := fields{of: map[string]string{}}
+		for part := range strings.SplitSeq(rest, "; ") {
+			key, value, _ := strings.Cut(part, "=")
+			f.of[key] = value
+		}
+		switch about {
+		case "question":
+			known = true
+			x.Name, x.Distribution, x.PriceClass = f.of["name"], f.of["distribution"], f.of["class"]
+		case "viewer":
+			x.Viewer = Viewer{f.prefix("network"), f.of["by"]}
+		case "place":
+			x.Place = Place{
+				City: f.of["city"], Country: f.of["country"], Lat: f.float("lat"), Lon: f.float("lon"),
+				Precision: f.of["precision"], Source: f.of["source"], Prefix: f.prefix("prefix"),
+			}
+		case "answer":
+			x.Answer = Answer{
+				POP: f.of["pop"], Node: f.of["node"], Addr: f.addr("addr"), TTL: f.int("ttl"),
+				Scope: f.int("scope"), Degraded: f.of["degraded"] == "true",
+			}
+		case "pop":
+			x.Ranking = append(x.Ranking, POP{
+				Code: f.of["code"], Km: f.float("km"), RoundTrip: f.duration("rtt"),
+				Edges: f.int("edges"), Healthy: f.int("healthy"), Excluded: f.of["excluded"],
+			})
+		}
+		if f.err != nil {
+			return x, fmt.Errorf("the explanation's line %q: %w", l, f.err)
+		}
+	}
+	if !known {
+		return x, errors.New("the router's text is no explanation")
+	}
+	return x, nil
+}
+
+// fields are those of one line; err is the first that could not be read.
+type fields struct {
+	of  map[string]string
+	err error
+}
+
+func read[T any](f *fields, key string, parse func(string) (T, error)) (v T) {
+	s, ok := f.of[key]
+	if !ok || f.err != nil {
+		return v
+	}
+	v, f.err = parse(s)
+	return v
+}
+
+func (f *fields) prefix(key string) netip.Prefix { return read(f, key, netip.ParsePrefix) }
+func (f *fields) addr(key string) netip.Addr     { return read(f, key, netip.ParseAddr) }
+func (f *fields) int(key string) int             { return read(f, key, strconv.Atoi) }
+
+func (f *fields) float(key string) float64 {
+	return read(f, key, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+}
+
+func (f *fields) duration(key string) time.Duration { return read(f, key, time.ParseDuration) }

@@ -1,0 +1,92 @@
+package router
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/warmfront/warmfront/router/explain"
+	"github.com/warmfront/warmfront/router/pick"
+)
+
+func explaining(c *Config) {
+	c.Explain = true
+	c.RoundTrip = func(_, pop pick.Point) time.Duration { return time.Duration(pop.Lat*10) * time.Millisecond }
+	c.AliasZones = []string{"elsewhere.example"}
+}
+
+// TestExplain: what is explained is what is answered.
+func TestExplain(t *testing.T) {
+	r := newRouter(t, explaining)
+	mark(r, "NRT")
+	ask := func(name string, qtype uint16, subnet bool) *dns.Msg {
+		q := question(name, qtype)
+		if subnet {
+			q = withOptions(q, subnetOption(1, 24, 0, 203, 0, 113))
+		}
+		return wireAnswer(t, r, pack(t, q), TCP)
+	}
+	for _, name := range []string{"dall.warmfront.test.", "D200.warmfront.test.", "d100.warmfront.test.", "www.elsewhere.example.", "any.wild.warmfront.test."} {
+		for _, subnet := range []bool{true, false} {
+			answer, m := ask(name, dns.TypeA, subnet), ask("_explain."+name, dns.TypeTXT, subnet)
+			if m.Rcode != 0 || !m.Authoritative || len(m.Answer) != 1 || m.Answer[0].Header().Ttl != 0 {
+				t.Fatalf("%s: %v", name, m)
+			}
+			x, err := explain.Parse(m.Answer[0].(*dns.TXT).Txt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := ""
+			for _, p := range x.Ranking {
+				if first == "" && p.Excluded == "" {
+					first = p.Code
+				}
+				if p.Code == "NRT" && p.Excluded == "" || p.RoundTrip == 0 {
+					t.Errorf("%s: %+v", name, p)
+				}
+			}
+			if x.Answer.POP != popOf(answer) || x.Answer.Addr.String() != answer.Answer[0].(*dns.A).A.String() || first != x.Answer.POP || len(x.Ranking) != 12 {
+				t.Errorf("%s: explained %+v, answered %v", name, x.Answer, answer.Answer)
+			}
+			scope := -1
+			if s := subnetOf(answer); s != nil {
+				scope = int(s.SourceScope)
+				if e := subnetOf(m); e == nil || e.SourceScope != 24 {
+					t.Errorf("%s: the explanation holds for more than the subnet: %v", name, e)
+				}
+			}
+			if x.Answer.Scope != scope || (x.Viewer.By == "subnet") != subnet {
+				t.Errorf("%s: explained %+v %+v, scope %d", name, x.Viewer, x.Answer, scope)
+			}
+		}
+	}
+	if m := ask("_explain.dall.warmfront.test.", dns.TypeA, false); m.Rcode != 0 || len(m.Answer) != 0 || len(m.Ns) != 1 {
+		t.Errorf("another type: %v", m)
+	}
+	for _, name := range []string{"_explain.dnone.warmfront.test.", "_explain.ns1.warmfront.test.", "_explain.warmfront.test.x.elsewhere.example.", "_explain._explain.dall.warmfront.test."} {
+		if m := ask(name, dns.TypeTXT, false); m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 {
+			t.Errorf("%s: %v", name, m)
+		}
+	}
+}
+
+// TestExplainOnlyInLabs: to strangers, and where it is off, there is no such name.
+func TestExplainOnlyInLabs(t *testing.T) {
+	on, off := newRouter(t, explaining), newRouter(t, nil)
+	q := pack(t, question("_explain.dall.warmfront.test.", dns.TypeTXT))
+	for _, c := range []struct {
+		r     *Router
+		from  string
+		rcode int
+	}{
+		{on, "127.0.0.1", 0}, {on, "::1", 0}, {on, "10.77.3.100", 0}, {on, "fd77:3::100", 0}, {on, "::ffff:10.77.3.100", 0},
+		{on, "203.0.113.9", dns.RcodeNameError}, {on, "2001:db8::1", dns.RcodeNameError}, {off, "127.0.0.1", dns.RcodeNameError},
+	} {
+		m := new(dns.Msg)
+		if err := m.Unpack(c.r.respond(q, netip.MustParseAddr(c.from), UDP, nil)); err != nil || m.Rcode != c.rcode {
+			t.Errorf("from %s: %v %v", c.from, err, m)
+		}
+	}
+}
