@@ -29,7 +29,7 @@ func (p Proto) String() string {
 
 // Answer returns the answer to a query, nil where there must be none (q is
 // itself an answer). It changes nothing, and is the definition of what this server
-// says: anything faster beside it must say the same. The records in the answer
+// says: what is faster beside it (respondCommon) says the same. The records in the answer
 // are shared with later ones and must not be changed.
 func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
 	m, _ := r.current().answer(q, from, proto, r.cfg.Now())
@@ -39,7 +39,9 @@ func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
 // trace is what metrics say of an answer.
 type trace struct {
 	pop string // of the edge that was answered, "" for none
-	geo string // how the viewer was placed, "" if it was not
+	// distribution is the id of the one asked for, where pop is set.
+	distribution string
+	geo          string // how the viewer was placed, "" if it was not
 }
 
 func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto, now time.Time) (*dns.Msg, trace) {
@@ -171,7 +173,7 @@ func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr) (
 	rr := addressRecord(family.Of(site.Node(plan.ID)), ttlAddress)
 	rr.Header().Name = r.Question[0].Name
 	r.Answer = []dns.RR{rr}
-	return trace{pop: site.Code, geo: outcome}
+	return trace{pop: site.Code, distribution: plan.ID, geo: outcome}
 }
 
 // nearest returns the site of a pool for the viewer, how the viewer was placed, and

@@ -79,7 +79,7 @@ func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16,
 			continue // the record has but one port
 		}
 		at, addrs[family] = node.HTTPSPort, family.Of(node)
-		t, e.scope = trace{pop: site.Code, geo: outcome}, max(e.scope, scope)
+		t, e.scope = trace{pop: site.Code, distribution: plan.ID, geo: outcome}, max(e.scope, scope)
 	}
 	if at == 0 || port != standardHTTPS && at != port {
 		if s.table.Pool(plan.PriceClass, pick.IPv4).Empty() && s.table.Pool(plan.PriceClass, pick.IPv6).Empty() {

@@ -1,8 +1,12 @@
 package router
 
 import (
+	"sync/atomic"
+
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warmfront/warmfront/router/pick"
 )
 
 // metrics are one node's: several routers in a process have a registry each.
@@ -11,7 +15,24 @@ type metrics struct {
 	answers *prometheus.CounterVec
 	geo     *prometheus.CounterVec
 	dropped *prometheus.CounterVec
+	// distributions counts address answers by distribution; those that are deleted
+	// are left out.
+	distributions *prometheus.CounterVec
+
+	common [2][2]prometheus.Counter        // of queries: NOERROR, by protocol, for A and for AAAA
+	placed [3]prometheus.Counter           // of geo: see placements
+	pops   [256]atomic.Pointer[popAnswers] // of answers, by the number of the POP
 }
+
+// popAnswers are the answers of one POP. Its code is kept, for a catalogue may name
+// the number otherwise.
+type popAnswers struct {
+	code    string
+	answers prometheus.Counter
+}
+
+// placements are the ways viewers are placed, in the order of metrics.placed.
+func placements() [3]string { return [3]string{"subnet", "address", "unknown"} }
 
 func newMetrics(reg prometheus.Registerer, up func() float64) (*metrics, error) {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -22,7 +43,16 @@ func newMetrics(reg prometheus.Registerer, up func() float64) (*metrics, error) 
 		answers: counter("warmfront_dns_answers_total", "Address answers, by the edge location they name.", "pop"),
 		geo: counter("warmfront_dns_geo_total",
 			"How viewers were placed: by their subnet (EDNS Client Subnet), by the asking address, or not (unknown).", "outcome"),
-		dropped: counter("warmfront_dns_dropped_total", "Packets and connections without an answer, by why.", "reason"),
+		dropped:       counter("warmfront_dns_dropped_total", "Packets and connections without an answer, by why.", "reason"),
+		distributions: counter("warmfront_dns_distribution_answers_total", "Address answers, by the distribution asked for.", "distribution"),
+	}
+	for proto := range m.common {
+		for i, qtype := range [...]string{"A", "AAAA"} {
+			m.common[proto][i] = m.queries.WithLabelValues(Proto(proto).String(), qtype, "NOERROR")
+		}
+	}
+	for i, how := range placements() {
+		m.placed[i] = m.geo.WithLabelValues(how)
 	}
 	if reg == nil {
 		return m, nil
@@ -30,7 +60,7 @@ func newMetrics(reg prometheus.Registerer, up func() float64) (*metrics, error) 
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "warmfront_router_edges_up", Help: "Registered edges that this router's checks find healthy.",
 	}, up)
-	for _, c := range []prometheus.Collector{m.queries, m.answers, m.geo, m.dropped, gauge} {
+	for _, c := range []prometheus.Collector{m.queries, m.answers, m.geo, m.dropped, m.distributions, gauge} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -57,5 +87,29 @@ func (m *metrics) observe(q, r *dns.Msg, proto Proto, t trace) {
 	if t.pop != "" {
 		m.answers.WithLabelValues(t.pop).Inc()
 		m.geo.WithLabelValues(t.geo).Inc()
+		m.distributions.WithLabelValues(t.distribution).Inc()
 	}
+}
+
+// observeCommon counts an address answer, as observe would, without looking up
+// labels and without a lock.
+func (m *metrics) observeCommon(t *target, site *pick.Site, outcome string, qtype uint16, proto Proto) {
+	i := 0
+	if qtype == dns.TypeAAAA {
+		i = 1
+	}
+	m.common[proto][i].Inc()
+	t.answers.Inc()
+	for i, how := range placements() {
+		if how == outcome {
+			m.placed[i].Inc()
+		}
+	}
+	slot := &m.pops[site.N&255]
+	p := slot.Load()
+	if p == nil || p.code != site.Code {
+		p = &popAnswers{code: site.Code, answers: m.answers.WithLabelValues(site.Code)}
+		slot.Store(p)
+	}
+	p.answers.Inc()
 }

@@ -18,6 +18,7 @@ type snapshot struct {
 	zones  zones
 	state  *cdn.State // nil while nothing is known yet
 	before map[string]bool
+	index  index
 	ports  map[uint16]bool // see otherPorts
 	table  *pick.Table
 	locate func(netip.Addr) (Place, bool)
@@ -100,7 +101,7 @@ func (r *Router) Refresh() {
 	}
 	next := *old
 	next.state = state
-	next.before = emptyNonTerminals(state, r.zones)
+	r.reindex(&next, old.state)
 	if now := edges(state); !maps.Equal(now, r.edges) {
 		r.edges = now
 		r.checker.Register(values(now))

@@ -49,12 +49,22 @@ func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte
 			out = nil
 		}
 	}()
+	s := r.current()
+	var c common
+	if out = r.respondCommon(s, &c, packet, from, proto, buf); out != nil {
+		return out
+	}
+	return r.respondAny(s, packet, from, proto, buf)
+}
+
+// respondAny answers a packet of whatever kind by way of the library.
+func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte) (out []byte) {
 	q := decode(packet)
 	if q == nil {
 		r.metrics.dropped.WithLabelValues("not a query").Inc()
 		return nil
 	}
-	m, t := r.current().answer(q, from, proto, r.cfg.Now())
+	m, t := s.answer(q, from, proto, r.cfg.Now())
 	out, err := m.PackBuffer(buf)
 	if err != nil {
 		r.cfg.Logger.Error("a DNS answer cannot be packed", "err", err, "packet", hex.EncodeToString(packet))

@@ -3,6 +3,7 @@ package api
 import (
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/cloudfront"
@@ -107,7 +108,7 @@ func checkProgress(s *cdn.State, inv *cdn.Invalidation, at settled) error {
 
 func countPaths(inv *cdn.Invalidation) (paths, wildcards int) {
 	for _, p := range inv.Paths {
-		if cdn.IsWildcard(p) {
+		if strings.HasSuffix(p, "*") {
 			wildcards++
 		} else {
 			paths++

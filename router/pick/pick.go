@@ -56,14 +56,9 @@ const goodTogether = 10 * time.Second
 
 // Table is the edges of the network at one moment. It is immutable.
 type Table struct {
-	sites    []Site // every POP, by number
-	pools    map[poolKey]*Pool
+	sites    []Site     // every POP, by number
+	pools    [3][2]Pool // by price class, the cheapest first, and family
 	unplaced []cdn.Node
-}
-
-type poolKey struct {
-	class  cdn.PriceClass
-	family Family
 }
 
 // Pool is what may be answered for one price class and address family.
@@ -89,7 +84,7 @@ type Site struct {
 // which POP. An edge whose POP is not among pops cannot be placed and is never
 // answered; see [Table.Unplaced].
 func New(pops []POP, edges []Edge, locations *netmap.Map) *Table {
-	t := &Table{pools: map[poolKey]*Pool{}}
+	t := &Table{}
 	index := make(map[string]int, len(pops))
 	pops = slices.Clone(pops)
 	slices.SortFunc(pops, func(a, b POP) int { return cmp.Compare(a.N, b.N) })
@@ -108,11 +103,11 @@ func New(pops []POP, edges []Edge, locations *netmap.Map) *Table {
 			t.unplaced = append(t.unplaced, e.Node)
 		}
 	}
-	for _, class := range []cdn.PriceClass{cdn.PriceClass100, cdn.PriceClass200, cdn.PriceClassAll} {
-		for _, family := range []Family{IPv4, IPv6} {
-			p := t.pool(class, family)
+	for i, class := range [...]cdn.PriceClass{cdn.PriceClass100, cdn.PriceClass200, cdn.PriceClassAll} {
+		for _, family := range [...]Family{IPv4, IPv6} {
+			p := &t.pools[i][family]
+			*p = t.pool(class, family)
 			p.divide(locations)
-			t.pools[poolKey{class, family}] = p
 		}
 	}
 	return t
@@ -121,8 +116,8 @@ func New(pops []POP, edges []Edge, locations *netmap.Map) *Table {
 // Unplaced returns the edges that name a POP the catalogue does not have.
 func (t *Table) Unplaced() []cdn.Node { return t.unplaced }
 
-func (t *Table) pool(class cdn.PriceClass, family Family) *Pool {
-	p := &Pool{sites: t.choose(class, func(e Edge) bool { return e.Healthy && family.Of(e.Node).IsValid() })}
+func (t *Table) pool(class cdn.PriceClass, family Family) Pool {
+	p := Pool{sites: t.choose(class, func(e Edge) bool { return e.Healthy && family.Of(e.Node).IsValid() })}
 	if len(p.sites) > 0 {
 		return p
 	}
@@ -164,8 +159,13 @@ func included(class, pop cdn.PriceClass) bool { return pop != 0 && class.Include
 // Pool returns what may be answered for a class and a family; an empty pool
 // where the class has no edge with such an address.
 func (t *Table) Pool(class cdn.PriceClass, family Family) *Pool {
-	if p := t.pools[poolKey{class, family}]; p != nil {
-		return p
+	switch class {
+	case cdn.PriceClass100:
+		return &t.pools[0][family]
+	case cdn.PriceClass200:
+		return &t.pools[1][family]
+	case cdn.PriceClassAll:
+		return &t.pools[2][family]
 	}
 	return &Pool{}
 }
@@ -228,8 +228,21 @@ func (p *Pool) Find(a netip.Addr) (site *Site, bits int) {
 }
 
 // Node returns the node of the site that serves a distribution.
-func (s *Site) Node(distribution string) cdn.Node {
-	var best int
+func (s *Site) Node(distribution string) cdn.Node { return s.edges[s.chosen(distribution)].Node }
+
+// Addr returns the address of the node that serves a distribution.
+func (s *Site) Addr(distribution string, family Family) netip.Addr {
+	n := &s.edges[s.chosen(distribution)].Node
+	if family == IPv6 {
+		return n.Addr6
+	}
+	return n.Addr
+}
+
+func (s *Site) chosen(distribution string) (best int) {
+	if len(s.edges) == 1 {
+		return 0
+	}
 	var most uint64
 	for i := range s.edges {
 		// Edges are in a fixed order, so that equal scores cannot make two
@@ -238,5 +251,5 @@ func (s *Site) Node(distribution string) cdn.Node {
 			best, most = i, w
 		}
 	}
-	return s.edges[best].Node
+	return best
 }

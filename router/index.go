@@ -1,0 +1,82 @@
+package router
+
+import (
+	"maps"
+
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warmfront/warmfront/cdn"
+)
+
+// index finds the distribution of a name without making a string of it: by the
+// canonical name without its final dot. A nil target is a name at which the zone's own
+// records go before an alias. What it lacks may exist all the same.
+type index map[string]*target
+
+// target is what the names of one distribution lead to.
+type target struct {
+	plan    *cdn.Plan
+	answers prometheus.Counter
+}
+
+// index returns that of a snapshot's zones and state.
+func (r *Router) index(s *snapshot) index {
+	out := index{}
+	if s.state == nil {
+		return out
+	}
+	for id := range s.state.Plans {
+		p := s.state.Plans[id]
+		t := &target{plan: p, answers: r.metrics.distributions.WithLabelValues(p.ID)}
+		for _, host := range append([]string{p.Domain}, p.Aliases...) {
+			if s.state.PlanFor(host) == p && s.zones.of(host+".") != nil {
+				out[host] = t
+			}
+		}
+	}
+	for _, z := range s.zones {
+		for name, held := range z.names {
+			if len(held[dns.TypeA]) > 0 || len(held[dns.TypeAAAA]) > 0 {
+				out[name[:len(name)-1]] = nil
+			}
+		}
+	}
+	return out
+}
+
+// find returns the target of a name, nil where it is not in the index. It changes
+// the name, which is the caller's own copy, and puts it back.
+func (x index) find(name []byte) *target {
+	if t, ok := x[string(name)]; ok {
+		return t
+	}
+	for i := 1; i < len(name); i++ {
+		if name[i] == '.' {
+			last := name[i-1]
+			name[i-1] = '*'
+			t := x[string(name[i-1:])]
+			name[i-1] = last
+			return t
+		}
+	}
+	return nil
+}
+
+// reindex gives the next snapshot what follows from the plans of its state.
+// Most changes of the journal are about something else.
+func (r *Router) reindex(next *snapshot, old *cdn.State) {
+	if old != nil && next.state != nil && maps.Equal(old.Plans, next.state.Plans) {
+		return
+	}
+	next.before = emptyNonTerminals(next.state, r.zones)
+	next.index = r.index(next)
+	if old == nil {
+		return
+	}
+	for id := range old.Plans {
+		if next.state == nil || next.state.Plans[id] == nil {
+			r.metrics.distributions.DeleteLabelValues(id)
+		}
+	}
+}
