@@ -60,7 +60,7 @@ func Compile(d *Distribution, res Resources) (*Plan, error) {
 	for _, a := range doc.Texts("Aliases") {
 		p.Aliases = append(p.Aliases, strings.ToLower(strings.TrimSuffix(a, ".")))
 	}
-	for _, step := range []func(*Element, *Plan, Resources) error{compileOrigins, compileBehaviors, compileErrorResponses} {
+	for _, step := range []func(*Element, *Plan, Resources) error{compileOrigins, compileBehaviors, compileErrorResponses, compileCacheTags} {
 		if err := step(doc, p, res); err != nil {
 			return nil, err
 		}

@@ -49,6 +49,20 @@ func BenchmarkNewest(b *testing.B) {
 	}
 }
 
+// BenchmarkAddInvalidation is what an invalidation of one path costs a node on
+// average, merges included.
+func BenchmarkAddInvalidation(b *testing.B) {
+	for _, n := range []int{1, 1000, 100000} {
+		b.Run(fmt.Sprintf("invalidations=%d", n), func(b *testing.B) {
+			index := invalidated(b, n).Invalidations("E1")
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				index = index.With([]string{fmt.Sprintf("/new/%d", i)}, cdn.Version{Epoch: 1, Number: uint64(n + i + 1)})
+			}
+		})
+	}
+}
+
 // BenchmarkApplyInvalidation is what an invalidation of everything costs a node, which looks at none of its objects.
 func BenchmarkApplyInvalidation(b *testing.B) {
 	for _, n := range []int{1, 1000, 100000} {

@@ -27,6 +27,9 @@ type Plan struct {
 	Caching        Caching
 	WhenIsolated   WhenIsolated
 	Origins        []Origin
+	// CacheTagHeader names the field of origins' answers that has an object's cache
+	// tags; "" where the distribution reads none.
+	CacheTagHeader string
 	// Behaviors are in the order they are tried; the default is the last and has
 	// the pattern "*".
 	Behaviors      []Behavior

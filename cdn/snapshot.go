@@ -23,8 +23,9 @@ type Snapshot struct {
 }
 
 // keptInvalidations is how many of a distribution's invalidations a snapshot
-// carries one by one.
-const keptInvalidations = 1000
+// carries one by one: more than may be in progress (3,015), lest control forgets of
+// one while it is.
+const keptInvalidations = 4000
 
 // Snapshot returns the state in a form that can be written down.
 func (s *State) Snapshot() (Snapshot, error) { return s.SnapshotKeeping(keptInvalidations) }
@@ -52,7 +53,7 @@ func (s *State) SnapshotKeeping(invalidations int) (Snapshot, error) {
 		errs = append(errs, add(KindSetting, Version{}, Setting{name, v}))
 	}
 	for id, p := range s.invalidations {
-		floor, kept := p.index.Floor(), 0
+		floor, kept := p.index.Floor().Max(p.dropped), 0
 		for r := p.records; r != nil; r = r.older {
 			if kept == invalidations {
 				floor = floor.Max(r.Version)
@@ -99,7 +100,7 @@ func Restore(snap Snapshot) (*State, error) {
 		if p == nil {
 			p = &purges{}
 		}
-		s.invalidations = with(s, s.invalidations, id, &purges{p.index.WithFloor(floor), p.records, p.count})
+		s.invalidations = with(s, s.invalidations, id, &purges{p.index.WithFloor(floor), p.records, p.count, p.paths, floor})
 	}
 	for id, v := range snap.ServedStaleUntil {
 		i := s.isolation[id]

@@ -32,12 +32,46 @@ type State struct {
 type purges struct {
 	index   Invalidations
 	records *record
-	count   int
+	// count is how many records there are, paths how many paths they name.
+	count, paths int
+	// dropped is the version of the newest record that is kept no more: a snapshot,
+	// which is made of the records, knows single invalidations after it only.
+	dropped Version
 }
 
 type record struct {
 	Invalidation
 	older *record
+}
+
+// with returns the purges with another one added. The records are bounded as the
+// index is; those that may be in progress are always among what is kept (CloudFront
+// allows 3,015 paths in progress).
+func (p *purges) with(inv Invalidation) *purges {
+	n := &purges{
+		index: p.index.With(inv.Paths, inv.Version), records: &record{inv, p.records},
+		count: p.count + 1, paths: p.paths + len(inv.Paths), dropped: p.dropped,
+	}
+	if n.count > 2*keptInvalidations || n.paths > maxInvalidated {
+		n.cut(keptInvalidations, maxInvalidated/2)
+	}
+	return n
+}
+
+// cut keeps a copy of as many records as there may be, with as many paths, and at
+// least one.
+func (p *purges) cut(most, mostPaths int) {
+	r := p.records
+	p.count, p.paths = 0, 0
+	for at := &p.records; r != nil; r = r.older {
+		if p.count > 0 && (p.count == most || p.paths+len(r.Paths) > mostPaths) {
+			*at, p.dropped = nil, r.Version
+			return
+		}
+		*at = &record{Invalidation: r.Invalidation}
+		at = &(*at).older
+		p.count, p.paths = p.count+1, p.paths+len(r.Paths)
+	}
 }
 
 // ErrUnknownKind is returned by Apply for a critical change of a kind or schema
@@ -160,11 +194,7 @@ func (s *State) invalidate(c Change) error {
 	if old == nil {
 		old = &purges{}
 	}
-	s.invalidations = with(s, s.invalidations, inv.Distribution, &purges{
-		index:   old.index.With(inv.Paths, c.Version),
-		records: &record{inv, old.records},
-		count:   old.count + 1,
-	})
+	s.invalidations = with(s, s.invalidations, inv.Distribution, old.with(inv))
 	return nil
 }
 

@@ -113,6 +113,7 @@ type site struct {
 	behaviors            []behavior // the last is the default
 	root, errors         string
 	httpVersion          string
+	tagHeader            string // CacheTagConfig
 }
 
 func (s site) change(id string) cdn.Change {
@@ -134,6 +135,9 @@ func (s site) change(id string) cdn.Change {
 		"<Origins><Items><Origin><Id>o</Id><DomainName>" + name + "</DomainName><OriginPath>/base</OriginPath><CustomHeaders><Items><OriginCustomHeader><HeaderName>X-Shared</HeaderName><HeaderValue>secret</HeaderValue></OriginCustomHeader></Items></CustomHeaders>" + kind + "</Origin></Items></Origins>" +
 		"<CacheBehaviors><Items>" + list.String() + "</Items></CacheBehaviors>" + s.behaviors[last].xml("DefaultCacheBehavior") +
 		"<CustomErrorResponses><Items>" + s.errors + "</Items></CustomErrorResponses><Enabled>" + fmt.Sprint(!s.disabled) + "</Enabled></DistributionConfig>"
+	if s.tagHeader != "" {
+		config = strings.Replace(config, "</DistributionConfig>", "<CacheTagConfig><HeaderName>"+s.tagHeader+"</HeaderName></CacheTagConfig></DistributionConfig>", 1)
+	}
 	d := cdn.Distribution{ID: id, ARN: "arn:aws:cloudfront::1:distribution/" + id, Domain: "d" + strings.ToLower(id) + ".warmfront.test", Config: config}
 	if s.strict {
 		d.Tags = map[string]string{cdn.CachingTag: cdn.CachingTagRFC9111}

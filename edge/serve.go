@@ -199,6 +199,7 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 
 // brought answers with what a flight brought, nil if the request cannot use it.
 func (x *exchange) brought(ctx context.Context, f *flight, first bool, known reuse.Facts) *message.Response {
+	known = x.about(f.object, known)
 	switch {
 	case f.stale && reuse.MayServeStale(f.object, known):
 		x.done.detail = "stale-if-error"

@@ -107,6 +107,7 @@ func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sen
 	o := &cache.Object{
 		Key: f.key, Vary: vary, Compressed: compressed, OriginTag: originTag, Status: resp.Status, Header: resp.Header, Length: part.Size,
 		Birth: f.bornAt(), Order: f.Order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
+		Tags: f.tags(resp.Header),
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
 	o.Variant = f.variant(o.Vary)
@@ -138,7 +139,7 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := renewed(stored, updated, life)
 	o.Birth, o.Order, o.Recorded, o.Received, o.InitialAge = f.bornAt(), f.Order, 0, received, rfc9111.InitialAge(updated, sent, received)
-	o.URIs = bothURIs(stored.URIs, f.uris)
+	o.URIs, o.Tags = bothURIs(stored.URIs, f.uris), f.tagsNow(o)
 	f.object, f.confirmed = o, true
 	if life.Store {
 		f.kept = e.store.Put(o)
@@ -152,7 +153,7 @@ func renewed(o *cache.Object, header message.Header, life rfc9111.Lifetime) *cac
 	return &cache.Object{
 		Key: o.Key, Vary: o.Vary, Variant: o.Variant, Status: o.Status, Header: header, Compressed: o.Compressed, OriginTag: o.OriginTag,
 		Body: o.Body, Length: o.Length, Fragment: o.Fragment, Birth: o.Birth, Order: o.Order, Received: o.Received,
-		Recorded: o.Recorded, InitialAge: o.InitialAge, Lifetime: life, URIs: o.URIs,
+		Recorded: o.Recorded, InitialAge: o.InitialAge, Lifetime: life, URIs: o.URIs, Tags: o.Tags,
 	}
 }
 
@@ -255,6 +256,7 @@ func (e *Edge) learn(f *flight, resp *message.Response, sent, received time.Time
 			return
 		}
 		updated := renewed(o, header, life)
+		updated.Tags = f.tagsNow(updated)
 		updated.Received, updated.InitialAge = received, rfc9111.InitialAge(header, sent, received)
 		e.store.Put(updated)
 	}

@@ -52,7 +52,7 @@ func (e *Edge) forward(f *fetch, interim func(int, message.Header), with func(*m
 		}
 		with(&up.Header)
 		resp, answer, err := e.tiers.Do(e.ctx, f.tiers, e.asks(f), &up)
-		if passed := (*tier.PassedOver)(nil); !errors.As(err, &passed) {
+		if passed := (*tier.PassedOver)(nil); !errors.As(err, &passed) && !f.outdated(e.cfg.State().Invalidations(f.plan.ID), resp, answer) {
 			f.answer = answer
 			return resp, req.Header, err
 		}
@@ -72,8 +72,8 @@ func (e *Edge) forward(f *fetch, interim func(int, message.Header), with func(*m
 func (e *Edge) asks(f *fetch) tier.Ask {
 	leased := f.plan.MayServe(e.cfg.Lease.Valid(time.Now()), e.cfg.entitled())
 	state := e.cfg.State()
-	newest := reuse.Newest(state.Invalidations(f.plan.ID), slices.Concat(f.uris, f.others))
-	least, newest := reuse.Need(newest, f.plan.Version, state.Version.Epoch)
+	inv := state.Invalidations(f.plan.ID)
+	least, newest := reuse.Need(reuse.Newest(inv, slices.Concat(f.uris, f.others)), inv.Tagged().Max(f.plan.Version), state.Version.Epoch)
 	return tier.Ask{
 		Distribution: f.plan.ID, Newest: newest, Least: least, Confirm: !leased || f.fenced,
 		Viewer: f.upward.Viewer, Scheme: f.upward.Scheme, Major: f.upward.Major, Minor: f.upward.Minor, ID: f.id,

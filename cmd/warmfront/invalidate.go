@@ -19,7 +19,7 @@ func newInvalidate(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invalidate ID PATH…",
 		Short: "Stop serving what edges have stored of a path, or of everything (\"/*\")",
-		Long: "Stop serving what edges have stored of the paths. A path begins with \"/\" and may end with \"*\".\n" +
+		Long: "Stop serving what edges have stored of the paths. A path begins with \"/\" and may end with \"*\"; \"#TAG\" is a cache tag.\n" +
 			"Once the invalidation is Completed no edge serves what it stored before without the origin's word.\n" +
 			"It goes on if --wait is interrupted; `warmfront invalidations get` shows how far it is.",
 		Example: "  warmfront invalidate E2EXAMPLE '/*' --wait",

@@ -3,7 +3,6 @@ package api
 import (
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/cloudfront"
@@ -108,7 +107,7 @@ func checkProgress(s *cdn.State, inv *cdn.Invalidation, at settled) error {
 
 func countPaths(inv *cdn.Invalidation) (paths, wildcards int) {
 	for _, p := range inv.Paths {
-		if strings.HasSuffix(p, "*") {
+		if cdn.IsWildcard(p) {
 			wildcards++
 		} else {
 			paths++

@@ -143,3 +143,85 @@ func TestInvalidationQuotas(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatAnInvalidationMayName is by CloudFront's rules for paths and tags, with
+// its codes and statuses.
+func TestWhatAnInvalidationMayName(t *testing.T) {
+	f := newFixture(t)
+	id := *f.create("site").Distribution.Id
+	for i, c := range []struct {
+		items  []string
+		code   string
+		status int
+	}{
+		{items: []string{"/"}},
+		{items: []string{"/*"}},
+		{items: []string{"/a?b=1", "/a?b=1*", "/A"}},
+		{items: []string{"/a*b", "/**"}}, // an asterisk within is itself
+		{items: []string{"/a", "/a"}},
+		{items: []string{"/caf%C3%A9", "/~x", "/a//b", "/a/../b"}},
+		{items: []string{"#product:TV", "#a*", "#/x"}},
+		{items: []string{"/index.html", "#brand", "/images/*"}},
+		{items: []string{"#" + strings.Repeat("x", 256), "/" + strings.Repeat("x", 3999)}},
+		{[]string{"images/a.png"}, "InvalidArgument", 400},
+		{[]string{"/a", "https://d1.cloudfront.net/a"}, "InvalidArgument", 400},
+		{[]string{""}, "InvalidArgument", 400},
+		{[]string{"/a b"}, "InvalidArgument", 400},
+		{[]string{"/café"}, "InvalidArgument", 400},
+		{[]string{"/" + strings.Repeat("x", 4000)}, "InvalidArgument", 400},
+		{[]string{"#"}, "InvalidArgument", 400},
+		{[]string{"#a,b"}, "InvalidArgument", 400},
+		{[]string{"#a b"}, "InvalidArgument", 400},
+		{[]string{"#" + strings.Repeat("x", 257)}, "InvalidArgument", 400},
+		{nil, "InvalidArgument", 400},
+		{paths(3016, ""), "BatchTooLarge", 413},
+		{paths(3001, ""), "TooManyInvalidationsInProgress", 400},
+		{paths(16, "*"), "TooManyInvalidationsInProgress", 400},
+	} {
+		f.journal.settle()
+		before := f.journal.changes
+		inv, err := f.invalidate(id, fmt.Sprint(i), c.items...)
+		switch {
+		case c.code != "":
+			wantCode(t, err, cloudfront.Code(c.code))
+			if status := cloudfront.Code(c.code).Status(); status != c.status || f.journal.changes != before {
+				t.Errorf("%.40q: status %d, want %d; %d changes", c.items, status, c.status, f.journal.changes-before)
+			}
+		case err != nil:
+			t.Errorf("%.40q: %v", c.items, err)
+		default:
+			if got := must(f.GetInvalidation(t.Context(), &sdk.GetInvalidationInput{DistributionId: &id, Id: inv.Id}))(t); !slices.Equal(got.Invalidation.InvalidationBatch.Paths.Items, c.items) {
+				t.Errorf("%.40q comes back as %.40q", c.items, got.Invalidation.InvalidationBatch.Paths.Items)
+			}
+		}
+	}
+	_, err := f.CreateInvalidation(t.Context(), &sdk.CreateInvalidationInput{DistributionId: &id, InvalidationBatch: &types.InvalidationBatch{
+		CallerReference: aws.String("q"), Paths: &types.Paths{Quantity: aws.Int32(2), Items: []string{"/a"}},
+	}})
+	wantCode(t, err, cloudfront.CodeInconsistentQuantities)
+	_, err = f.invalidate("ENONE", "x", "/a")
+	wantCode(t, err, cloudfront.CodeNoSuchDistribution)
+}
+
+func TestInvalidationsByTag(t *testing.T) {
+	f := newFixture(t)
+	id := *f.create("site").Distribution.Id
+	inv := must(f.invalidate(id, "one", "/index.html", "#Brand:ACME"))(t)
+	index := f.journal.State().Invalidations(id)
+	if index.Newest("#brand:acme").IsZero() || index.Newest("/index.html").IsZero() || !index.Newest("/brand:acme").IsZero() {
+		t.Error("the tag was not invalidated, or something else was")
+	}
+	if again := must(f.invalidate(id, "one", "#Brand:ACME", "/index.html"))(t); *again.Id != *inv.Id {
+		t.Error("the same batch is another invalidation")
+	}
+	_, err := f.invalidate(id, "one", "#brand", "/index.html")
+	wantCode(t, err, cloudfront.CodeInvalidationBatchAlreadyExists)
+	// Tags count as paths, an asterisk at their end or not.
+	f.journal.settle()
+	must(f.invalidate(id, "many", paths(2984, "")...))(t)
+	for i := range 16 {
+		must(f.invalidate(id, fmt.Sprint("tag", i), fmt.Sprintf("#t%d*", i)))(t)
+	}
+	_, err = f.invalidate(id, "too many", "#more")
+	wantCode(t, err, cloudfront.CodeTooManyInvalidationsInProgress)
+}

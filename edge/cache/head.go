@@ -11,7 +11,7 @@ import (
 
 // headFormat is the first byte of an object's head on the disk. Heads of another
 // format are nobody's.
-const headFormat = 2
+const headFormat = 3
 
 // encodeHead writes what the disk keeps of an object beside its key, body and
 // birth. Order is not kept: it means nothing after a restart.
@@ -41,6 +41,7 @@ func encodeHead(o *Object) []byte {
 	}
 	e.text(string(l.Source))
 	e.strings(o.URIs)
+	e.strings(o.Tags)
 	compressed := int64(0)
 	if o.Compressed {
 		compressed = 1
@@ -91,7 +92,7 @@ func decodeHead(b []byte) (*Object, error) {
 		*at = time.Duration(d.number())
 	}
 	l.Source, l.Store = rfc9111.Source(d.text()), true
-	o.URIs = d.strings()
+	o.URIs, o.Tags = d.strings(), d.strings()
 	o.Compressed, o.OriginTag = d.number() == 1, d.text()
 	if d.bad || len(d.b) != 0 {
 		return nil, errHead

@@ -55,9 +55,9 @@ type Object struct {
 	Received   time.Time
 	InitialAge time.Duration
 	Lifetime   rfc9111.Lifetime
-	// URIs are those it answers for: an invalidation of any of them is one of the
-	// object.
-	URIs []string
+	// URIs are those it answers for, and Tags its cache tags (cdn.CacheTags): an
+	// invalidation of any of them is one of the object.
+	URIs, Tags []string
 
 	checked atomic.Pointer[check]
 	// entry is the object in the eviction policy, gone whether it was removed: then
@@ -92,15 +92,17 @@ func (o *Object) Verifiable() bool { return !o.Compressed && rfc9111.StrongValid
 type check struct{ at, newest cdn.Version }
 
 // NewestInvalidation returns the version of the newest invalidation of any of the
-// object's URIs, as known at version at. What was found is kept, so that an
+// object's URIs and tags, as known at version at. What was found is kept, so that an
 // object is compared once per version of the journal and not once per request.
 func (o *Object) NewestInvalidation(at cdn.Version, inv cdn.Invalidations) cdn.Version {
 	if c := o.checked.Load(); c != nil && c.at == at {
 		return c.newest
 	}
 	newest := inv.Floor()
-	for _, uri := range o.URIs {
-		newest = newest.Max(inv.Newest(uri))
+	for _, names := range [...][]string{o.URIs, o.Tags} {
+		for _, name := range names {
+			newest = newest.Max(inv.Newest(name))
+		}
 	}
 	o.checked.Store(&check{at, newest})
 	return newest
@@ -130,8 +132,10 @@ const overhead = 512
 
 func (o *Object) size() int64 {
 	n := int64(overhead + len(o.Key) + len(o.Variant) + o.Header.Size() + len(o.Failure))
-	for _, u := range o.URIs {
-		n += int64(len(u))
+	for _, names := range [...][]string{o.URIs, o.Tags} {
+		for _, name := range names {
+			n += int64(len(name)) + 16
+		}
 	}
 	if o.Body != nil {
 		n += o.Body.footprint(o.Length)

@@ -75,7 +75,7 @@ func Decide(o *cache.Object, f Facts) (Action, string) {
 	return Confirm, ""
 }
 
-// Newest is the version of the newest invalidation of any of some URIs.
+// Newest is the version of the newest invalidation of any of some URIs or tags.
 func Newest(inv cdn.Invalidations, uris []string) cdn.Version {
 	newest := inv.Floor()
 	for _, uri := range uris {
@@ -141,13 +141,14 @@ func (b *Begun) Answered(confirmed bool, applied cdn.Version) {
 
 // Need is what a tier must have applied that is to answer a fetch, and the birth
 // that its answer must have at least: the newest invalidation of what is asked for,
-// and besides it the plan, of the asker's own epoch (D). What else the asker has
+// and besides it what may concern whatever it has, the plan and the newest
+// invalidation of any tag, of the asker's own epoch (D). What else the asker has
 // applied changes no answer.
-func Need(newest, plan cdn.Version, epoch uint64) (least, birth cdn.Version) {
+func Need(newest, besides cdn.Version, epoch uint64) (least, birth cdn.Version) {
 	if mutant.Breaks('D') {
 		return cdn.Version{Epoch: epoch}, cdn.Version{}
 	}
-	return newest.Max(plan).Max(cdn.Version{Epoch: epoch}), newest
+	return newest.Max(besides).Max(cdn.Version{Epoch: epoch}), newest
 }
 
 // Birth is that of what a fetch brought that began at a version: the version at the

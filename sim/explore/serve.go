@@ -117,7 +117,7 @@ func (p *process) get(s slot) *stored {
 func copied(o *cache.Object) *cache.Object {
 	return &cache.Object{
 		Key: o.Key, Status: o.Status, Header: o.Header, Failure: o.Failure, Birth: o.Birth, Order: o.Order,
-		Received: o.Received, InitialAge: o.InitialAge, Lifetime: o.Lifetime, URIs: o.URIs,
+		Received: o.Received, InitialAge: o.InitialAge, Lifetime: o.Lifetime, URIs: o.URIs, Tags: o.Tags,
 	}
 }
 
