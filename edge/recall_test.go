@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -143,6 +145,50 @@ func TestWhatTheOriginDidNotConfirmStaysRecalled(t *testing.T) {
 	n = newNetworkOver(t, openDisk(t, dir), site{}, v.answer)
 	if o := n.stored("/a"); o == nil || !n.edge.store.Doubt().Of(o) {
 		t.Errorf("after a restart it is trusted: %v", o)
+	}
+}
+
+// TestWhatWasInvalidatedWhileTheNodeWasDownIsOfNoUse, so that the disk drops it before
+// anybody asks.
+func TestWhatWasInvalidatedWhileTheNodeWasDownIsOfNoUse(t *testing.T) {
+	dir, v, known := t.TempDir(), &versions{}, journal.Disk{}
+	n := newNetworkOver(t, openDisk(t, dir), site{}, v.answer)
+	keys := map[string]string{}
+	for _, uri := range []string{"/kept", "/purged"} {
+		n.get(uri)
+		keys[uri] = n.stored(uri).Key
+	}
+	n.stop(&known)
+	before := n.state.Load()
+	n.invalidate("/purged")
+	purged := n.state.Load()
+	n.apply(cdn.KindDistributionDelete, cdn.Ref{ID: "E1"})
+	d := openDisk(t, dir)
+	defer d.Close()
+	for _, c := range []struct {
+		name  string
+		uri   string
+		state *cdn.State
+		want  bool
+	}{
+		{"nothing is applied yet", "/purged", nil, false},
+		{"nothing is applied yet, but the epoch is known", "/purged", cdn.NewState(1), false},
+		{"before it was invalidated", "/purged", before, false},
+		{"invalidated", "/purged", purged, true},
+		{"not invalidated", "/kept", purged, false},
+		{"its distribution is deleted", "/kept", n.state.Load(), true},
+	} {
+		r, err := d.Find(keys[c.uri], func([]byte) bool { return true })
+		if err != nil || r == nil {
+			t.Fatalf("%s: %v", c.uri, err)
+		}
+		if got := cache.Outdated(c.state, r.Key(), r.Head(), r.Birth()); got != c.want {
+			t.Errorf("%s: %s is of no use: %v", c.name, c.uri, got)
+		}
+		_ = r.Close() // it was only read
+	}
+	if !cache.Outdated(before, "k", []byte("x"), cdn.Version{}) {
+		t.Error("what nobody can read is of use")
 	}
 }
 
