@@ -131,7 +131,7 @@ type Control struct {
 	changed chan struct{}
 	// apart is what was reported of distributions that complete otherwise.
 	// written is how it was written down last.
-	apart, written map[string]apart
+	apart, written journal.Parts
 	// since is how many changes there are after the snapshot.
 	since int
 

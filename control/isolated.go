@@ -11,17 +11,6 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// apart is how far a distribution's invalidations are Completed that nodes serve
-// without a lease, or may not have heard that they are no longer to. Once everybody
-// has heard it is like any other, for which Completed is the journal's.
-type apart struct {
-	Version cdn.Version `json:"version"`
-	Apart   bool        `json:"apart"`
-}
-
-// is reports whether the distribution goes apart from the journal.
-func (a apart) is(i cdn.Isolation) bool { return i.ServeStale || a.Version.Before(i.Until) }
-
 // CompletedFor returns the version up to which invalidations of a distribution are
 // Completed. It never goes back, whatever the distribution's setting becomes, not
 // even when control is restarted.
@@ -32,56 +21,20 @@ func (c *Control) CompletedFor(distribution string) cdn.Version {
 }
 
 func (c *Control) completedFor(distribution string) cdn.Version {
-	if a := c.apart[distribution]; a.Apart {
-		return a.Version
-	}
-	return c.settled[journal.Completed]
+	return c.apart.Completed(distribution, c.settled[journal.Completed])
 }
 
 // part notes the distributions that go apart with the changes up to state, before
-// any node can have heard of them. What was Completed stays so. Held: mu.
+// any node can have heard of them. Held: mu.
 func (c *Control) part(state *cdn.State) {
-	for id, i := range state.Isolations() {
-		if a := c.apart[id]; !a.Apart && a.is(i) {
-			c.apart[id] = apart{c.settled[journal.Completed], true}
-		}
-	}
-}
-
-// settleApart computes how far each distribution that goes apart is. Held: mu.
-func (c *Control) settleApart(now journal.Instant) map[string]apart {
-	next := map[string]apart{}
-	for id, i := range c.State().Isolations() {
-		a := c.apart[id]
-		if a.Apart {
-			a.Version = a.Version.Max(c.ledger.SettledFor(journal.Completed, i, now))
-			a.Apart = a.is(i)
-		}
-		next[id] = a
-	}
-	return next
-}
-
-// reportApart makes what was computed, and written down, what is reported. The
-// settings may have changed meanwhile. Held: mu.
-func (c *Control) reportApart(next map[string]apart) {
-	now := map[string]apart{}
-	for id, i := range c.State().Isolations() {
-		a := c.apart[id]
-		if a.Apart {
-			a.Version = a.Version.Max(next[id].Version)
-			a.Apart = a.is(i)
-		}
-		now[id] = a
-	}
-	c.apart = now
+	c.apart = c.apart.Begun(state.Isolations(), c.settled[journal.Completed])
 }
 
 // loadApart reads what was reported. A distribution that went apart just before
 // the end was not written down as such: until then it was like any other, for what
 // goes apart is written before anything more is reported.
 func (c *Control) loadApart(state *cdn.State) error {
-	c.apart = map[string]apart{}
+	c.apart = journal.Parts{}
 	err := c.value(metaApart, &c.apart)
 	if err == nil {
 		c.part(state)

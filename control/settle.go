@@ -84,7 +84,7 @@ func (c *Control) settleOnce() (time.Duration, error) {
 		journal.Completed: c.ledger.Settled(journal.Completed, now),
 		journal.Deployed:  c.ledger.Settled(journal.Deployed, now),
 	}
-	apart := c.settleApart(now)
+	apart := c.apart.Settled(c.State().Isolations(), c.ledger, now)
 	c.ledger.Sweep(now)
 	wait, found := c.ledger.NextEnd(now)
 	if !found {
@@ -109,7 +109,7 @@ func (c *Control) settleOnce() (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settled, c.written = next, apart
-	c.reportApart(apart)
+	c.apart = c.apart.Reported(c.State().Isolations(), apart)
 	close(c.changed)
 	c.changed = make(chan struct{})
 	return wait, nil
