@@ -13,10 +13,12 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/warmfront/warmfront/journal/mutant"
 	"github.com/warmfront/warmfront/sim/explore"
+	"github.com/warmfront/warmfront/sim/explore/search"
 )
 
 // options are what a run is asked for.
@@ -69,6 +71,7 @@ const (
 )
 
 func main() {
+	debug.SetGCPercent(400) // worlds are small and short-lived
 	o, err := parse(os.Args[1:])
 	if err == nil {
 		err = run(o, os.Stdout, os.Stderr)
@@ -95,7 +98,7 @@ func run(o options, out, progress io.Writer) error {
 	case o.one >= 0:
 		return alone(e, o, out)
 	}
-	return search(e, o, out, progress)
+	return many(e, o, out, progress)
 }
 
 // alone runs one world. The digest of its trace tells whether two runs were the same.
@@ -109,19 +112,19 @@ func alone(e *explore.Explorer, o options, out io.Writer) error {
 	})
 	r := report{First: seed, Seeds: 1, Tally: tally, Trace: fmt.Sprintf("%x", digest.Sum(nil))}
 	if violation != nil {
-		r.Violations = []explore.Found{{Seed: seed, Violation: *violation}}
+		r.Violations = []search.Found{{Seed: seed, Violation: *violation}}
 	}
 	return r.print(o, out)
 }
 
-// search runs many.
-func search(e *explore.Explorer, o options, out, progress io.Writer) error {
+// many runs one world after the other.
+func many(e *explore.Explorer, o options, out, progress io.Writer) error {
 	p := newMeter(progress, o.seeds)
-	tally, found := e.Search(explore.Search{
+	tally, found := search.Search{
 		First: o.first, Seeds: o.seeds, Parallel: o.parallel,
 		Enough:   func(explore.Violation) bool { return !o.all },
 		Progress: p.tell,
-	})
+	}.Run(e)
 	r := report{First: o.first, Seeds: o.seeds, Tally: tally, Violations: found, Parallel: o.parallel, Seconds: p.took().Seconds()}
 	return r.print(o, out)
 }
@@ -130,11 +133,11 @@ var errUnnoticed = errors.New("a rule can be broken, and nobody notices: the exp
 
 // catch breaks rules.
 func catch(e *explore.Explorer, o options, out, progress io.Writer) error {
-	var all []explore.Caught
+	var all []search.Caught
 	missed := ""
 	for _, rule := range o.mutants {
 		fmt.Fprintf(progress, "\rrule %c ", rule)
-		c, err := e.Catch(rule, o.seeds, o.parallel, os.Setenv)
+		c, err := search.Catch(e, rule, o.seeds, o.parallel, os.Setenv)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/warmfront/warmfront/journal/mutant"
-	"github.com/warmfront/warmfront/sim/explore"
+	"github.com/warmfront/warmfront/sim/explore/search"
 )
 
 func TestFlags(t *testing.T) {
@@ -70,7 +70,7 @@ func TestASeedIsRunAgain(t *testing.T) {
 
 func TestWhatWasFoundIsAnError(t *testing.T) {
 	for _, output := range []string{"text", "json"} {
-		r := report{Violations: make([]explore.Found, 1)}
+		r := report{Violations: make([]search.Found, 1)}
 		if err := r.print(options{output: output}, io.Discard); !errors.Is(err, errFound) {
 			t.Errorf("-o %s: %v", output, err)
 		}

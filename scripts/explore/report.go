@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/sim/explore"
+	"github.com/warmfront/warmfront/sim/explore/search"
 )
 
 // report is what a run was and found.
 type report struct {
-	First      uint64          `json:"first"`
-	Seeds      uint64          `json:"seeds"`
-	Tally      explore.Tally   `json:"tally"`
-	Violations []explore.Found `json:"violations"`
+	First      uint64         `json:"first"`
+	Seeds      uint64         `json:"seeds"`
+	Tally      explore.Tally  `json:"tally"`
+	Violations []search.Found `json:"violations"`
 	// Trace is the SHA-256 of what happened in the world, where it was one.
 	Trace    string  `json:"trace,omitempty"`
 	Parallel int     `json:"parallel,omitempty"`
@@ -23,7 +24,7 @@ type report struct {
 func (r *report) print(o options, out io.Writer) error {
 	if o.output == "json" {
 		if r.Violations == nil {
-			r.Violations = []explore.Found{}
+			r.Violations = []search.Found{}
 		}
 		if err := encode(out, r); err != nil {
 			return err
@@ -44,9 +45,9 @@ func (r *report) text(out io.Writer) {
 	t := r.Tally
 	line("worlds", "%d of %v of virtual time each, seeds %d to %d", t.Runs, explore.Length, r.First, r.First+r.Seeds-1)
 	line("events", "%d; messages lost %d, repeated %d", t.Events, t.Lost, t.Repeated)
-	line("reads", "%d answered, %d with an error; %d hits, %d joined a fetch, %d served stale", t.Reads, t.Errors, t.Hits, t.Joined, t.Stale)
+	line("reads", "%d answered, %d with an error; %d hits, %d joined a fetch, %d served stale, %d to be served without a lease", t.Reads, t.Errors, t.Hits, t.Joined, t.Stale, t.Unleased)
 	line("fetches", "%d; %d answered by an upper tier, which was passed over %d times; the origin was read %d times", t.Fetches, t.FromTier, t.PassedOver, t.OriginReads)
-	line("invalidations", "%d made, %d Completed", t.Invalidations, t.Completed)
+	line("invalidations", "%d made, %d Completed; distributions were given another origin %d times", t.Invalidations, t.Completed, t.Moves)
 	line("control", "%d lease calls answered, %d leaders, %d new epochs, %d compactions, %d snapshots sent", t.Leases, t.Leaders, t.Epochs, t.Compactions, t.Snapshots)
 	for i, name := range explore.FaultNames() {
 		line("  "+name, "%d", t.Faults[i])
@@ -68,7 +69,7 @@ func seconds(s float64) time.Duration {
 }
 
 // table says of each rule how soon its mutant was noticed, in Markdown.
-func table(all []explore.Caught, most uint64, out io.Writer) {
+func table(all []search.Caught, most uint64, out io.Writer) {
 	fmt.Fprintln(out, "| rule | worlds | what was broken | first seen |\n| --- | ---: | --- | --- |")
 	for _, c := range all {
 		if c.Worlds == 0 {

@@ -22,6 +22,9 @@ const (
 	Forward Claim = "a node never goes back"
 	// Once: a version is given to one change.
 	Once Claim = "a version is one change's"
+	// Recovers: when nothing goes wrong any more every node is served by control, and
+	// every invalidation Completed.
+	Recovers Claim = "the network recovers"
 	// Works: what is played here works at all.
 	Works Claim = "the network works"
 )
@@ -40,21 +43,23 @@ func (v Violation) String() string { return fmt.Sprintf("at %.3fs: %s", v.At.Sec
 type checker struct {
 	violation *Violation
 	pending   []*invalidation // made, and not reported as Completed
-	completed cdn.Version
+	completed map[string]cdn.Version
 	needs     []need
 }
 
 // invalidation is one that was made, with what the origin had then.
 type invalidation struct {
-	version cdn.Version
-	paths   []string
-	had     []int64 // by item
-	made    time.Duration
+	version      cdn.Version
+	distribution string
+	paths        []string
+	had          []int64 // by item
+	made         time.Duration
 }
 
 // need is the oldest version that an answer to a URI may be made of.
 type need struct {
-	uri     string
+	distribution, uri string
+
 	version int64
 	by      cdn.Version
 }
@@ -67,11 +72,11 @@ func (w *world) violated(c Claim, format string, args ...any) {
 }
 
 // made notes an invalidation that is in the journal from now on.
-func (w *world) made(v cdn.Version, paths []string) {
+func (w *world) made(v cdn.Version, distribution string, paths []string) {
 	w.Invalidations++
-	had := make([]int64, len(w.items))
-	copy(had, w.origin.versions)
-	w.check.pending = append(w.check.pending, &invalidation{v, paths, had, w.now})
+	had := append([]int64(nil), w.origin.newest...)
+	w.check.pending = append(w.check.pending, &invalidation{v, distribution, paths, had, w.now})
+	w.tell("store", "%v invalidates %v of %s, when the origins had %v", v, paths, distribution, had)
 }
 
 // restored forgets what is lost with the journal's end.
@@ -83,18 +88,19 @@ func (w *world) restored(head cdn.Version) {
 		}
 	}
 	w.check.pending = kept
+	clear(w.check.completed)
 }
 
-// reported notes that everything up to a version is Completed.
-func (w *world) reported(v cdn.Version) {
-	if v.Before(w.check.completed) {
-		w.violated(Kept, "Completed went back from %v to %v", w.check.completed, v)
+// reported notes that everything up to a version is Completed of a distribution.
+func (w *world) reported(distribution string, v cdn.Version) {
+	if before := w.check.completed[distribution]; v.Before(before) {
+		w.violated(Kept, "Completed went back from %v to %v for %s", before, v, distribution)
 		return
 	}
-	w.check.completed = v
+	w.check.completed[distribution] = v
 	kept := w.check.pending[:0]
 	for _, i := range w.check.pending {
-		if v.Before(i.version) {
+		if i.distribution != distribution || v.Before(i.version) {
 			kept = append(kept, i)
 			continue
 		}
@@ -108,11 +114,14 @@ func (w *world) reported(v cdn.Version) {
 
 func (w *world) require(i *invalidation) {
 	for n, it := range w.items {
+		if it.distribution != i.distribution {
+			continue
+		}
 		for _, uris := range it.uris {
 			for _, uri := range uris {
 				for _, path := range i.paths {
 					if matches(path, uri) {
-						w.raise(uri, i.had[n], i.version)
+						w.raise(i.distribution, uri, i.had[n], i.version)
 					}
 				}
 			}
@@ -120,23 +129,23 @@ func (w *world) require(i *invalidation) {
 	}
 }
 
-func (w *world) raise(uri string, version int64, by cdn.Version) {
+func (w *world) raise(distribution, uri string, version int64, by cdn.Version) {
 	for k := range w.check.needs {
-		if n := &w.check.needs[k]; n.uri == uri {
+		if n := &w.check.needs[k]; n.distribution == distribution && n.uri == uri {
 			if n.version < version {
 				n.version, n.by = version, by
 			}
 			return
 		}
 	}
-	w.check.needs = append(w.check.needs, need{uri, version, by})
+	w.check.needs = append(w.check.needs, need{distribution, uri, version, by})
 }
 
 // needed is what an answer to a request that starts now needs to be.
-func (w *world) needed(uris []string) (strictest need) {
+func (w *world) needed(distribution string, uris []string) (strictest need) {
 	for _, uri := range uris {
 		for _, n := range w.check.needs {
-			if n.uri == uri && n.version > strictest.version {
+			if n.distribution == distribution && n.uri == uri && n.version > strictest.version {
 				strictest = n
 			}
 		}

@@ -23,13 +23,30 @@ type store struct {
 	// epoch with it: whoever put it back starts control with that order till then.
 	untold       bool
 	settled      cdn.Version
-	incarnations map[string]uint64
+	apart        journal.Parts
+	incarnations map[string]incarnations
+}
+
+// incarnations are what control remembers of a node's processes: the last, and those
+// that were not seen to end.
+type incarnations struct {
+	last  uint64
+	alive []uint64
 }
 
 func (s *store) clone() *store {
 	c := *s
-	c.incarnations = maps.Clone(s.incarnations)
+	c.incarnations = maps.Clone(s.incarnations) // and not what was journalled: a lost run's versions are not given again
 	return &c
+}
+
+// fold is what the journal says.
+func (s *store) fold() (*cdn.State, error) {
+	state, err := cdn.Restore(s.base)
+	for err == nil && state.Version != s.head {
+		state, err = state.Apply(*s.changes[state.Version.Next()])
+	}
+	return state, err
 }
 
 // terms are those of all leases in a world.
@@ -50,11 +67,16 @@ type control struct {
 	state   *cdn.State
 	reign   journal.Lease
 	settled cdn.Version
-	streams []*stream
+	// apart is what was reported of distributions that complete otherwise, recorded
+	// how that was written down last.
+	apart, recorded journal.Parts
+	streams         []*stream
 	// mark and since are what a standby has seen of the leader.
-	mark              int64
-	since             time.Duration
-	writing, settling bool
+	mark                       int64
+	since                      time.Duration
+	writing, settling, joining bool
+	// looking is when the next lease ends that is waited for.
+	looking time.Duration
 }
 
 // startControl starts the process of a place.
@@ -130,15 +152,14 @@ func (c *control) lead() {
 		c.watch()
 		return
 	}
-	state, err := cdn.Restore(w.store.base)
-	for err == nil && state.Version != w.store.head {
-		state, err = state.Apply(*w.store.changes[state.Version.Next()])
-	}
+	state, err := w.store.fold()
 	if err != nil {
 		w.violated(Works, "the journal cannot be folded: %v", err)
 		return
 	}
 	c.state, c.settled = state, w.store.settled
+	c.apart = w.store.apart.Begun(state.Isolations(), c.settled)
+	c.recorded = nil
 	wait := time.Duration(0)
 	if w.store.granted {
 		wait = terms().Held()
@@ -146,12 +167,11 @@ func (c *control) lead() {
 	w.store.granted = true
 	c.ledger = journal.NewLedger(terms(), journal.Term{Epoch: state.Version.Epoch, Run: c.run}, state.Version,
 		map[journal.Scope]cdn.Version{journal.Completed: c.settled}, wait, c.clock())
-	registered := map[string]cdn.Node{}
-	for _, n := range w.nodes {
-		registered[n.id] = cdn.Node{ID: n.id, Role: cdn.RoleEdge}
+	c.ledger.Register(state.Nodes)
+	for id, in := range w.store.incarnations {
+		c.ledger.Recall(id, in.last, in.alive)
 	}
-	c.ledger.Register(registered)
-	c.leads = true
+	c.leads, c.looking = true, 0
 	w.tell(c.name, "leads as run %d from %v", c.run, state.Version)
 	if w.store.untold {
 		c.beginEpoch(state.Version.Epoch)
@@ -192,7 +212,7 @@ func (c *control) stepDown() {
 		return
 	}
 	c.w.tell(c.name, "leads no more")
-	c.leads, c.ledger, c.writing, c.settling, c.mark = false, nil, false, false, -1
+	c.leads, c.ledger, c.writing, c.settling, c.joining, c.mark = false, nil, false, false, false, -1
 	c.endStreams()
 	c.watch()
 }
@@ -226,13 +246,14 @@ func (c *control) beginEpoch(over uint64) {
 	c.broadcast(journal.Frame{Snapshot: &snap})
 }
 
-// invalidate takes a request of the API.
-func (c *control) invalidate(paths []string) {
+// propose adds a change to the journal, if the control leads and writes no other.
+// Durable is told of it when it is written, then when the control knows.
+func (c *control) propose(kind cdn.Kind, body any, durable func(cdn.Version), then func()) {
 	w := c.w
 	if !c.leads || c.writing {
 		return
 	}
-	change, err := cdn.NewChange(cdn.KindInvalidation, cdn.Invalidation{ID: "I", Distribution: distribution, Paths: paths}, time.Unix(0, 0))
+	change, err := cdn.NewChange(kind, body, time.Unix(0, 0))
 	if err != nil {
 		w.violated(Works, "no change: %v", err)
 		return
@@ -249,22 +270,69 @@ func (c *control) invalidate(paths []string) {
 			w.violated(Once, "version %v is given twice, or out of order: the journal ends at %v", change.Version, s.head)
 		}
 		s.changes[change.Version], s.head = &change, change.Version
-		w.made(change.Version, paths)
-		w.tell("store", "%v invalidates %v, when the origin had %v", change.Version, paths, w.origin.versions)
+		durable(change.Version)
 	}, func(written bool) {
 		c.writing = false
 		if !written || !c.leads {
 			c.stepDown()
 			return
 		}
-		if next.Version.Epoch != c.state.Version.Epoch {
-			return
-		}
-		c.state = next
-		c.ledger.Appended(next.Version, c.clock())
-		c.broadcast(journal.Frame{Change: &change})
+		c.publish(change, next)
+		then()
 		c.settle()
 	})
+}
+
+// publish is control.publish.
+func (c *control) publish(change cdn.Change, next *cdn.State) {
+	c.apart = c.apart.Begun(next.Isolations(), c.settled)
+	c.state = next
+	c.ledger.Appended(next.Version, c.clock())
+	c.ledger.Register(next.Nodes)
+	c.broadcast(journal.Frame{Change: &change})
+}
+
+// invalidate takes a request of the API.
+func (c *control) invalidate(distribution string, paths []string) {
+	c.propose(cdn.KindInvalidation, cdn.Invalidation{ID: "I", Distribution: distribution, Paths: paths},
+		func(v cdn.Version) { c.w.made(v, distribution, paths) }, func() {})
+}
+
+// update takes a distribution's new configuration: another origin, or the other
+// setting for nodes without a lease.
+func (c *control) update(distribution string, move bool) {
+	w := c.w
+	if !c.leads || c.writing {
+		return
+	}
+	plan := c.state.Plans[distribution]
+	to, when := originOf(plan), plan.WhenIsolated
+	if move {
+		to = w.origin.named
+		w.origin.named++
+	} else {
+		when = cdn.ServeStale - when
+	}
+	c.propose(cdn.KindDistributionPut, put(distribution, to, when), func(v cdn.Version) {
+		w.tell("store", "%v gives %s the origin %d, and %v without a lease", v, distribution, to, when)
+		if move {
+			w.Moves++
+			w.moved(distribution, to)
+		}
+	}, func() {})
+}
+
+// forget takes a node out of the registry.
+func (c *control) forget(id string) {
+	if !c.leads || !c.knows(id) {
+		return
+	}
+	if c.writing { // it waits for its turn
+		c.w.after(&c.machine, 5*time.Millisecond, func() { c.forget(id) })
+		return
+	}
+	c.propose(cdn.KindNodeForget, cdn.Ref{ID: id}, func(v cdn.Version) { c.w.tell("store", "%v forgets %s", v, id) },
+		func() { c.remember(id, func(bool) {}) })
 }
 
 // compact drops the changes up to the head.
@@ -284,38 +352,78 @@ func (c *control) compact() {
 	}, func(bool) {})
 }
 
-// settle reports what has settled: written down first.
+// settle is control.settleOnce: what has settled is written down first.
 func (c *control) settle() {
-	w := c.w
 	now := c.clock()
 	if c.settling || !c.mayLead(now) {
 		return
 	}
 	next := c.ledger.Settled(journal.Completed, now)
+	apart := c.apart.Settled(c.state.Isolations(), c.ledger, now)
 	c.ledger.Sweep(now)
-	if next == c.settled {
-		if wait, found := c.ledger.NextEnd(now); found {
-			ledger := c.ledger
-			w.after(&c.machine, time.Duration(float64(wait)/c.rate)+1, func() {
-				if c.ledger == ledger && c.ledger.Settled(journal.Completed, c.clock()) != c.settled {
-					c.settle()
-				}
-			})
-		}
+	changed, parted := next != c.settled, !maps.Equal(apart, c.recorded)
+	if !changed && !parted {
+		c.lookAgain(now)
 		return
 	}
 	c.settling = true
-	c.write(func(s *store) {
-		s.settled = next
-		w.reported(next)
-	}, func(written bool) {
+	ended := func(then func()) func(bool) {
+		return func(written bool) {
+			if !written || !c.leads {
+				c.settling = false
+				c.stepDown()
+				return
+			}
+			then()
+		}
+	}
+	report := func() {
 		c.settling = false
-		if !written || !c.leads {
-			c.stepDown()
+		c.settled, c.recorded = next, apart
+		c.apart = c.apart.Reported(c.state.Isolations(), apart)
+		c.report()
+		c.settle()
+	}
+	settled := func() {
+		if !changed {
+			report()
 			return
 		}
-		c.settled = next
-		c.settle()
+		c.write(func(s *store) { s.settled = next }, ended(report))
+	}
+	if !parted {
+		settled()
+		return
+	}
+	c.write(func(s *store) { s.apart = apart }, ended(settled))
+}
+
+// report tells whoever asks.
+func (c *control) report() {
+	for _, id := range distributions {
+		c.w.reported(id, c.apart.Completed(id, c.settled))
+	}
+}
+
+// lookAgain settles when the next lease has ended.
+func (c *control) lookAgain(now journal.Instant) {
+	w := c.w
+	wait, found := c.ledger.NextEnd(now)
+	if !found {
+		return
+	}
+	wait = time.Duration(float64(wait)/c.rate) + 1
+	at := w.now + wait
+	if c.looking > w.now && c.looking <= at {
+		return
+	}
+	c.looking = at
+	ledger := c.ledger
+	w.after(&c.machine, wait, func() {
+		if c.ledger == ledger && c.looking == at {
+			c.looking = 0
+			c.settle()
+		}
 	})
 }
 
@@ -325,31 +433,73 @@ func (c *control) lease(id string, r journal.LeaseRequest) (journal.LeaseAnswer,
 	if !c.mayLead(now) {
 		return journal.LeaseAnswer{}, errNotLeader
 	}
-	c.outrun(r.Applied, r.Seen)
-	if !c.leads {
+	if !c.outrun(r.Applied, r.Seen) {
 		return journal.LeaseAnswer{}, errNotLeader
 	}
 	a, err := c.ledger.Lease(id, r, now)
 	c.settle()
+	if r.Release && c.leads {
+		c.remember(id, func(bool) {})
+	}
 	return a, err
 }
 
-// outrun begins a new epoch if a node is ahead of the journal.
-func (c *control) outrun(applied cdn.Version, seen journal.Term) {
-	if c.state.Version.Before(applied) || c.ledger.Term().Before(seen) {
+// outrun begins a new epoch if a node is ahead of the journal. It reports whether the
+// control leads, and can tell: who calls while it writes calls again.
+func (c *control) outrun(applied cdn.Version, seen journal.Term) bool {
+	if c.leads && (c.state.Version.Before(applied) || c.ledger.Term().Before(seen)) {
+		if c.writing {
+			return false
+		}
 		c.beginEpoch(max(applied.Epoch, seen.Epoch))
+	}
+	return c.leads
+}
+
+// knows reports whether a node is registered.
+func (c *control) knows(id string) bool {
+	_, known := c.state.Nodes[id]
+	return known
+}
+
+// join admits a node: answer is called once its incarnation is written down, or
+// with 0 if it cannot be.
+func (c *control) join(id string, last uint64, answer func(incarnation uint64)) {
+	switch {
+	case !c.leads:
+		answer(0)
+	case c.writing || c.joining: // it waits for its turn
+		c.w.after(&c.machine, 5*time.Millisecond, func() { c.join(id, last, answer) })
+	case !c.knows(id):
+		c.propose(cdn.KindNodeRegister, cdn.Node{ID: id, Role: cdn.RoleEdge, POP: "FRA", K: 1}, func(cdn.Version) {},
+			func() { c.join(id, last, answer) })
+	default:
+		incarnation, _ := c.ledger.Join(id, last, c.w.store.incarnations[id].last)
+		c.remember(id, func(written bool) {
+			if !written {
+				incarnation = 0
+			}
+			answer(incarnation)
+		})
 	}
 }
 
-// join admits a node; it is answered once its incarnation is written down.
-func (c *control) join(id string, last uint64, answer func(incarnation uint64)) {
-	if !c.leads {
+// remember writes down which processes of a node may be alive, as control.remember
+// does: one write at a time.
+func (c *control) remember(id string, then func(written bool)) {
+	w := c.w
+	if c.joining {
+		w.after(&c.machine, 5*time.Millisecond, func() {
+			if c.leads {
+				c.remember(id, then)
+			}
+		})
 		return
 	}
-	incarnation, _ := c.ledger.Join(id, last, c.w.store.incarnations[id])
-	c.write(func(s *store) { s.incarnations[id] = incarnation }, func(written bool) {
-		if written {
-			answer(incarnation)
-		}
+	c.joining = true
+	in := incarnations{c.ledger.Standing(id, c.clock()).Incarnation, c.ledger.Processes(id)}
+	c.write(func(s *store) { s.incarnations[id] = in }, func(written bool) {
+		c.joining = false
+		then(written)
 	})
 }

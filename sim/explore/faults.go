@@ -1,6 +1,11 @@
 package explore
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/warmfront/warmfront/journal"
+)
 
 // fault is one thing that goes wrong.
 type fault struct {
@@ -29,6 +34,8 @@ func faults() []fault {
 		{"origin down", 3, func(w *world) { w.origin.down = w.now + w.between(100*time.Millisecond, 8*time.Second) }},
 		{"eviction", 2, func(w *world) { clear(w.anyNode().current().memory) }},
 		{"hint", 4, (*world).hint},
+		{"stop", 3, (*world).stopNode},
+		{"forgotten", 2, (*world).forgetNode},
 	}
 }
 
@@ -47,7 +54,9 @@ func (w *world) misfortune(all []fault) {
 			break
 		}
 	}
-	w.after(nil, w.between(w.hard.faults/4, w.hard.faults), func() { w.misfortune(all) })
+	if next := w.between(w.hard.faults/4, w.hard.faults); w.now+next < Trouble {
+		w.after(nil, next, func() { w.misfortune(all) })
+	}
 }
 
 func (w *world) anyNode() *node { return w.nodes[w.r.IntN(len(w.nodes))] }
@@ -71,6 +80,99 @@ func (w *world) crashNode() {
 			n.disk = &disk{folder: folder{state: w.empty()}, objects: map[slot]*stored{}}
 		}
 	})
+}
+
+// stopNode ends a process in good order: it takes no more requests, answers those it
+// has, gives its lease up, and writes down what it has applied.
+func (w *world) stopNode() {
+	n := w.anyNode()
+	p := n.current()
+	if p.dead || p.stopping {
+		return
+	}
+	p.stopping = true
+	most := w.now + 2*time.Second
+	var drained func()
+	drained = func() {
+		if p.asked > 0 && w.now < most {
+			w.after(&p.machine, 50*time.Millisecond, drained)
+			return
+		}
+		if p.asked > 0 { // it is cut short
+			w.restart(n, func() {})
+			return
+		}
+		p.leave()
+		p.save()
+		w.after(&p.machine, w.between(0, time.Second), func() {
+			if n.current() == p {
+				w.restart(n, func() {})
+			}
+			p.dead = true
+		})
+	}
+	w.after(&p.machine, 0, drained)
+}
+
+// forgetNode has a node forgotten. That is safe at any time where it serves nothing
+// without a lease; elsewhere whoever forgets it sees to it that it is off.
+func (w *world) forgetNode() {
+	n := w.anyNode()
+	if !w.hard.lenient {
+		w.propose(0, func(c *control) { c.forget(n.id) })
+		return
+	}
+	for _, p := range n.processes {
+		p.dead = true
+	}
+	w.propose(0, func(c *control) { c.forget(n.id) })
+	w.restart(n, func() {})
+}
+
+// calm has everything go right from now on.
+func (w *world) calm() {
+	w.tell("fault", "there are none any more")
+	w.hard.loss, w.hard.late, w.hard.gaps, w.hard.slowOrigin = 0, 0, 0, 0
+	w.cut = [places][places]time.Duration{}
+	w.origin.down = 0
+	w.after(nil, 25*time.Second, w.operate)
+	w.after(nil, Calm-time.Millisecond, w.recovered)
+}
+
+// operate does what the API says is to be done about a process that was replaced and
+// not seen to end, and which an invalidation waits for: it is off, so the node is
+// forgotten, and joins anew.
+func (w *world) operate() {
+	for _, c := range w.controls {
+		if c.dead || !c.leads {
+			continue
+		}
+		waits := c.ledger.Waiting(journal.Completed, c.state.Isolations()[lenient], c.state.Version, c.clock())
+		for _, n := range w.nodes {
+			if !slices.ContainsFunc(waits, func(wait journal.Wait) bool { return wait.Endless && wait.Node == n.id }) {
+				continue
+			}
+			for _, p := range n.processes {
+				p.dead = true
+			}
+			w.after(&c.machine, 0, func() { c.forget(n.id) })
+			w.restart(n, func() {})
+		}
+	}
+}
+
+// recovered holds the network to having recovered.
+func (w *world) recovered() {
+	for _, i := range w.check.pending {
+		if w.now-i.made > 15*time.Second {
+			w.violated(Recovers, "invalidation %v of %s is not Completed %.3fs after it was made", i.version, i.distribution, (w.now - i.made).Seconds())
+		}
+	}
+	for _, n := range w.nodes {
+		if p := n.current(); p.dead || !p.lease.Valid(p.clock()) {
+			w.violated(Recovers, "%s has no lease", p.name)
+		}
+	}
 }
 
 // putBack starts a node from an older copy of its disk, or of a part of it.
@@ -99,21 +201,25 @@ func (w *world) startBeside() {
 	if live := n.current(); live.dead || len(n.processes) > 6 {
 		return
 	}
-	n.disk = n.disk.clone()
-	if n.older != nil && w.chance(0.5) {
+	switch {
+	case w.hard.lenient: // on another machine
+		n.disk = &disk{folder: folder{state: w.empty()}, objects: map[slot]*stored{}}
+	case n.older != nil && w.chance(0.5):
 		n.disk = n.older.clone()
+	default:
+		n.disk = n.disk.clone()
 	}
 	w.start(n, n.disk)
 }
 
 func (w *world) pause(m *machine) {
-	m.paused = max(m.paused, w.now+w.between(50*time.Millisecond, 20*time.Second))
+	m.paused = max(m.paused, min(w.now+w.between(50*time.Millisecond, 20*time.Second), Trouble+time.Second))
 	w.tell(m.name, "is paused until %.3fs", m.paused.Seconds())
 }
 
 // suspend has a machine sleep: its monotonic clock stands still.
 func (w *world) suspend() {
-	m := &w.anyNode().current().machine
+	m := w.anyMachine()
 	if !m.sleeper || m.paused > w.now {
 		return
 	}
@@ -121,8 +227,16 @@ func (w *world) suspend() {
 	m.slept += time.Duration(float64(m.paused-w.now) * m.rate)
 }
 
+// anyMachine is a node's, or now and then a control's.
+func (w *world) anyMachine() *machine {
+	if w.chance(0.2) {
+		return &w.controls[w.r.IntN(len(w.controls))].machine
+	}
+	return &w.anyNode().current().machine
+}
+
 func (w *world) setClock() {
-	m := &w.anyNode().current().machine
+	m := w.anyMachine()
 	if m.sleeper {
 		return
 	}
@@ -172,8 +286,8 @@ func (w *world) crashControl() {
 	})
 }
 
-// restore puts control back to a backup, as docs/operations.md has it done: with
-// all controls stopped, and told.
+// restore puts control back to a backup, with all controls stopped, and told; and
+// edges that may serve something without a lease started anew.
 func (w *world) restore() {
 	if w.backup == nil {
 		return
@@ -182,12 +296,20 @@ func (w *world) restore() {
 		c.dead = true
 		c.endStreams()
 	}
+	if w.hard.lenient { // a limit: the backup may not know who serves what without a lease
+		for _, n := range w.nodes {
+			for _, p := range n.processes {
+				p.dead = true
+			}
+			w.restart(n, func() {})
+		}
+	}
 	leader := w.store.leader
 	w.store = w.backup.clone()
 	w.store.granted, w.store.untold = true, true
 	w.backup = nil
 	w.restored(w.store.head)
-	w.check.completed = w.store.settled
+	w.backInTime()
 	w.tell("store", "is put back to %v; run %d led", w.store.head, leader)
 	restored := w.store
 	w.after(nil, w.between(50*time.Millisecond, 3*time.Second), func() {
@@ -197,6 +319,19 @@ func (w *world) restore() {
 			}
 		}
 	})
+}
+
+// backInTime has the distributions' origins be those that the store that was put back
+// says, with what is newest.
+func (w *world) backInTime() {
+	state, err := w.store.fold()
+	if err != nil {
+		w.violated(Works, "the journal cannot be folded: %v", err)
+		return
+	}
+	for _, id := range distributions {
+		w.moved(id, originOf(state.Plans[id]))
+	}
 }
 
 func (w *world) compact() {

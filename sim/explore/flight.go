@@ -21,10 +21,10 @@ type flight struct {
 	plan    *cdn.Plan
 	planned cdn.Version
 	others  []string // for which what is confirmed was stored
-	level   tier.Level
-	// upward is set where a tier is asked first, fenced where the node had no lease
-	// for the request, queued where others may join.
-	upward, fenced, queued bool
+	// fenced is set where the node had no lease for the request, queued where others
+	// may join; tiers are asked first.
+	fenced, queued bool
+	tiers          []*node
 
 	// above is the birth of what a tier answered, zero where none did.
 	above   cdn.Version
@@ -40,9 +40,22 @@ type flight struct {
 func (x *exchange) newFlight() *flight {
 	p := x.p
 	return &flight{
-		p: p, item: x.item, ask: x.ask, plan: x.plan, planned: x.state.Version, level: x.level, fenced: !x.leased,
-		upward: !p.n.upper && x.level < tier.Shield && p.lone[x.item.key] <= p.w.now,
+		p: p, item: x.item, ask: x.ask, plan: x.plan, planned: x.state.Version, fenced: !x.leased, tiers: x.above(),
 	}
+}
+
+// above are the nodes to ask, the levels rising.
+func (x *exchange) above() (all []*node) {
+	p, w := x.p, x.p.w
+	if p.lone[x.item.key] > w.now {
+		return nil
+	}
+	for _, n := range []*node{w.nodes[1], w.nodes[0]} {
+		if n.level > max(tier.Viewer, p.n.level, x.level) {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 func (f *flight) slot() slot { return slot{f.item.key, f.ask.variant} }
@@ -86,38 +99,48 @@ func (f *flight) standIn() *stored {
 	if o == nil || o.Failure != "" || o.body.failed {
 		return nil
 	}
-	inv := f.p.state.Invalidations(distribution)
+	inv := f.p.state.Invalidations(f.plan.ID)
 	if newest := o.NewestInvalidation(f.p.state.Version, inv); o.Birth.Before(newest) && newest != inv.Floor() {
 		return nil
 	}
 	return o
 }
 
-// forward is Edge.forward: to the upper tier, and to the origin where that does not
-// answer. It asks no tier for long that says nothing.
+// forward is Edge.forward: to the tiers in turn, and to the origin where none of them
+// answers. It asks none for long that says nothing.
 func (f *flight) forward(then func(*response)) {
-	p, w := f.p, f.p.w
 	f.above = cdn.Version{}
-	fromOrigin := func() { w.askOrigin(p, f.ask, then) }
-	if !f.upward || p.resting > w.now {
-		fromOrigin()
+	f.ask.origin = originOf(f.plan)
+	f.forwardTo(f.tiers, then)
+}
+
+func (f *flight) forwardTo(tiers []*node, then func(*response)) {
+	p, w := f.p, f.p.w
+	if len(tiers) == 0 {
+		w.askOrigin(p, f.ask, then)
 		return
 	}
-	ask := f.asks()
-	to := w.nodes[0].processes[w.r.IntN(len(w.nodes[0].processes))]
+	n := tiers[0]
+	resting := &p.resting[n.place-placeNodes]
+	if *resting > w.now {
+		f.forwardTo(tiers[1:], then)
+		return
+	}
+	ask := f.asks(n.level)
+	to := n.processes[w.r.IntN(len(n.processes))]
 	if to.dead {
-		to = w.nodes[0].current()
+		to = n.current()
 	}
 	pass := func() {
 		w.PassedOver++
-		fromOrigin()
+		f.forwardTo(tiers[1:], then)
 	}
 	w.call(&p.machine, &to.machine, 3*time.Second, func(answer func(func())) {
 		to.answerPeer(f.ask, ask, func(r *response, a tier.Answer) {
 			answer(func() {
 				switch {
 				case a.Passed != "":
-					p.resting = w.now + time.Second
+					*resting = w.now + time.Second
 					pass()
 				case a.Failed != "":
 					then(nil)
@@ -131,18 +154,18 @@ func (f *flight) forward(then func(*response)) {
 			})
 		})
 	}, func() {
-		p.resting = w.now + time.Second
+		*resting = w.now + time.Second
 		pass()
 	})
 }
 
 // asks is Edge.asks.
-func (f *flight) asks() tier.Ask {
-	leased := f.p.lease.Valid(f.p.clock())
+func (f *flight) asks(level tier.Level) tier.Ask {
+	leased := f.plan.MayServe(f.p.lease.Valid(f.p.clock()), f.p.follower.Entitled())
 	state := f.p.state
-	newest := reuse.Newest(state.Invalidations(distribution), slices.Concat(f.ask.uris, f.others))
+	newest := reuse.Newest(state.Invalidations(f.plan.ID), slices.Concat(f.ask.uris, f.others))
 	least, newest := reuse.Need(newest, f.plan.Version, state.Version.Epoch)
-	return tier.Ask{Distribution: distribution, Newest: newest, Least: least, Confirm: !leased || f.fenced}
+	return tier.Ask{Level: level, Distribution: f.plan.ID, Newest: newest, Least: least, Confirm: !leased || f.fenced}
 }
 
 // answerPeer is tier's server and peer.Answer: what lags is waited for, a moment.
@@ -163,7 +186,7 @@ func (p *process) answerPeer(a asking, ask tier.Ask, answer func(*response, tier
 }
 
 func (p *process) answerAsk(a asking, ask tier.Ask, answer func(*response, tier.Answer)) {
-	x := &exchange{p: p, item: &p.w.items[a.item], level: tier.Shield}
+	x := &exchange{p: p, item: &p.w.items[a.item], level: ask.Level}
 	x.ask = asking{item: a.item, variant: a.variant, uris: a.uris, parts: a.parts}
 	x.answer = func(f *found) {
 		if f == nil {
@@ -182,17 +205,18 @@ func (p *process) answerAsk(a asking, ask tier.Ask, answer func(*response, tier.
 	}
 	p.order++
 	x.start, x.arrived = p.wall(), p.order
-	x.leased = p.lease.Valid(p.clock()) && !ask.Confirm
+	leased, entitled := p.lease.Valid(p.clock()), p.follower.Entitled()
 	p.w.soon(p, func() {
 		x.state = p.state
 		if !tier.Satisfies(x.state.Version, ask.Least) {
 			answer(nil, tier.Answer{Passed: tier.Lagging})
 			return
 		}
-		if x.plan = x.state.Plans[distribution]; x.plan == nil {
+		if x.plan = x.state.Plans[ask.Distribution]; x.plan == nil {
 			answer(nil, tier.Answer{Passed: tier.Unknown})
 			return
 		}
+		x.leased = x.plan.MayServe(leased, entitled) && !ask.Confirm
 		x.serve()
 	})
 }
@@ -240,7 +264,7 @@ func (f *flight) take(r *response, now time.Time) {
 	o := &stored{&cache.Object{
 		Key: f.item.key, Status: r.status, Header: r.header, Birth: f.bornAt(), Order: f.Order, Received: now,
 		Lifetime: f.p.w.lifetime(), URIs: f.ask.uris,
-	}, &body{}}
+	}, f.p.w.newBody()}
 	for _, part := range f.ask.parts {
 		o.body.versions[part] = r.versions[part]
 	}
@@ -265,7 +289,7 @@ func (f *flight) unanswered(old *stored, now time.Time) {
 		f.object = &stored{&cache.Object{
 			Key: f.item.key, Status: 502, Failure: "The origin gave no answer.", Birth: f.bornAt(), Order: f.Order, Received: now,
 			Lifetime: rfc9111.Lifetime{Store: true, Fresh: 2 * time.Second}, URIs: f.ask.uris,
-		}, &body{}}
+		}, f.p.w.newBody()}
 		f.p.put(f.slot(), f.object)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/collapse"
+	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/journal/mutant"
 )
@@ -20,7 +21,7 @@ func broken(r mutant.Rule) bool { return mutant.Breaks(r) }
 type node struct {
 	id        string
 	place     int
-	upper     bool
+	level     tier.Level
 	disk      *disk
 	older     *disk // a copy to put back
 	processes []*process
@@ -65,15 +66,23 @@ type process struct {
 	stream                *stream
 	heard                 time.Duration // when the stream brought something
 	opening               bool
-	calling, again        bool
-	saving                bool
-	relayed               []*stream
+	// side is a neighbour's stream, detour when there is to be one.
+	side        *stream
+	sideOpening bool
+	detour      journal.Detour
+	session     int // how often the process has joined
+	// left is set once another process has joined as the node, or this one stops.
+	left, stopping bool
+	asked          int // requests under way
+	calling, again bool
+	saving         bool
+	relayed        []*stream
 
 	order   uint64
 	memory  map[slot]*stored
 	lone    map[string]time.Duration
 	flights *collapse.Group[*flight]
-	resting time.Duration // until when the upper tier is left alone
+	resting [2]time.Duration // until when an upper tier is left alone
 }
 
 // start starts a node's process from a disk.
@@ -84,6 +93,7 @@ func (w *world) start(n *node, d *disk) {
 		memory: map[slot]*stored{}, lone: map[string]time.Duration{}, flights: collapse.NewGroup[*flight](),
 	}
 	p.leaseAddress, p.lease = p.address, p.follower.Lease()
+	p.detour = journal.NewDetour(p.clock(), w.r.Float64())
 	n.processes = append(n.processes, p)
 	w.tell(p.name, "starts at %v with %d objects", p.state.Version, len(d.objects))
 	p.join()
@@ -100,13 +110,27 @@ func (p *process) control(address int) *control { return p.w.controls[address%le
 // join asks controls in turn to admit the node.
 func (p *process) join() {
 	w, c := p.w, p.control(p.address)
+	if p.left {
+		return
+	}
+	p.session++
+	session := p.session
 	retry := func() {
 		p.address++
 		w.after(&p.machine, w.between(50*time.Millisecond, time.Second), p.join)
 	}
+	p.incarnation = 0
+	p.step(journal.Joining{}) // control takes the process before for ended
 	w.call(&p.machine, &c.machine, callTimeout, func(answer func(func())) {
 		c.join(p.n.id, p.disk.incarnation, func(incarnation uint64) {
 			answer(func() {
+				switch {
+				case p.left || session != p.session:
+					return
+				case incarnation == 0:
+					retry()
+					return
+				}
 				p.incarnation, p.disk.incarnation, p.leaseAddress = incarnation, incarnation, p.address
 				w.tell(p.name, "has joined as incarnation %d", incarnation)
 				p.open()
@@ -138,7 +162,14 @@ func (p *process) step(e journal.Event) {
 			p.reopen()
 		case journal.Recheck:
 			p.w.after(&p.machine, a.In, func() { p.step(journal.Rechecked{}) })
+		case journal.Stop:
+			p.w.violated(Works, "%s cannot follow: %v", p.name, a.Err)
 		case journal.Refuse:
+			p.w.tell(p.name, "refuses: %v", a.Err)
+			if r, ok := e.(journal.Received); ok && r.Relayed {
+				p.leaveSide()
+				break
+			}
 			p.address++
 			p.reopen()
 		}
@@ -153,25 +184,21 @@ func (p *process) saveLater() {
 	p.saving = true
 	p.w.after(&p.machine, 2*time.Second, func() {
 		p.saving = false
-		p.disk.state, p.disk.seen = p.follower.State(), p.follower.Seen()
+		p.save()
 	})
 }
 
-// open opens a stream, from control or now and then from another node.
+func (p *process) save() { p.disk.state, p.disk.seen = p.follower.State(), p.follower.Seen() }
+
+// open opens control's stream.
 func (p *process) open() {
 	w := p.w
-	if p.opening || p.incarnation == 0 || p.follower.Stopped() != nil {
+	if p.opening || p.incarnation == 0 || p.left || p.follower.Stopped() != nil {
 		return
 	}
 	p.opening = true
 	after := p.follower.Applied()
 	c := p.control(p.address)
-	from, serve := &c.machine, func() *stream { return c.serve(p, after) }
-	if w.hard.relays && w.chance(0.3) {
-		if q := w.nodes[w.r.IntN(len(w.nodes))].current(); q.n != p.n {
-			from, serve = &q.machine, func() *stream { return q.relay(p, after) }
-		}
-	}
 	opened := func(s *stream) {
 		p.opening = false
 		if s == nil {
@@ -179,8 +206,15 @@ func (p *process) open() {
 			w.after(&p.machine, w.between(20*time.Millisecond, time.Second), p.open)
 		}
 	}
-	w.call(&p.machine, from, callTimeout, func(answer func(func())) {
-		s := serve()
+	w.call(&p.machine, &c.machine, callTimeout, func(answer func(func())) {
+		if c.leads && !c.knows(p.n.id) {
+			answer(func() {
+				p.opening = false
+				p.join()
+			})
+			return
+		}
+		s := c.serve(p, after)
 		if s != nil {
 			if p.stream != nil {
 				p.stream.ended = true
@@ -191,11 +225,42 @@ func (p *process) open() {
 	}, func() { opened(nil) })
 }
 
-// reopen leaves the stream for another.
+// openSide follows a neighbour where control's stream is gone.
+func (p *process) openSide() {
+	w := p.w
+	if wait, wanted := p.detour.Due(p.clock()); !w.hard.relays || !wanted || wait > 0 || p.side != nil || p.sideOpening || p.left {
+		return
+	}
+	q := w.nodes[w.r.IntN(len(w.nodes))].current()
+	if q.n == p.n {
+		return
+	}
+	p.sideOpening = true
+	after := p.follower.Applied()
+	opened := func() { p.sideOpening = false }
+	w.call(&p.machine, &q.machine, callTimeout, func(answer func(func())) {
+		if s := q.relay(p, after); s != nil {
+			p.side = s
+		}
+		answer(opened)
+	}, opened)
+}
+
+// leaveSide leaves a neighbour's stream.
+func (p *process) leaveSide() {
+	if p.side != nil {
+		p.side.ended = true
+		p.side = nil
+		p.step(journal.StreamLost{Relayed: true})
+	}
+}
+
+// reopen leaves control's stream for another.
 func (p *process) reopen() {
 	if p.stream != nil {
 		p.stream.ended = true
 		p.stream = nil
+		p.detour.Lost(p.clock(), p.w.r.Float64())
 		p.step(journal.StreamLost{})
 	}
 	p.w.after(&p.machine, 20*time.Millisecond, p.open)
@@ -203,25 +268,33 @@ func (p *process) reopen() {
 
 // lost says that a stream has ended.
 func (p *process) lost(s *stream) {
-	if p.stream == s {
+	switch s {
+	case p.stream:
 		p.reopen()
+	case p.side:
+		p.leaveSide()
 	}
 }
 
 // frame takes what a stream brings.
 func (p *process) frame(s *stream, f journal.Frame) {
-	if p.stream != s || p.follower.Stopped() != nil {
+	if p.stream != s && p.side != s || p.follower.Stopped() != nil {
 		return
 	}
-	p.heard = p.w.now
-	p.step(journal.Received{Frame: f, At: p.clock()})
+	if !s.relayed {
+		p.heard = p.w.now
+		p.detour.Opened()
+		p.leaveSide()
+	}
+	p.step(journal.Received{Frame: f, At: p.clock(), Relayed: s.relayed})
 }
 
-// watch leaves a stream that is silent for too long.
+// watch leaves a stream that is silent for too long, and looks for a neighbour's.
 func (p *process) watch() {
 	if p.incarnation != 0 && !p.opening && (p.stream == nil || p.w.now-p.heard > 3*terms().Renewal()) {
 		p.reopen()
 	}
+	p.openSide()
 	p.w.after(&p.machine, time.Second, p.watch)
 }
 
@@ -238,10 +311,11 @@ func (p *process) call() {
 		p.again = true
 		return
 	}
-	if p.incarnation == 0 || !p.follower.Synced() {
+	if p.incarnation == 0 || p.left || !p.follower.Synced() {
 		return
 	}
 	p.calling, p.again = true, false
+	session := p.session
 	r := journal.LeaseRequest{Incarnation: p.incarnation, Applied: p.follower.Applied(), Seen: p.follower.Seen()}
 	sent := p.clock()
 	c := p.control(p.leaseAddress)
@@ -254,10 +328,19 @@ func (p *process) call() {
 		a, err := c.lease(p.n.id, r)
 		answer(func() {
 			switch {
+			case session != p.session || p.left:
+				p.calling = false // nobody waits for it any more
 			case errors.Is(err, journal.ErrSuperseded):
 				w.tell(p.name, "is superseded")
 				p.calling = false
-				p.step(journal.Released{})
+				p.leave()
+				if p.n.current() == p { // and ends, and is started again
+					w.restart(p.n, func() {})
+				}
+			case errors.Is(err, journal.ErrNotRegistered):
+				w.tell(p.name, "is not registered")
+				p.calling = false
+				p.join()
 			case err != nil:
 				failed()
 			default:
@@ -265,6 +348,21 @@ func (p *process) call() {
 			}
 		})
 	}, failed)
+}
+
+// leave gives the lease up: the process serves nothing by it any more.
+func (p *process) leave() {
+	p.left = true
+	p.step(journal.Released{})
+	r := journal.LeaseRequest{Incarnation: p.incarnation, Applied: p.follower.Applied(), Seen: p.follower.Seen(), Release: true}
+	if p.incarnation == 0 {
+		return
+	}
+	c := p.control(p.leaseAddress)
+	p.w.call(&p.machine, &c.machine, time.Second, func(answer func(func())) {
+		_, _ = c.lease(p.n.id, r) // whatever it says, nobody waits for it
+		answer(func() {})
+	}, func() {})
 }
 
 func (p *process) answered(sent journal.Instant, a journal.LeaseAnswer) {

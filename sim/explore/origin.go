@@ -6,11 +6,15 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 )
 
-// origin has a version of each item that only rises.
+// origin is all origins, on one machine. Each has a version of each item; a
+// distribution's has what is newest, and only rises.
 type origin struct {
 	machine
-	versions []int64
-	down     time.Duration // until then nobody reaches it
+	newest   []int64        // of each item
+	versions [][]int64      // of each origin, by item
+	current  map[string]int // each distribution's origin, as the journal has it
+	named    int            // how many origins there are, or will be
+	down     time.Duration  // until then nobody reaches it
 }
 
 // response is what an origin, or a tier, answers a fetch with.
@@ -27,14 +31,41 @@ const originTimeout = 6 * time.Second
 
 // published has the origin have something newer.
 func (w *world) published(i int) {
-	w.origin.versions[i]++
-	w.tell("origin", "has %s in version %d", w.items[i].key, w.origin.versions[i])
+	o := &w.origin
+	o.newest[i]++
+	o.versions[o.current[w.items[i].distribution]][i] = o.newest[i]
+	w.tell("origin", "has %s in version %d", w.items[i].key, o.newest[i])
+}
+
+// moved has a distribution be given another origin, which has everything in a newer
+// version. What the one before has stays as it was.
+func (w *world) moved(distribution string, to int) {
+	o := &w.origin
+	for len(o.versions) <= to {
+		o.versions = append(o.versions, make([]int64, len(w.items)))
+	}
+	o.current[distribution] = to
+	for i, it := range w.items {
+		if it.distribution == distribution {
+			w.published(i)
+		}
+	}
+}
+
+// has is what each origin has of an item.
+func (o *origin) has(item int) []int64 {
+	all := make([]int64, len(o.versions))
+	for n, versions := range o.versions {
+		all[n] = versions[item]
+	}
+	return all
 }
 
 // asking is what an origin or a tier is asked for.
 type asking struct {
 	item    int
 	variant int
+	origin  int
 	uris    []string
 	parts   []int
 	// match is the version that is stored, 0 for none: of which a confirmation is
@@ -66,7 +97,7 @@ func (w *world) askOrigin(p *process, a asking, then func(*response)) {
 }
 
 func (o *origin) answer(w *world, a asking) *response {
-	v := o.versions[a.item]
+	v := o.versions[a.origin][a.item]
 	r := &response{status: 200, header: etag(v), versions: [2]int64{v, v}}
 	switch {
 	case w.chance(0.02):

@@ -2,6 +2,7 @@ package explore
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -10,7 +11,7 @@ import (
 
 // item is something that viewers ask for.
 type item struct {
-	key string
+	distribution, key string
 	// uris are the ways to ask for it, each a list: what the viewer asked for, and
 	// what was made of it.
 	uris     [][]string
@@ -26,10 +27,27 @@ type scene struct {
 	first *cdn.State
 }
 
-const distribution = "E1"
+// The distributions: strict is not served without a lease; lenient is in some worlds,
+// on and off.
+const strict, lenient = "E1", "E2"
 
-// config is a distribution with one origin.
-const config = `<DistributionConfig><CallerReference>x</CallerReference><Enabled>true</Enabled>` +
+var distributions = [...]string{strict, lenient}
+
+// config is a distribution's with one origin, which it is asked from.
+func config(origin int) string {
+	return strings.Replace(configuration, "origin.test", originName(origin), 1)
+}
+
+func originName(n int) string { return "o" + strconv.Itoa(n) + ".test" }
+
+// originOf is which origin a plan asks.
+func originOf(plan *cdn.Plan) int {
+	name := plan.Origins[0].Domain
+	n, _ := strconv.Atoi(name[1 : len(name)-len(".test")]) // originName made it
+	return n
+}
+
+const configuration = `<DistributionConfig><CallerReference>x</CallerReference><Enabled>true</Enabled>` +
 	`<Origins><Items><Origin><Id>o</Id><DomainName>origin.test</DomainName><CustomOriginConfig><HTTPPort>80</HTTPPort>` +
 	`<HTTPSPort>443</HTTPSPort><OriginProtocolPolicy>http-only</OriginProtocolPolicy></CustomOriginConfig></Origin></Items></Origins>` +
 	`<DefaultCacheBehavior><TargetOriginId>o</TargetOriginId><ViewerProtocolPolicy>allow-all</ViewerProtocolPolicy>` +
@@ -38,21 +56,36 @@ const config = `<DistributionConfig><CallerReference>x</CallerReference><Enabled
 func newScene() (*scene, error) {
 	s := &scene{
 		items: []item{
-			{key: "a", uris: [][]string{{"/a"}}, variants: 1},
-			{key: "b", uris: [][]string{{"/p/b"}}, variants: 1, fails: true},
-			{key: "v", uris: [][]string{{"/p/v"}}, variants: 2},
-			{key: "large", uris: [][]string{{"/large"}}, variants: 1, sliced: true},
-			{key: "w", uris: [][]string{{"/w1", "/w"}, {"/w2", "/w"}}, variants: 1},
+			{distribution: strict, key: "a", uris: [][]string{{"/a"}}, variants: 1},
+			{distribution: strict, key: "b", uris: [][]string{{"/p/b"}}, variants: 1, fails: true},
+			{distribution: strict, key: "v", uris: [][]string{{"/p/v"}}, variants: 2},
+			{distribution: strict, key: "large", uris: [][]string{{"/large"}}, variants: 1, sliced: true},
+			{distribution: strict, key: "w", uris: [][]string{{"/w1", "/w"}, {"/w2", "/w"}}, variants: 1},
+			{distribution: lenient, key: "s", uris: [][]string{{"/s"}}, variants: 1},
+			{distribution: lenient, key: "t", uris: [][]string{{"/p/t"}}, variants: 1, fails: true},
 		},
-		paths: []string{"/a", "/a", "/p/*", "/p/b", "/p/v", "/large", "/large", "/w", "/w1", "/w2", "/*"},
+		paths: []string{"/a", "/a", "/p/*", "/p/b", "/p/v", "/large", "/large", "/w", "/w1", "/w2", "/s", "/s", "/p/t", "/*"},
+		first: cdn.NewState(1),
 	}
-	change, err := cdn.NewChange(cdn.KindDistributionPut, cdn.Distribution{ID: distribution, Domain: "d1.warmfront.test", Config: config}, time.Unix(0, 0))
-	if err != nil {
-		return nil, err
+	for _, id := range distributions {
+		change, err := cdn.NewChange(cdn.KindDistributionPut, put(id, 0, cdn.Confirm), time.Unix(0, 0))
+		if err != nil {
+			return nil, err
+		}
+		change.Version = s.first.Version.Next()
+		if s.first, err = s.first.Apply(change); err != nil {
+			return nil, err
+		}
 	}
-	change.Version = cdn.Version{Epoch: 1, Number: 1}
-	s.first, err = cdn.NewState(1).Apply(change)
-	return s, err
+	return s, nil
+}
+
+// put is a distribution as a change has it.
+func put(id string, origin int, when cdn.WhenIsolated) cdn.Distribution {
+	return cdn.Distribution{
+		ID: id, Domain: strings.ToLower(id) + ".warmfront.test", Config: config(origin),
+		Tags: map[string]string{cdn.WhenIsolatedTag: when.String()},
+	}
 }
 
 // matches reports whether an invalidation of a path is one of a URI.

@@ -23,8 +23,10 @@ type stored struct {
 	body *body
 }
 
-// body is shared by an object and those that confirm it.
+// body is shared by an object and those that confirm it, in one process. What is on
+// a disk, or was read from one, is another's copy with the same number.
 type body struct {
+	number   uint64
 	versions [2]int64 // of each slice, 0 where it is not here
 	failed   bool
 }
@@ -38,7 +40,10 @@ type exchange struct {
 	plan    *cdn.Plan
 	start   time.Time
 	arrived uint64
+	// leased says whether the node may serve what it has stored; origins are what
+	// they had of the item when the request arrived.
 	leased  bool
+	origins []int64
 	level   tier.Level
 	// nextOnly is set once a shared fetch was of no use.
 	nextOnly bool
@@ -55,19 +60,31 @@ type found struct {
 
 // request is a viewer's.
 func (w *world) request(p *process, a asking) {
-	n := w.needed(a.uris)
+	n := w.needed(w.items[a.item].distribution, a.uris)
 	w.after(&p.machine, w.between(0, 2*time.Millisecond)+w.gap(), func() {
-		p.receive(&exchange{p: p, item: &w.items[a.item], ask: a, answer: func(f *found) {
+		if p.stopping {
+			return
+		}
+		p.asked++
+		x := &exchange{p: p, item: &w.items[a.item], ask: a, origins: w.origin.has(a.item)}
+		x.answer = func(f *found) {
+			p.asked--
 			if f == nil {
 				w.Errors++
 				return
+			}
+			// A node without a lease goes on with the configuration it has: what it is
+			// to have confirmed, its own origin has.
+			if own := originOf(x.plan); !x.leased && own < len(x.origins) {
+				n.version = min(n.version, x.origins[own])
 			}
 			versions := make([]int64, 0, 2)
 			for _, part := range a.parts {
 				versions = append(versions, f.versions[part])
 			}
 			w.read(p.name, a.uris, n, versions)
-		}})
+		}
+		p.receive(x)
 	})
 }
 
@@ -76,13 +93,17 @@ func (w *world) request(p *process, a asking) {
 func (p *process) receive(x *exchange) {
 	p.order++
 	x.start, x.arrived = p.wall(), p.order
-	x.leased = p.lease.Valid(p.clock())
+	leased, entitled := p.lease.Valid(p.clock()), p.follower.Entitled()
 	p.w.soon(p, func() {
 		x.state = p.state
-		if x.plan = x.state.Plans[distribution]; x.plan == nil {
+		if x.plan = x.state.Plans[x.item.distribution]; x.plan == nil {
 			x.answer(nil)
 			return
 		}
+		if x.leased = x.plan.MayServe(leased, entitled); x.leased && !leased {
+			p.w.Unleased++
+		}
+		x.ask.origin = originOf(x.plan)
 		x.serve()
 	})
 }
@@ -107,7 +128,7 @@ func (p *process) get(s slot) *stored {
 	if d == nil {
 		return nil
 	}
-	o := &stored{copied(d.Object), d.body}
+	o := &stored{copied(d.Object), d.body.copy()}
 	o.Order = 0
 	p.memory[s] = o
 	return o
@@ -131,10 +152,31 @@ func (p *process) put(s slot, o *stored) {
 	if o.Failure == "" {
 		w.after(&p.machine, w.between(0, time.Second), func() {
 			if p.memory[s] == o {
-				p.disk.objects[s] = o
+				p.disk.objects[s] = o.copy()
 			}
 		})
 	}
+}
+
+// keep writes a slice of what is on the disk.
+func (p *process) keep(s slot, o *stored) {
+	p.w.after(&p.machine, p.w.between(0, time.Second), func() {
+		if d := p.disk.objects[s]; d != nil && d.body.number == o.body.number && !o.body.failed {
+			p.disk.objects[s] = &stored{d.Object, o.body.copy()}
+		}
+	})
+}
+
+func (o *stored) copy() *stored { return &stored{copied(o.Object), o.body.copy()} }
+
+func (b *body) copy() *body {
+	c := *b
+	return &c
+}
+
+func (w *world) newBody() *body {
+	w.bodies++
+	return &body{number: w.bodies}
 }
 
 // remove drops an object. It may be back after a restart.
@@ -142,7 +184,7 @@ func (p *process) remove(s slot, o *stored) {
 	if p.memory[s] == o {
 		delete(p.memory, s)
 	}
-	if d := p.disk.objects[s]; d != nil && d.body == o.body && p.w.chance(0.9) {
+	if d := p.disk.objects[s]; d != nil && d.body.number == o.body.number && p.w.chance(0.9) {
 		delete(p.disk.objects, s)
 	}
 }
@@ -151,13 +193,13 @@ func (p *process) remove(s slot, o *stored) {
 func (x *exchange) facts(newest cdn.Version) reuse.Facts {
 	return reuse.Facts{
 		Now: x.start, Arrived: x.arrived, Leased: x.leased,
-		Applied: x.state.Version, Newest: newest, Floor: x.state.Invalidations(distribution).Floor(),
+		Applied: x.state.Version, Newest: newest, Floor: x.state.Invalidations(x.plan.ID).Floor(),
 		Planned: x.plan.Version, URIs: x.ask.uris,
 	}
 }
 
 func (x *exchange) newest() cdn.Version {
-	return reuse.Newest(x.state.Invalidations(distribution), x.ask.uris)
+	return reuse.Newest(x.state.Invalidations(x.plan.ID), x.ask.uris)
 }
 
 // judge is exchange.judge.
@@ -165,7 +207,7 @@ func (x *exchange) judge(o *stored) reuse.Action {
 	if o == nil || o.body.failed {
 		return reuse.Fetch
 	}
-	newest := o.NewestInvalidation(x.state.Version, x.state.Invalidations(distribution))
+	newest := o.NewestInvalidation(x.state.Version, x.state.Invalidations(x.plan.ID))
 	if !slices.Equal(x.ask.uris, o.URIs) {
 		newest = newest.Max(x.newest())
 	}
@@ -239,6 +281,7 @@ func (x *exchange) bring(o *stored, part int, then func()) {
 			x.p.remove(x.slot(), o)
 		case r.versions[part] != 0:
 			o.body.versions[part] = r.versions[part]
+			x.p.keep(x.slot(), o)
 		}
 		then()
 	})

@@ -14,6 +14,8 @@ type stream struct {
 	// last is when what was sent last arrives: what follows overtakes it seldom.
 	last  time.Duration
 	ended bool
+	// relayed is set where a neighbour sends.
+	relayed bool
 }
 
 func (s *stream) send(f journal.Frame) {
@@ -51,8 +53,7 @@ func (c *control) serve(p *process, after cdn.Version) *stream {
 	if !c.leads {
 		return nil
 	}
-	c.outrun(after, journal.Term{})
-	if !c.leads {
+	if !c.outrun(after, journal.Term{}) {
 		return nil
 	}
 	s := &stream{from: &c.machine, to: p}
@@ -111,7 +112,7 @@ func (p *process) relay(to *process, after cdn.Version) *stream {
 	if p.state.Version.Epoch != v.Epoch || p.state.Version.Before(v) {
 		return nil
 	}
-	s := &stream{from: &p.machine, to: to}
+	s := &stream{from: &p.machine, to: to, relayed: true}
 	for v.Before(p.state.Version) {
 		v = v.Next()
 		change := p.w.store.changes[v]

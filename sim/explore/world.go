@@ -1,7 +1,6 @@
 package explore
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -9,8 +8,13 @@ import (
 	"github.com/warmfront/warmfront/journal"
 )
 
-// Length is how long a run lasts, in virtual time.
-const Length = 60 * time.Second
+// Trouble is for how long things go wrong in a run, Calm for how long none does
+// after that: by its end the network must have recovered. Length is both.
+const (
+	Trouble = 60 * time.Second
+	Calm    = 45 * time.Second
+	Length  = Trouble + Calm
+)
 
 // world is one run.
 type world struct {
@@ -19,9 +23,11 @@ type world struct {
 	now   time.Duration
 	queue queue
 	seq   uint64
-	trace func(string)
-	hard  hardship
-	check checker
+	// bodies is how many there were.
+	bodies uint64
+	trace  func(string)
+	hard   hardship
+	check  checker
 	Tally
 
 	store    *store
@@ -50,6 +56,10 @@ type hardship struct {
 	faults                       time.Duration
 	slowOrigin                   float64
 	relays                       bool
+	// regional: the second node is a regional cache. lenient: a distribution is
+	// served without a lease, on and off; machines are not copied while they run
+	// then, for nobody can tell the copy from a restart.
+	regional, lenient bool
 }
 
 // event is something that happens at a time, on a machine or in the world.
@@ -60,20 +70,40 @@ type event struct {
 	do  func()
 }
 
+// queue is a heap: the earliest event comes first, and of those at one time the one
+// that was planned first. (container/heap boxes each event, a sixth of a run's time.)
 type queue []event
 
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
+func (q queue) before(i, k int) bool {
+	return q[i].at < q[k].at || q[i].at == q[k].at && q[i].seq < q[k].seq
 }
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(e any)   { *q = append(*q, e.(event)) }
-func (q *queue) Pop() any {
-	last := len(*q) - 1
-	e := (*q)[last]
-	(*q)[last] = event{}
-	*q = (*q)[:last]
-	return e
+
+func (q *queue) push(e event) {
+	*q = append(*q, e)
+	h := *q
+	for i := len(h) - 1; i > 0 && h.before(i, (i-1)/2); i = (i - 1) / 2 {
+		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
+	}
+}
+
+func (q *queue) pop() event {
+	h, last := *q, len(*q)-1
+	first := h[0]
+	h[0], h[last] = h[last], event{}
+	h = h[:last]
+	for i, least := 0, 0; ; i = least {
+		for _, child := range [...]int{2*i + 1, 2*i + 2} {
+			if child < last && h.before(child, least) {
+				least = child
+			}
+		}
+		if least == i {
+			break
+		}
+		h[i], h[least] = h[least], h[i]
+	}
+	*q = h
+	return first
 }
 
 // machine is what a process runs on: its clocks, and whether it runs.
@@ -107,13 +137,13 @@ func (m *machine) wall() time.Time { return time.Unix(0, int64(m.clock().Wall)) 
 // after has something happen on a machine, once it runs.
 func (w *world) after(m *machine, d time.Duration, do func()) {
 	w.seq++
-	heap.Push(&w.queue, event{w.now + d, w.seq, m, do})
+	w.queue.push(event{w.now + d, w.seq, m, do})
 }
 
 // run lets things happen until the time is over or the guarantee is broken.
 func (w *world) run(until time.Duration) {
 	for w.check.violation == nil && len(w.queue) > 0 && w.queue[0].at <= until {
-		e := heap.Pop(&w.queue).(event)
+		e := w.queue.pop()
 		w.now = e.at
 		if e.on != nil {
 			switch {
@@ -122,7 +152,7 @@ func (w *world) run(until time.Duration) {
 			case e.on.paused > w.now:
 				w.seq++
 				e.at, e.seq = e.on.paused, w.seq
-				heap.Push(&w.queue, e)
+				w.queue.push(e)
 				continue
 			}
 		}

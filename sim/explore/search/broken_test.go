@@ -1,6 +1,6 @@
 //go:build !mutants
 
-package explore
+package search
 
 import (
 	"os"

@@ -1,6 +1,6 @@
 //go:build mutants
 
-package explore
+package search
 
 import (
 	"os"
@@ -17,7 +17,7 @@ func TestEachBrokenRuleIsNoticed(t *testing.T) {
 	for _, rule := range mutant.Rules {
 		t.Run(string(rule), func(t *testing.T) {
 			t.Setenv(mutant.Variable, "") // and put back when the test is over
-			c, err := newExplorer(t).Catch(rule, mostSeeds, runtime.GOMAXPROCS(0), os.Setenv)
+			c, err := Catch(newExplorer(t), rule, mostSeeds, runtime.GOMAXPROCS(0), os.Setenv)
 			if err != nil {
 				t.Fatal(err)
 			}

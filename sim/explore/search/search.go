@@ -1,4 +1,7 @@
-package explore
+// Package search runs the worlds of package explore by the thousand, on many
+// processors, and finds the first in which the guarantee is broken; and it shows that
+// the explorer notices, by having it explore networks that break a rule.
+package search
 
 import (
 	"fmt"
@@ -7,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/warmfront/warmfront/journal/mutant"
+	"github.com/warmfront/warmfront/sim/explore"
 )
 
 // Search says which worlds to run, and when that is enough.
@@ -15,8 +19,8 @@ type Search struct {
 	First, Seeds uint64
 	// Parallel is how many worlds are run at a time.
 	Parallel int
-	// Enough says of what was found whether to begin no more worlds.
-	Enough func(Violation) bool
+	// Enough says of what was found whether to begin no more worlds; nil: never.
+	Enough func(explore.Violation) bool
 	// Progress, if it is not nil, is told after each world how many are done and what
 	// was found in them, one call at a time.
 	Progress func(worlds, violations int)
@@ -25,18 +29,18 @@ type Search struct {
 // Found is a way around the guarantee.
 type Found struct {
 	Seed uint64 `json:"seed"`
-	Violation
+	explore.Violation
 }
 
-// Search runs worlds. What it found comes in the order of the seeds: every world
+// Run runs worlds. What it found comes in the order of the seeds: every world
 // before the one that was enough was run to its end, so the first that it names is
 // the first that there is, however many are run at a time.
-func (e *Explorer) Search(s Search) (Tally, []Found) {
+func (s Search) Run(e *explore.Explorer) (explore.Tally, []Found) {
 	var (
 		mu    sync.Mutex
 		next  uint64
 		ended bool
-		total Tally
+		total explore.Tally
 		found []Found
 		wg    sync.WaitGroup
 	)
@@ -49,13 +53,13 @@ func (e *Explorer) Search(s Search) (Tally, []Found) {
 		next++
 		return s.First + next - 1, true
 	}
-	note := func(seed uint64, t Tally, v *Violation) {
+	note := func(seed uint64, t explore.Tally, v *explore.Violation) {
 		mu.Lock()
 		defer mu.Unlock()
 		total.Add(t)
 		if v != nil {
 			found = append(found, Found{seed, *v})
-			ended = ended || s.Enough(*v)
+			ended = ended || s.Enough != nil && s.Enough(*v)
 		}
 		if s.Progress != nil {
 			s.Progress(total.Runs, len(found))
@@ -90,7 +94,7 @@ type Caught struct {
 // Catch runs worlds, most at the most, of a network that breaks a rule, until one
 // breaks the guarantee itself: that it noticed something else is not enough. It
 // needs a build with the tag mutants, and the environment to itself.
-func (e *Explorer) Catch(rule rune, most uint64, parallel int, setenv func(name, value string) error) (Caught, error) {
+func Catch(e *explore.Explorer, rule rune, most uint64, parallel int, setenv func(name, value string) error) (Caught, error) {
 	if !mutant.Enabled {
 		return Caught{}, fmt.Errorf("this build cannot break rules: build it with -tags mutants")
 	}
@@ -101,8 +105,8 @@ func (e *Explorer) Catch(rule rune, most uint64, parallel int, setenv func(name,
 	if err := setenv(mutant.Variable, c.Rule); err != nil {
 		return c, err
 	}
-	guarantee := func(v Violation) bool { return v.Claim == Fresh || v.Claim == Whole }
-	_, found := e.Search(Search{Seeds: most, Parallel: parallel, Enough: guarantee})
+	guarantee := func(v explore.Violation) bool { return v.Claim == explore.Fresh || v.Claim == explore.Whole }
+	_, found := Search{Seeds: most, Parallel: parallel, Enough: guarantee}.Run(e)
 	for _, f := range found {
 		if guarantee(f.Violation) {
 			c.Worlds, c.Found = f.Seed+1, f
