@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/viewertls"
@@ -96,6 +97,8 @@ type Config struct {
 	// process and is this node's alone. 0: none.
 	DiskBytes int64
 	DiskDir   string
+	// DiskFS is the file system that DiskDir is in. Nil: the machine's.
+	DiskFS disk.FS
 	// Journal names the journal that State is of, as far as that is known before
 	// Joined says it.
 	Journal string

@@ -2,8 +2,10 @@ package chaos
 
 import (
 	"context"
+	"time"
 
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/control/store"
 )
 
 // process is what control and the nodes have in common: one run of the program on its host.
@@ -20,13 +22,12 @@ type controlProcess struct {
 }
 
 // startControl starts control from what its disk has. Held: w.mu.
-func (w *world) startControl() error {
-	folder := w.disks.folder(controlName)
+func (w *world) startControl(newEpoch bool) error {
 	p := &controlProcess{store: &mortalStore{Store: w.journal.Open()}}
 	var err error
 	p.core, err = control.New(control.Config{
-		DataDir: folder, Zone: zone, Secret: w.secret, PeerAddr: controlAddress.String(), Terms: terms(), Store: p.store,
-		CompactAfter: 40, Listen: w.listen, Log: w.log.With("node", controlName),
+		DataDir: w.folder, Zone: zone, Secret: w.secret, PeerAddr: controlAddress.String(), Terms: terms(), Store: p.store,
+		CompactAfter: 40, NewEpoch: newEpoch, Listen: w.listen, Log: w.log.With("node", controlName),
 	})
 	if err != nil {
 		return err
@@ -59,10 +60,47 @@ func (w *world) crashControl(power bool) {
 }
 
 // restartControl starts control anew after a crash.
-func (w *world) restartControl() error {
+func (w *world) restartControl(newEpoch bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.resets(controlAddress.Addr())
 	w.net.SetDown(controlAddress.Addr(), false)
-	return w.startControl()
+	return w.startControl(newEpoch)
+}
+
+// journalBackup is an older copy of control's store.
+type journalBackup struct {
+	taken time.Time
+	disk  *store.Disk
+}
+
+// backUp copies one machine's disk after the other, until ctx ends.
+func (w *world) backUp(ctx context.Context) {
+	names := append(edgeNames(), controlName)
+	for i := 0; wait(ctx, 1300*time.Millisecond); i++ {
+		if h := w.hosts[names[i%len(names)]]; h != nil {
+			if err := h.machine.backUp(); err != nil {
+				w.offend("blocked: a disk could not be copied", err.Error())
+			}
+			continue
+		}
+		w.mu.Lock()
+		if w.backups = append(w.backups, journalBackup{time.Now(), w.journal.Copy()}); len(w.backups) > mostBackups {
+			w.backups = w.backups[1:]
+		}
+		w.mu.Unlock()
+	}
+}
+
+// putControlBack makes control's store an older copy of itself; pick, 0 to 1, chooses one.
+func (w *world) putControlBack(pick float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.backups) == 0 {
+		return
+	}
+	b := w.backups[int(pick*float64(len(w.backups)))]
+	w.journal = b.disk.Copy()
+	w.restored.Add(1)
+	w.note("what is put back of control was copied at %.3f s", b.taken.Sub(w.start).Seconds())
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 )
@@ -54,14 +55,36 @@ func (w *world) begin(ctx context.Context, f Fault) (heal func() error, err erro
 	case Break:
 		w.resets(at)
 		return nil, nil
+	case Flap:
+		return w.flap(ctx, at, f), nil
+	case OldDisk, OldCache, OldJournal:
+		err := w.crashEdge(h, false)
+		from, failed := h.machine.putBack(f.Kind != OldCache, f.Kind != OldJournal, f.Pick)
+		w.note("what is put back of %s was copied at %.3f s", f.Node, from.Sub(w.start).Seconds())
+		return func() error { return w.restartEdge(h) }, errors.Join(err, failed)
 	case Crash, PowerOff:
 		return func() error { return w.restartEdge(h) }, w.crashEdge(h, f.Kind == PowerOff)
 	case CrashControl, PowerControl:
 		w.crashControl(f.Kind == PowerControl)
 	case AmidWrite:
 		w.crashAmid(ctx, f)
+	case OldControl:
+		w.crashControl(false)
+		w.putControlBack(f.Pick)
+		return func() error { return w.restartControl(true) }, nil
 	}
-	return w.restartControl, nil
+	return func() error { return w.restartControl(false) }, nil
+}
+
+// flap cuts a node from control, inbound: what control answers is held. Then it lets that through and cuts both ways.
+func (w *world) flap(ctx context.Context, at netip.Addr, f Fault) (heal func() error) {
+	control := func(a netip.Addr) bool { return a == controlAddress.Addr() }
+	first := w.cut(between(at, control, In))
+	wait(ctx, time.Duration(f.Pick*float64(leaseLength)))
+	first()
+	wait(ctx, time.Duration(f.Pick*16*float64(time.Millisecond))%(4*time.Millisecond))
+	second := w.cut(between(at, control, Both))
+	return func() error { second(); return nil }
 }
 
 // between says which ways are cut between a host and others, in a direction as the host sees it; "" is both.

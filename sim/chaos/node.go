@@ -15,6 +15,7 @@ import (
 	"github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/edge/tier"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network"
 )
 
@@ -24,6 +25,7 @@ type host struct {
 	number int // of the POP
 	// viewers is the address that its viewers have.
 	viewers netip.Addr
+	machine *machine
 	edge    *edgeProcess // nil while it is down; held: world.mu
 }
 
@@ -37,18 +39,22 @@ func edgeNames() []string { return []string{"NRT-1", "NRT-2", "FRA-1", shieldNam
 // shieldName is the node that the others ask before the origin.
 const shieldName = "SHD-1"
 
-func hosts() map[string]*host {
+func hosts(base string) (map[string]*host, error) {
 	all := map[string]*host{}
 	for i, name := range edgeNames() {
+		machine, err := newMachine(filepath.Join(base, name))
+		if err != nil {
+			return nil, err
+		}
 		all[name] = &host{
 			node: cdn.Node{
 				ID: name, Role: cdn.RoleEdge, POP: name[:3], K: int(name[4] - '0'), Addr: netip.AddrFrom4([4]byte{10, 1, 0, byte(i + 1)}),
 				HTTPPort: viewerPort, PeerPort: peerPort,
 			},
-			number: i + 1, viewers: netip.AddrFrom4([4]byte{10, 2, 0, byte(i + 1)}),
+			machine: machine, number: i + 1, viewers: netip.AddrFrom4([4]byte{10, 2, 0, byte(i + 1)}),
 		}
 	}
-	return all
+	return all, nil
 }
 
 // route asks the node of the same POP that owns the key, then the shield.
@@ -87,10 +93,11 @@ func (l lease) Valid(now time.Time) bool { return l.client.Lease().Valid(now) }
 // startEdge starts an edge from what its disk has. Held: w.mu.
 func (w *world) startEdge(h *host) error {
 	p := &edgeProcess{}
-	folder, log, dial := w.disks.folder(h.node.ID), w.log.With("node", h.node.ID), p.dial(w, h.node.Addr)
+	folder, cache := h.machine.disks()
+	log, dial := w.log.With("node", h.node.ID), p.dial(w, h.node.Addr)
 	var err error
 	p.client, err = client.New(client.Config{
-		Node: h.node, Control: []string{controlAddress.String()}, Secret: w.secret, DataDir: filepath.Join(folder, "journal"), Dial: dial, Log: log,
+		Node: h.node, Control: []string{controlAddress.String()}, Secret: w.secret, DataDir: folder, Disk: p, Dial: dial, Log: log,
 	})
 	if err != nil {
 		return err
@@ -98,7 +105,8 @@ func (w *world) startEdge(h *host) error {
 	p.edge, err = edge.New(edge.Config{
 		Node: h.node, POPNumber: h.number, Zone: zone, HTTPAddr: netip.AddrPortFrom(h.node.Addr, viewerPort).String(), Listen: w.listen,
 		State: p.state, Lease: lease{p.client}, Entitled: p.client.Entitled, Origins: map[string]string{originName: originAddress.String()},
-		Sandbox: true, DialOrigin: dial, MemoryBytes: memoryBytes, DrainLimit: time.Second, Logger: log, Registry: prometheus.NewRegistry(),
+		Sandbox: true, DialOrigin: dial, MemoryBytes: memoryBytes, DiskBytes: diskBytes,
+		DiskDir: h.machine.cacheDir(), DiskFS: cache, Journal: p.client.Journal(), DrainLimit: time.Second, Logger: log, Registry: prometheus.NewRegistry(),
 		Tiers: &tier.Config{
 			Addr: netip.AddrPortFrom(h.node.Addr, peerPort).String(), Listen: w.listen, Identity: network.PeerIdentity(p.client), Dial: dial, Route: route,
 		},
@@ -121,6 +129,14 @@ func (w *world) startEdge(h *host) error {
 	return nil
 }
 
+// Disk implements client.Disk, by which control is told of the cache's disk; there is an edge before it is asked.
+func (p *edgeProcess) Disk() journal.Disk { return p.edge.Disk() }
+
+// Joined implements client.Disk.
+func (p *edgeProcess) Joined(name string, known journal.Disk, rolledBack bool) error {
+	return p.edge.Joined(name, known, rolledBack)
+}
+
 // state is the newest that was applied, nil before the first.
 func (p *edgeProcess) state() *cdn.State {
 	if s := p.client.State(); !s.Version.IsZero() {
@@ -140,7 +156,7 @@ func (w *world) crashEdge(h *host, power bool) error {
 	}
 	p.crashed.Store(true)
 	w.net.SetDown(h.node.Addr, true)
-	err := w.disks.crash(h.node.ID)
+	err := h.machine.crash(power, w.chance())
 	if !power {
 		w.resets(h.node.Addr)
 	}

@@ -65,20 +65,26 @@ func (p *publisher) draw() (patterns []string, raised []site.Object) {
 
 // see has an invalidation made, however often control crashes meanwhile, and waits until it is Completed.
 func (w *world) see(ctx context.Context, inv *claim.Invalidation) {
-	made := false
+	made, restored := false, int64(0)
 	for wait(ctx, 20*time.Millisecond) {
 		c := w.control.Load()
 		if c == nil {
 			continue
 		}
 		if !made {
+			before := w.restored.Load()
 			if _, err := c.core.Propose(ctx, func(s *cdn.State) ([]cdn.Change, error) { return proposal(s, inv) }); err != nil {
 				continue // it crashed; whether it was written first is found out when it is proposed again
 			}
-			made, inv.Created = true, time.Now()
+			made, inv.Created, restored = true, time.Now(), before
 			w.note("%s accepted: %s %v", inv.ID, strings.Join(inv.Paths, " "), inv.Floor)
 		}
 		v, known := versionOf(c.core.State(), inv.ID)
+		if !known && w.restored.Load() != restored {
+			w.note("%s is gone with what was put back, and is made again", inv.ID)
+			made = false
+			continue
+		}
 		if !known {
 			w.offend("lost: an invalidation that control accepted is not known any more", inv.ID)
 			return

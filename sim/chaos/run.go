@@ -35,7 +35,10 @@ func (v Violation) String() string { return string(v.What) + "\n\t" + v.Why }
 // Run makes a run. It is to be called inside testing/synctest, and leaves no goroutine behind; folder is for the
 // machines' disks.
 func Run(s Schedule, folder string, log *slog.Logger) (*Report, error) {
-	w := newWorld(s, folder, log)
+	w, err := newWorld(s, folder, log)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), s.Length, errOver)
 	defer cancel()
 	if err := w.open(ctx); err != nil {
@@ -50,6 +53,7 @@ func Run(s Schedule, folder string, log *slog.Logger) (*Report, error) {
 	}
 	publisher := w.newPublisher()
 	all.Go(func() { publisher.run(ctx) })
+	all.Go(func() { w.backUp(ctx) })
 	for i, f := range s.Faults {
 		all.Go(func() { w.fault(ctx, i+1, f) })
 	}

@@ -15,36 +15,45 @@ type Kind string
 
 // The kinds. Those of a process are had by one node one at a time; those of the network add up.
 const (
-	CutControl   Kind = "cut from control"
-	CutOrigin    Kind = "cut from the origin"
-	CutEdge      Kind = "cut from another edge"
-	Isolate      Kind = "cut from everybody but viewers"
-	Break        Kind = "its connections break"
-	Pause        Kind = "stands still"
-	Crash        Kind = "crashes"
-	PowerOff     Kind = "loses its power"
+	CutControl Kind = "cut from control"
+	CutOrigin  Kind = "cut from the origin"
+	CutEdge    Kind = "cut from another edge"
+	Isolate    Kind = "cut from everybody but viewers"
+	Break      Kind = "its connections break"
+	Pause      Kind = "stands still"
+	Crash      Kind = "crashes"
+	PowerOff   Kind = "loses its power"
+	// Flap cuts a node from control inbound, lets what was held through, and cuts it again at once, both ways.
+	Flap Kind = "cut from control, and after a moment again"
+	// The node crashes, and its disk is put back to an older copy: all of it, what it stores, or what it knows.
+	OldDisk    Kind = "disk put back"
+	OldCache   Kind = "cache put back"
+	OldJournal Kind = "journal put back"
+
 	PauseControl Kind = "control stands still"
 	CrashControl Kind = "control crashes"
 	PowerControl Kind = "control loses its power"
 	// AmidWrite crashes control at one of its next writes: just before it is durable, or just after.
 	AmidWrite Kind = "control crashes amid a write"
+	// OldControl crashes control and puts its store back to an older copy, with which it begins a new epoch.
+	OldControl Kind = "control's store put back"
 )
 
 // weights say how often each kind is dealt.
 func weights() map[Kind]int {
 	return map[Kind]int{
-		CutControl: 4, CutOrigin: 2, CutEdge: 3, Isolate: 2, Break: 2, Pause: 3, Crash: 3, PowerOff: 2,
-		PauseControl: 1, CrashControl: 1, PowerControl: 1, AmidWrite: 2,
+		CutControl: 4, CutOrigin: 2, CutEdge: 3, Isolate: 2, Break: 2, Flap: 3, Pause: 3, Crash: 3, PowerOff: 3,
+		OldDisk: 2, OldCache: 2, OldJournal: 1, PauseControl: 2, CrashControl: 2, PowerControl: 1, AmidWrite: 3, OldControl: 1,
 	}
 }
 
 func (k Kind) ofControl() bool {
-	return slices.Contains([]Kind{PauseControl, CrashControl, PowerControl, AmidWrite}, k)
+	return slices.Contains([]Kind{PauseControl, CrashControl, PowerControl, AmidWrite, OldControl}, k)
 }
 
 // ofProcess reports whether a fault takes its node's process.
 func (k Kind) ofProcess() bool {
-	return !slices.Contains([]Kind{CutControl, CutOrigin, CutEdge, Isolate, Break}, k)
+	return !slices.Contains([]Kind{CutControl, CutOrigin, CutEdge, Isolate, Break, Flap}, k)
 }
 
 // Direction is that in which a way is cut, as the node that has the fault sees it.
@@ -122,6 +131,7 @@ func Draw(seed uint64, length time.Duration) Schedule {
 		default:
 			if f.Kind.ofControl() {
 				f.Node = controlName
+				f.For = f.For * 2 / 5 // leases are to outlast it, mostly
 			}
 		}
 		f.For = min(f.For, end-f.At)

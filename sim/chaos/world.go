@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ const (
 	leaseLength = 4 * time.Second
 	// memoryBytes is so little that objects are evicted.
 	memoryBytes = 6 << 20
+	diskBytes   = 24 << 20
 )
 
 var (
@@ -48,8 +50,10 @@ type world struct {
 	log      *slog.Logger
 	secret   []byte
 	net      *memnet.Network
-	disks    *disks
+	folder   string      // control's
 	journal  *store.Disk // control's
+	backups  []journalBackup
+	restored atomic.Int64 // how often one was put back
 	objects  []site.Object
 	history  *claim.History
 	hosts    map[string]*host
@@ -91,10 +95,14 @@ func objects() []site.Object {
 	return all
 }
 
-func newWorld(s Schedule, folder string, log *slog.Logger) *world {
+func newWorld(s Schedule, folder string, log *slog.Logger) (*world, error) {
+	all, err := hosts(folder)
+	if err != nil {
+		return nil, err
+	}
 	w := &world{
-		schedule: s, start: time.Now(), log: log, secret: []byte("a cluster secret made for runs"), net: memnet.New(s.Seed), disks: newDisks(folder), journal: &store.Disk{},
-		objects: objects(), hosts: hosts(), cuts: map[int]func(from, to netip.Addr) bool{},
+		schedule: s, start: time.Now(), log: log, secret: []byte("a cluster secret made for runs"), net: memnet.New(s.Seed), folder: filepath.Join(folder, controlName), journal: &store.Disk{},
+		objects: objects(), hosts: all, cuts: map[int]func(from, to netip.Addr) bool{},
 	}
 	var paths []string
 	for _, o := range w.objects {
@@ -110,7 +118,7 @@ func newWorld(s Schedule, folder string, log *slog.Logger) *world {
 		}
 		return time.Duration(1+(int(a[3])*7+int(b[3])*7+int(a[1])*3)%23) * time.Millisecond
 	})
-	return w
+	return w, nil
 }
 
 func (w *world) listen(_, address string) (net.Listener, error) {
@@ -165,7 +173,7 @@ func (w *world) open(ctx context.Context) error {
 	w.origin = &http.Server{Handler: at, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelDebug)}
 	w.running.Go(func() { _ = w.origin.Serve(ln) }) // until it is closed
 	w.mu.Lock()
-	err = w.startControl()
+	err = w.startControl(false)
 	for _, name := range edgeNames() {
 		if err == nil {
 			err = w.startEdge(w.hosts[name])
@@ -238,6 +246,11 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // random is of the seed, for one of those who draw.
 func (w *world) random(who uint64) *rand.Rand { return rand.New(rand.NewPCG(w.schedule.Seed, 100+who)) }
+
+// chance is for what is decided while the run goes on.
+func (w *world) chance() *rand.Rand {
+	return rand.New(rand.NewPCG(w.schedule.Seed, uint64(time.Since(w.start))))
+}
 
 // errOver is why a run ends that nothing has stopped.
 var errOver = errors.New("the run is over")
