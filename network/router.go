@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/router"
 	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/ratelimit"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -32,6 +33,9 @@ type RouterConfig struct {
 	// AliasZones are further domains to be authoritative for, for aliases:
 	// --zone-for-aliases.
 	AliasZones []string
+	// RateLimit is how many equal answers a second a network is sent; 0 is no limit:
+	// --rate-limit.
+	RateLimit int
 	// CAA says who may issue certificates for the zone: --caa.
 	CAA []string
 }
@@ -76,7 +80,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	}
 	r.router, err = router.New(router.Config{
 		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA, AliasZones: cfg.AliasZones,
-		Explain: cfg.Sandbox, RoundTrip: roundTrip(cfg.WAN),
+		RateLimit: ratelimit.Default(cfg.RateLimit), Explain: cfg.Sandbox, RoundTrip: roundTrip(cfg.WAN),
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		Table: table(cfg.Geo),
 		POPs:  routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),

@@ -36,12 +36,15 @@ func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
 	return m
 }
 
-// trace is what metrics say of an answer.
+// trace is what metrics and limits go by.
 type trace struct {
 	pop string // of the edge that was answered, "" for none
 	// distribution is the id of the one asked for, where pop is set.
 	distribution string
 	geo          string // how the viewer was placed, "" if it was not
+
+	viewer netip.Prefix // the client subnet of the query
+	proven bool         // by a cookie: the query comes from where it says
 }
 
 func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto, now time.Time) (*dns.Msg, trace) {
@@ -71,6 +74,7 @@ func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto, now time.Tim
 		t = s.resolve(r, &e, from)
 	}
 	e.finish(r, proto)
+	t.viewer, t.proven = e.viewer, e.proven
 	return r, t
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/ratelimit"
 )
 
 // Place is where an address is.
@@ -69,6 +70,10 @@ type Config struct {
 	// ECSTrusted are the resolvers whose client subnets count: --ecs-trusted. Nil
 	// is everybody.
 	ECSTrusted []netip.Prefix
+
+	// RateLimit is how many answers a network is sent; ratelimit.Default is what routers on
+	// the Internet should have, and its zero value sends all.
+	RateLimit ratelimit.Settings
 
 	// State returns what the journal says; nil while nothing is known yet, during
 	// which names of distributions are SERVFAIL, never NXDOMAIN.

@@ -28,6 +28,7 @@ type edns struct {
 	nsid      bool   // asked for (RFC 5001)
 	keepalive bool   // asked for (RFC 7828)
 	cookie    []byte // the data of the query's COOKIE option, nil for none (RFC 7873)
+	proven    bool   // the cookie is valid
 	// replies are the options of the answer that depend on this server rather
 	// than on the question.
 	replies []dns.EDNS0

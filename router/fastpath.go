@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/ratelimit"
 )
 
 // The sizes and offsets of the wire format (RFC 1035, section 4.1; RFC 6891, section
@@ -34,6 +35,10 @@ type common struct {
 	// name is the canonical name without its final dot.
 	name   [maxName]byte
 	length int
+	// verdict is what the limits say, once they have been asked. The fast path only
+	// sends what they let through.
+	judged  bool
+	verdict ratelimit.Verdict
 }
 
 // read reports whether a packet is a common query. Everything else, whatever is wrong
@@ -92,7 +97,8 @@ func (c *common) readName(packet []byte) (end int) {
 		n++
 		at += length
 	}
-	if n == 0 {
+	// Names with an underscore first are about other names.
+	if n == 0 || c.name[0] == '_' {
 		return 0
 	}
 	c.length = n - 1
@@ -171,6 +177,12 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 	}
 	if c.subnet != nil && !s.server.trusts(from.Unmap()) {
 		c.subnet, c.viewer = nil, netip.Prefix{}
+	}
+	if r.limits != nil && proto == UDP {
+		c.judged, c.verdict = true, r.limits.judgeCommon(c, from, r.cfg.Now())
+		if c.verdict != ratelimit.Send {
+			return nil
+		}
 	}
 	e := edns{viewer: c.viewer}
 	site, outcome, scope := s.nearest(&e, pool, from)

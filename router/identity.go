@@ -65,6 +65,7 @@ func (id *identity) admit(e *edns, from netip.Addr, proto Proto, now time.Time) 
 		e.replies = nil
 		return false
 	}
+	e.proven = verdict == cookie.Valid
 	reply := id.cookies.Reply(nil, e.cookie, verdict, from, now)
 	e.replies = append(e.replies, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: hex.EncodeToString(reply)})
 	return true

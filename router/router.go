@@ -35,6 +35,7 @@ type Router struct {
 	checker *health.Checker
 	metrics *metrics
 	conns   conns
+	limits  *limits
 
 	snap  atomic.Pointer[snapshot]
 	mu    sync.Mutex // held while the next snapshot is made
@@ -52,6 +53,7 @@ func New(cfg Config) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{cfg: cfg, edges: map[string]cdn.Node{}}
+	r.limits = newLimits(cfg.RateLimit)
 	r.conns = conns{open: map[net.Conn]netip.Addr{}, client: map[netip.Addr]int{}}
 	if err := r.listen(); err != nil {
 		return nil, err

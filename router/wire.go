@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"github.com/miekg/dns"
+
+	"github.com/warmfront/warmfront/router/ratelimit"
 )
 
 // decode makes a message of a packet. Where the packet cannot be parsed, or has
@@ -54,17 +56,38 @@ func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte
 	if out = r.respondCommon(s, &c, packet, from, proto, buf); out != nil {
 		return out
 	}
-	return r.respondAny(s, packet, from, proto, buf)
+	return r.respondLimited(s, packet, from, proto, buf, c.judged, c.verdict)
 }
 
 // respondAny answers a packet of whatever kind by way of the library.
-func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte) (out []byte) {
+func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte) []byte {
+	return r.respondLimited(s, packet, from, proto, buf, false, ratelimit.Send)
+}
+
+// respondLimited does so for a packet of which the limits may have been asked: once for
+// each.
+func (r *Router) respondLimited(
+	s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, judged bool, verdict ratelimit.Verdict,
+) (out []byte) {
 	q := decode(packet)
 	if q == nil {
 		r.metrics.dropped.WithLabelValues("not a query").Inc()
 		return nil
 	}
-	m, t := s.answer(q, from, proto, r.cfg.Now())
+	now := r.cfg.Now()
+	m, t := s.answer(q, from, proto, now)
+	if !judged {
+		verdict = r.limits.judge(m, t, from, proto, now)
+	}
+	switch verdict {
+	case ratelimit.Drop:
+		r.metrics.dropped.WithLabelValues("rate limit").Inc()
+		return nil
+	case ratelimit.Truncate:
+		r.metrics.dropped.WithLabelValues("rate limit, told to use TCP").Inc()
+		m = truncated(m)
+	case ratelimit.Send:
+	}
 	out, err := m.PackBuffer(buf)
 	if err != nil {
 		r.cfg.Logger.Error("a DNS answer cannot be packed", "err", err, "packet", hex.EncodeToString(packet))

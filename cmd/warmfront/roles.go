@@ -80,7 +80,8 @@ func (g *global) ownKey(folder network.Folder) (network.AccessKey, error) {
 func newRouter(g *global) *cobra.Command {
 	cfg := network.RouterConfig{}
 	var ns, trusted []string
-	c := newRole(g, &cobra.Command{Use: "router", Short: "Run a router: authoritative geo DNS"}, func(node network.NodeConfig) (program, error) {
+	c := &cobra.Command{Use: "router", Short: "Run a router: authoritative geo DNS"}
+	newRole(g, c, func(node network.NodeConfig) (program, error) {
 		for _, s := range ns {
 			a, err := netip.ParseAddr(s)
 			if err != nil {
@@ -92,12 +93,19 @@ func newRouter(g *global) *cobra.Command {
 		if cfg.ECSTrusted, err = parsePrefixes("--ecs-trusted", trusted); err != nil {
 			return nil, err
 		}
+		if cfg.RateLimit < 0 {
+			return nil, fmt.Errorf("--rate-limit %d: use 0 for none, or a number of answers a second", cfg.RateLimit)
+		}
+		if node.Sandbox && !c.Flags().Changed("rate-limit") {
+			cfg.RateLimit = 0 // there is nobody to reflect to
+		}
 		cfg.NodeConfig = node
 		return network.NewRouter(cfg)
 	})
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the router's number")
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
 	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
+	c.Flags().IntVar(&cfg.RateLimit, "rate-limit", 200, "answers a second that a network is sent to one question by UDP, unless it has a cookie; 0 for any number (the default in a sandbox)")
 	c.Flags().StringArrayVar(&cfg.CAA, "caa", nil, "who may issue certificates for the zone, as in a zone file: '0 issue \"ca.example.net\"'; repeatable")
 	c.Flags().StringSliceVar(&cfg.AliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
 	c.Flags().StringSliceVar(&trusted, "ecs-trusted", nil, "network of resolvers whose EDNS Client Subnet is believed, such as 192.0.2.0/24; repeatable (default: everybody's)")
