@@ -62,6 +62,14 @@ e2e: build ## Run the network on this machine and drive it with dig, curl and th
 	$(call need,aws,awscli)
 	scripts/e2e/run.sh
 
+.PHONY: interop-dns
+interop-dns: build ## Put unbound, BIND and Knot Resolver in front of the routers: each viewer must get the right edge
+	$(call need,dig,bind9-dnsutils)
+	$(call need,unbound,unbound)
+	$(call need,named,bind9)
+	$(call need,kresd,knot-resolver)
+	scripts/interop/dns.sh
+
 .PHONY: conformance
 conformance: build ## Run the neutral suites: how far Warmfront agrees with others' reading of the standards
 	scripts/conformance/run.sh
