@@ -75,6 +75,8 @@ type control struct {
 	mark                       int64
 	since                      time.Duration
 	writing, settling, joining bool
+	// cut is until when the store is out of reach.
+	cut time.Duration
 	// looking is when the next lease ends that is waited for.
 	looking time.Duration
 }
@@ -93,6 +95,10 @@ func (w *world) startControl(place int) {
 // write changes the store, if the control leads, and tells the control so.
 func (c *control) write(change func(*store), then func(written bool)) {
 	w, asked := c.w, c.w.store
+	if c.cut > w.now { // the call hangs
+		w.after(&c.machine, c.cut-w.now, func() { c.write(change, then) })
+		return
+	}
 	w.after(nil, w.between(0, 5*time.Millisecond)+w.gap(), func() {
 		leads := w.store == asked && asked.leader == c.run
 		if leads {
@@ -105,7 +111,7 @@ func (c *control) write(change func(*store), then func(written bool)) {
 // watch has a standby look at the leader, and take its place if it does not renew.
 func (c *control) watch() {
 	w := c.w
-	w.after(&c.machine, 300*time.Millisecond+w.gap(), func() {
+	w.after(&c.machine, max(300*time.Millisecond, c.cut-w.now)+w.gap(), func() {
 		mark := w.store.mark
 		w.after(&c.machine, w.between(0, 5*time.Millisecond)+w.gap(), func() {
 			now := c.clock().Mono
@@ -205,10 +211,9 @@ func (c *control) renew() {
 	w.after(&c.machine, reign().Renewal(), c.renew)
 }
 
-// stepDown makes a control a standby that has learnt that another leads. A control
-// that breaks rule N does not learn it.
+// stepDown makes a control a standby that has learnt that another leads.
 func (c *control) stepDown() {
-	if !c.leads || broken('N') {
+	if !c.leads {
 		return
 	}
 	c.w.tell(c.name, "leads no more")

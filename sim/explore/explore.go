@@ -37,7 +37,7 @@ type Tally struct {
 	Faults        [maxFaults]int `json:"faults"` // in the order of FaultNames
 }
 
-const maxFaults = 19
+const maxFaults = 20
 
 // FaultNames are what Tally.Faults counts.
 func FaultNames() (names []string) {

@@ -34,6 +34,7 @@ func faults() []fault {
 		{"origin down", 3, func(w *world) { w.origin.down = w.now + w.between(100*time.Millisecond, 8*time.Second) }},
 		{"eviction", 2, func(w *world) { clear(w.anyNode().current().memory) }},
 		{"hint", 4, (*world).hint},
+		{"store cut", 3, (*world).cutStore},
 		{"stop", 3, (*world).stopNode},
 		{"forgotten", 2, (*world).forgetNode},
 	}
@@ -268,6 +269,14 @@ func (w *world) isolate() {
 	}
 	w.gossip(n, until)
 	w.tell("fault", "%s is isolated until %.3fs", n.id, until.Seconds())
+}
+
+// cutStore has one of several controls not reach the store for a while. Nodes reach it.
+func (w *world) cutStore() {
+	if c := w.controls[w.r.IntN(len(w.controls))]; len(w.controls) > 1 {
+		c.cut = min(w.now+w.between(time.Second, 25*time.Second), Trouble)
+		w.tell(c.name, "does not reach the store until %.3fs", c.cut.Seconds())
+	}
 }
 
 func (w *world) crashControl() {

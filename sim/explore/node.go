@@ -9,12 +9,9 @@ import (
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/journal"
-	"github.com/warmfront/warmfront/journal/mutant"
 )
 
 var errNotLeader = errors.New("another control leads")
-
-func broken(r mutant.Rule) bool { return mutant.Breaks(r) }
 
 // node is one that is registered. Its processes come and go, and more than one may
 // live at a time: the one that was replaced may be cut off and not know.
