@@ -403,10 +403,14 @@ func (c *control) settle() {
 	c.write(func(s *store) { s.apart = apart }, ended(settled))
 }
 
-// report tells whoever asks.
+// report tells whoever asks. A leader that was replaced and does not know it tells
+// what it has written down, and is behind perhaps.
 func (c *control) report() {
 	for _, id := range distributions {
-		c.w.reported(id, c.apart.Completed(id, c.settled))
+		v := c.apart.Completed(id, c.settled)
+		if c.w.store.leader == c.run || c.w.check.completed[id].Before(v) {
+			c.w.reported(id, v)
+		}
 	}
 }
 
