@@ -62,6 +62,10 @@ type Config struct {
 	// Store keeps the journal and what else must outlast a run; a Bolt file in
 	// DataDir when nil. Control closes it, also when New fails.
 	Store store.Store
+	// Leads is set where other controls share Store: whether this one leads at now,
+	// which comes from time.Now, and may grant leases. The certificate authority's
+	// keys are among Store's secrets then, for all to use.
+	Leads func(now time.Time) bool
 	// Listen opens the listener, net.Listen when nil: for networks that are not
 	// the machine's.
 	Listen func(network, address string) (net.Listener, error)
@@ -175,21 +179,9 @@ func New(cfg Config) (_ *Control, err error) {
 		}
 		c.store = bolt
 	}
-	var addresses []net.IPNet
-	for _, ip := range cfg.APIAddresses {
-		if v4 := ip.To4(); v4 != nil {
-			ip = v4
-		}
-		addresses = append(addresses, net.IPNet{IP: ip, Mask: net.CIDRMask(8*len(ip), 8*len(ip))})
-	}
-	c.authority, err = ca.Open(ca.Config{
-		Dir: filepath.Join(cfg.DataDir, "ca"), Zone: cfg.Zone, Addresses: addresses, Renewed: cfg.OnViewerCA,
-	}, time.Now())
-	if err != nil {
+	if err := c.openAuthority(false); err != nil {
 		return nil, err
 	}
-	c.identity.make = c.newIdentity
-	c.api.make = c.newAPICertificate
 	if err := c.load(); err != nil {
 		return nil, err
 	}
@@ -279,6 +271,9 @@ func (c *Control) putValue(name string, v any) error {
 }
 
 func (c *Control) now() journal.Instant { return c.clock.At(time.Now()) }
+
+// leads reports whether this control may grant leases and settle at now. Rule N.
+func (c *Control) leads(now time.Time) bool { return c.cfg.Leads == nil || c.cfg.Leads(now) }
 
 // Addr is the address that nodes call.
 func (c *Control) Addr() net.Addr { return c.listener.Addr() }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/control/wire"
 )
 
@@ -24,6 +25,10 @@ func (c *Control) serveJoin(w http.ResponseWriter, r *http.Request) {
 	if !wire.Equal(r.Header.Get(wire.HeaderMAC), wire.RequestMAC(c.cfg.Secret, binding, body)) {
 		c.log.Warn("a join was refused: it does not prove the cluster secret", "from", r.RemoteAddr)
 		c.fail(w, &wire.Error{Code: wire.CodeDenied, Message: "the cluster secret is not this network's"})
+		return
+	}
+	if !c.leads(time.Now()) {
+		c.fail(w, store.ErrNotLeader)
 		return
 	}
 	answer, err := c.admit(r, body)

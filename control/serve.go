@@ -12,6 +12,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/ca"
+	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/control/wire"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -40,6 +41,9 @@ func (c *Control) newServer() *http.Server {
 func (c *Control) answer(call func(ctx context.Context, node string, body []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		node, err := c.caller(r)
+		if err == nil && !c.leads(time.Now()) {
+			err = store.ErrNotLeader
+		}
 		if err != nil {
 			c.fail(w, err)
 			return
@@ -89,6 +93,7 @@ func (c *Control) fail(w http.ResponseWriter, err error) {
 	status := map[string]int{
 		wire.CodeDenied: http.StatusForbidden, wire.CodeNotRegistered: http.StatusForbidden, wire.CodeName: http.StatusNotFound,
 		wire.CodeSuperseded: http.StatusConflict, wire.CodeAhead: http.StatusConflict, wire.CodeInvalid: http.StatusBadRequest,
+		wire.CodeNotLeader: http.StatusMisdirectedRequest,
 	}
 	e := wireError(err)
 	code, ok := status[e.Code]
@@ -114,6 +119,8 @@ func wireError(err error) *wire.Error {
 		return &wire.Error{Code: wire.CodeNotRegistered, Message: err.Error()}
 	case errors.Is(err, journal.ErrSuperseded):
 		return &wire.Error{Code: wire.CodeSuperseded, Message: err.Error()}
+	case errors.Is(err, store.ErrNotLeader), errors.Is(err, store.ErrUnknown):
+		return &wire.Error{Code: wire.CodeNotLeader, Message: "this control does not lead; another does, or is about to"}
 	case errors.Is(err, journal.ErrAhead):
 		return &wire.Error{Code: wire.CodeAhead, Message: err.Error()}
 	case errors.Is(err, ca.ErrRequest):
@@ -134,7 +141,11 @@ func decode(body []byte, v any) error {
 // serveJournal delivers. It neither acknowledges nor renews: only a lease call
 // says what a node has applied (rule M).
 func (c *Control) serveJournal(w http.ResponseWriter, r *http.Request) {
-	if _, err := c.caller(r); err != nil {
+	_, err := c.caller(r)
+	if err == nil && !c.leads(time.Now()) {
+		err = store.ErrNotLeader
+	}
+	if err != nil {
 		c.fail(w, err)
 		return
 	}
@@ -147,9 +158,34 @@ func (c *Control) serveJournal(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, err)
 		return
 	}
-	if err := c.feed.Serve(w, r, after); err != nil {
+	ctx, end := c.whileLeading(r.Context())
+	defer end()
+	if err := c.feed.Serve(w, r.WithContext(ctx), after); err != nil {
 		c.fail(w, err)
 	}
+}
+
+// whileLeading returns a context that ends some time after this control's right to
+// lead has, if nothing renews it: who follows is to look for another.
+func (c *Control) whileLeading(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	if c.cfg.Leads != nil {
+		go func() {
+			tick := time.NewTicker(c.cfg.Terms.Renewal())
+			defer tick.Stop()
+			for c.leads(time.Now()) {
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+				}
+				if ctx.Err() != nil {
+					return
+				}
+			}
+			cancel()
+		}()
+	}
+	return ctx, cancel
 }
 
 // outrun begins a new epoch if a node has applied or seen what this journal and
@@ -182,7 +218,13 @@ func (c *Control) lease(_ context.Context, node string, body []byte) (any, error
 		c.mu.Unlock()
 		return nil, ErrClosed
 	}
-	now := c.now()
+	// One reading for the right to grant and for what is granted.
+	read := time.Now()
+	if !c.leads(read) {
+		c.mu.Unlock()
+		return nil, store.ErrNotLeader
+	}
+	now := c.clock.At(read)
 	before := c.ledger.Standing(node, now)
 	answer, err := c.ledger.Lease(node, r, now)
 	c.mu.Unlock()

@@ -79,7 +79,13 @@ func (c *Control) settleOnce() (time.Duration, error) {
 		c.mu.Unlock()
 		return time.Hour, nil
 	}
-	now := c.now()
+	read := time.Now()
+	if !c.leads(read) {
+		// Others may have granted leases. Another look costs nothing.
+		c.mu.Unlock()
+		return c.cfg.Terms.Renewal() / 8, nil
+	}
+	now := c.clock.At(read)
 	next := map[journal.Scope]cdn.Version{
 		journal.Completed: c.ledger.Settled(journal.Completed, now),
 		journal.Deployed:  c.ledger.Settled(journal.Deployed, now),

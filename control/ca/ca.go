@@ -1,5 +1,6 @@
 // Package ca is the network's own certificate authority. Its keys stay in
-// control's data folder, readable by their owner only.
+// control's data folder, readable by their owner only, or encrypted in the store
+// that several controls share.
 //
 // There are two authorities, so that neither can stand in for the other. The
 // viewer authority signs what edges show to viewers: its certificate is the one
@@ -52,8 +53,11 @@ var ErrName = errors.New("no certificate is made for this name")
 
 // Config is what the authority is made for.
 type Config struct {
-	// Dir is where keys and certificates are kept.
-	Dir string
+	// Keep is where keys and certificates are kept.
+	Keep Keeper
+	// Fixed is set where somebody else makes them: what is missing is an error, and
+	// a certificate that does not permit Addresses is used as it is.
+	Fixed bool
 	// Zone is the network's domain.
 	Zone string
 	// Addresses are those by which control's own API is reached over TLS, besides
@@ -65,9 +69,32 @@ type Config struct {
 	Renewed func(pem []byte)
 }
 
+// Keeper keeps keys and certificates by name. Read returns os.ErrNotExist for what
+// is not there.
+type Keeper interface {
+	Read(name string) ([]byte, error)
+	Write(name string, doc []byte, mode os.FileMode) error
+}
+
+// Folder is a Keeper of files in a folder, which it makes.
+type Folder string
+
+// Read implements Keeper.
+func (f Folder) Read(name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(string(f), name)) //nolint:gosec // the folder is the operator's
+}
+
+// Write implements Keeper.
+func (f Folder) Write(name string, doc []byte, mode os.FileMode) error {
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return err
+	}
+	return WriteFile(filepath.Join(string(f), name), doc, mode)
+}
+
 // Authority signs certificates. It is safe for concurrent use.
 type Authority struct {
-	dir     string
+	keep    Keeper
 	renewed func(pem []byte)
 	node    signer
 	mu      sync.Mutex
@@ -85,9 +112,6 @@ func Open(cfg Config, now time.Time) (*Authority, error) {
 	if cfg.Zone == "" {
 		return nil, errors.New("a certificate authority needs a zone")
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, err
-	}
 	loopback := []net.IPNet{
 		{IP: net.IPv4(127, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)},
 		{IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)},
@@ -104,21 +128,21 @@ func Open(cfg Config, now time.Time) (*Authority, error) {
 	node.PermittedDNSDomainsCritical = true
 	node.PermittedURIDomains = []string{nodeURIHost}
 
-	a := &Authority{dir: cfg.Dir, renewed: cfg.Renewed}
+	a := &Authority{keep: cfg.Keep, renewed: cfg.Renewed}
 	var err1, err2 error
-	a.viewer, err1 = open(filepath.Join(cfg.Dir, "viewer-ca"), viewer)
-	a.node, err2 = open(filepath.Join(cfg.Dir, "node-ca"), node)
+	a.viewer, err1 = open(cfg, "viewer-ca", viewer)
+	a.node, err2 = open(cfg, "node-ca", node)
 	return a, errors.Join(err1, err2)
 }
 
 // open reads NAME.key and NAME.pem, or makes them. A certificate that permits
 // less than template asks for is made anew over the same key: what it signed
 // stays good under the new one.
-func open(name string, template *x509.Certificate) (s signer, err error) {
-	if s.key, err = openKey(name + ".key"); err != nil {
+func open(cfg Config, name string, template *x509.Certificate) (s signer, err error) {
+	if s.key, err = openKey(cfg, name+".key"); err != nil {
 		return s, err
 	}
-	if doc, err := os.ReadFile(name + ".pem"); err == nil {
+	if doc, err := cfg.Keep.Read(name + ".pem"); err == nil {
 		block, _ := pem.Decode(doc)
 		if block == nil {
 			return s, fmt.Errorf("%s.pem holds no certificate", name)
@@ -130,18 +154,24 @@ func open(name string, template *x509.Certificate) (s signer, err error) {
 		if !s.key.PublicKey.Equal(s.cert.PublicKey) {
 			return s, fmt.Errorf("%s.pem is not the certificate of %s.key", name, name)
 		}
-		if permits(s.cert, template) && template.NotBefore.Before(RenewAt(s.cert)) {
+		if cfg.Fixed || permits(s.cert, template) && template.NotBefore.Before(RenewAt(s.cert)) {
 			return s, nil
 		}
 		template.PermittedDNSDomains = union(template.PermittedDNSDomains, s.cert.PermittedDNSDomains)
-	} else if !errors.Is(err, os.ErrNotExist) {
+		// Other controls may be reached by other addresses.
+		for _, n := range s.cert.PermittedIPRanges {
+			if !slices.ContainsFunc(template.PermittedIPRanges, func(h *net.IPNet) bool { return h.String() == n.String() }) {
+				template.PermittedIPRanges = append(template.PermittedIPRanges, n)
+			}
+		}
+	} else if cfg.Fixed || !errors.Is(err, os.ErrNotExist) {
 		return s, err
 	}
-	return s, s.certify(name, template)
+	return s, s.certify(cfg.Keep, name, template)
 }
 
-// certify makes the self-signed certificate and keeps it in NAME.pem.
-func (s *signer) certify(name string, template *x509.Certificate) error {
+// certify makes the self-signed certificate and keeps it as NAME.pem.
+func (s *signer) certify(keep Keeper, name string, template *x509.Certificate) error {
 	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
 	template.KeyUsage = x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, s.key.Public(), s.key)
@@ -152,7 +182,7 @@ func (s *signer) certify(name string, template *x509.Certificate) error {
 		return err
 	}
 	s.pem = encode(der)
-	return WriteFile(name+".pem", s.pem, 0o644)
+	return keep.Write(name+".pem", s.pem, 0o644)
 }
 
 func permits(have, want *x509.Certificate) bool {
@@ -178,21 +208,21 @@ func union(a, b []string) []string {
 	return a
 }
 
-func openKey(path string) (*ecdsa.PrivateKey, error) {
-	doc, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+func openKey(cfg Config, name string) (*ecdsa.PrivateKey, error) {
+	doc, err := cfg.Keep.Read(name)
+	if errors.Is(err, os.ErrNotExist) && !cfg.Fixed {
 		key, err := NewKey()
 		if err != nil {
 			return nil, err
 		}
-		return key, WriteFile(path, EncodeKey(key), 0o600)
+		return key, cfg.Keep.Write(name, EncodeKey(key), 0o600)
 	}
 	if err != nil {
 		return nil, err
 	}
 	key, err := ParseKey(doc)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return key, nil
 }
@@ -285,7 +315,7 @@ func (a *Authority) permit(name string, now time.Time) error {
 	t := template(old.Subject.CommonName, now, rootLife)
 	t.ExtKeyUsage, t.PermittedIPRanges, t.PermittedDNSDomainsCritical = old.ExtKeyUsage, old.PermittedIPRanges, true
 	t.PermittedDNSDomains = append(slices.Clone(old.PermittedDNSDomains), name)
-	if err := a.viewer.certify(filepath.Join(a.dir, "viewer-ca"), t); err != nil {
+	if err := a.viewer.certify(a.keep, "viewer-ca", t); err != nil {
 		return err
 	}
 	if a.renewed != nil {

@@ -25,7 +25,7 @@ const zone = "warmfront.test"
 
 func open(t *testing.T, dir string, now time.Time) *ca.Authority {
 	t.Helper()
-	a, err := ca.Open(ca.Config{Dir: dir, Zone: zone}, now)
+	a, err := ca.Open(ca.Config{Keep: ca.Folder(dir), Zone: zone}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestServeSignsForOneName(t *testing.T) {
 func TestTheViewerAuthorityIsConstrained(t *testing.T) {
 	now := time.Now()
 	var renewed [][]byte
-	a, err := ca.Open(ca.Config{Dir: t.TempDir(), Zone: zone, Renewed: func(doc []byte) { renewed = append(renewed, doc) }}, now)
+	a, err := ca.Open(ca.Config{Keep: ca.Folder(t.TempDir()), Zone: zone, Renewed: func(doc []byte) { renewed = append(renewed, doc) }}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestADamagedAuthorityIsNotReplaced(t *testing.T) {
 		if err := os.WriteFile(path, []byte("garbage"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ca.Open(ca.Config{Dir: dir, Zone: zone}, now); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := ca.Open(ca.Config{Keep: ca.Folder(dir), Zone: zone}, now); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("damaged %s: %v", name, err)
 		}
 		if err := os.WriteFile(path, good, 0o600); err != nil {

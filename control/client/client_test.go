@@ -161,7 +161,7 @@ func TestACertificateIsRenewedBeforeItEnds(t *testing.T) {
 	ctl := startControl(t)
 	c := start(t, config(t, ctl))
 	propose(t, ctl, cdn.KindDistributionPut, cdn.Distribution{ID: "E1", Domain: domain, Config: distribution})
-	authority, err := ca.Open(ca.Config{Dir: t.TempDir(), Zone: "warmfront.test"}, time.Now().Add(-365*24*time.Hour))
+	authority, err := ca.Open(ca.Config{Keep: ca.Folder(t.TempDir()), Zone: "warmfront.test"}, time.Now().Add(-365*24*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 
 // join tries the controls in turn until one admits the node.
 func (c *Client) join(ctx context.Context) error {
-	var wait backoff
+	wait := backoff{controls: len(c.cfg.Control)}
 	for {
 		s, err := c.joinOnce(ctx)
 		if err == nil {

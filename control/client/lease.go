@@ -16,7 +16,7 @@ func (c *Client) leaseLoop(ctx context.Context) error {
 	renewal := c.session.Load().answer.Terms.Renewal()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var wait backoff
+	wait := backoff{controls: len(c.cfg.Control)}
 	for {
 		select {
 		case <-c.ackNow:

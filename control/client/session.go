@@ -144,7 +144,13 @@ func outcome(err error) error {
 
 // backoff waits longer after each failure, each time for a random part of it: a
 // hundred nodes do not return to a control that starts all at once.
-type backoff struct{ wait time.Duration }
+type backoff struct {
+	wait time.Duration
+	// controls are how many are tried in turn: there is no wait to speak of until
+	// all have been, for one that stands by says so at once, and so does one that is
+	// not there.
+	controls, tried int
+}
 
 const (
 	backoffLeast = 50 * time.Millisecond
@@ -152,11 +158,14 @@ const (
 )
 
 func (b *backoff) next() time.Duration {
+	if b.tried++; b.controls > 1 && b.tried%b.controls != 0 {
+		return backoffLeast
+	}
 	b.wait = min(max(backoffLeast, 2*b.wait), backoffMost)
 	return b.wait/2 + rand.N(b.wait/2+1)
 }
 
-func (b *backoff) reset() { b.wait = 0 }
+func (b *backoff) reset() { b.wait, b.tried = 0, 0 }
 
 // renew replaces the node's certificate by a new one over the same key.
 func (c *Client) renew(ctx context.Context) error {

@@ -21,7 +21,7 @@ const settleDown = 20 * time.Millisecond
 // streamLoop keeps a stream open until ctx ends or control knows the node no
 // more.
 func (c *Client) streamLoop(ctx context.Context) error {
-	var wait backoff
+	wait := backoff{controls: len(c.cfg.Control)}
 	for {
 		opened, err := c.readStream(ctx)
 		c.lost()

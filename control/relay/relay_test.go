@@ -38,7 +38,7 @@ func (n *node) Feed() *feed.Feed              { return n.feed }
 
 func authority(t *testing.T) *ca.Authority {
 	t.Helper()
-	a, err := ca.Open(ca.Config{Dir: t.TempDir(), Zone: "warmfront.test"}, time.Now())
+	a, err := ca.Open(ca.Config{Keep: ca.Folder(t.TempDir()), Zone: "warmfront.test"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

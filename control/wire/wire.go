@@ -111,6 +111,7 @@ const (
 	CodeNotRegistered = "NotRegistered" // join again
 	CodeSuperseded    = "Superseded"    // another process has joined as this node: stop
 	CodeAhead         = "Ahead"         // control has begun a new epoch: call again
+	CodeNotLeader     = "NotLeader"     // call another control
 	CodeName          = "NoSuchName"    // no distribution answers to the name
 	CodeDenied        = "AccessDenied"
 	CodeInvalid       = "InvalidRequest"

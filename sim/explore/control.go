@@ -52,8 +52,8 @@ func (s *store) fold() (*cdn.State, error) {
 // terms are those of all leases in a world.
 func terms() journal.Terms { return journal.LabTerms() }
 
-// reign is by which a leader holds its place: half a lease.
-func reign() journal.Terms { return journal.Terms{Length: terms().Length / 2, Margin: terms().Margin} }
+// reign is by which a leader holds its place.
+func reign() journal.Terms { return terms().Reign() }
 
 // kept is how many invalidations a snapshot keeps one by one.
 const kept = 2
@@ -71,9 +71,10 @@ type control struct {
 	// how that was written down last.
 	apart, recorded journal.Parts
 	streams         []*stream
-	// mark and since are what a standby has seen of the leader.
+	// standby is what it has seen of the leader while it does not lead, mark the last
+	// of that.
+	standby                    journal.Standby
 	mark                       int64
-	since                      time.Duration
 	writing, settling, joining bool
 	// cut is until when the store is out of reach.
 	cut time.Duration
@@ -114,11 +115,8 @@ func (c *control) watch() {
 	w.after(&c.machine, max(300*time.Millisecond, c.cut-w.now)+w.gap(), func() {
 		mark := w.store.mark
 		w.after(&c.machine, w.between(0, 5*time.Millisecond)+w.gap(), func() {
-			now := c.clock().Mono
-			if c.mark != mark {
-				c.mark, c.since = mark, now
-			}
-			if now-c.since >= reign().Held() || !w.store.granted && w.store.leader == 0 {
+			c.mark = mark
+			if c.standby.Vacant(mark, c.clock(), reign()) {
 				c.take()
 				return
 			}
@@ -218,6 +216,7 @@ func (c *control) stepDown() {
 	}
 	c.w.tell(c.name, "leads no more")
 	c.leads, c.ledger, c.writing, c.settling, c.joining, c.mark = false, nil, false, false, false, -1
+	c.standby = journal.Standby{}
 	c.endStreams()
 	c.watch()
 }
