@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"log/slog"
@@ -175,7 +176,7 @@ func mark(r *Router, down ...string) {
 		list = append(list, e)
 	}
 	next := *r.snap.Load()
-	next.table = table(r.cfg.POPs, list, next.locations)
+	next.table = r.table(list, next.locations)
 	r.snap.Store(&next)
 }
 
@@ -451,4 +452,47 @@ func TestConfigIsValidated(t *testing.T) {
 	defer r.Close()
 	m := r.Answer(question("ns1.warmfront.test.", dns.TypeA), netip.MustParseAddr("127.0.0.1"), UDP)
 	compare(t, "its own address is ns1", m.Answer, []string{"ns1.warmfront.test. 3600 IN A 127.0.0.1"})
+}
+
+// TestClassOverflow: viewers leave a price class only where it is allowed, while all of it
+// is down, and both ends are logged.
+func TestClassOverflow(t *testing.T) {
+	for _, allowed := range []bool{false, true} {
+		log := &bytes.Buffer{}
+		r := newRouter(t, func(c *Config) {
+			c.ClassOverflow = allowed
+			c.Logger = slog.New(slog.NewTextHandler(log, nil))
+		})
+		pop := func() string {
+			return popOf(r.Answer(question("d100.warmfront.test.", dns.TypeA), viewer(t, "SYD"), UDP))
+		}
+		at := func(down ...string) {
+			var list []health.Edge
+			for _, e := range r.checker.Edges() {
+				e.Healthy, e.Phase, e.LastGood = true, health.Up, testTime
+				if slices.Contains(down, e.Node.POP) {
+					e.Healthy, e.Phase = false, health.Down
+				}
+				list = append(list, e)
+			}
+			old := r.snap.Load()
+			next := *old
+			next.table = r.table(list, nil)
+			r.sayOverflow(old.table, next.table)
+			r.snap.Store(&next)
+		}
+		at()
+		if got := pop(); got != "SFO" || log.Len() != 0 {
+			t.Errorf("all are well: %s\n%s", got, log)
+		}
+		at("IAD", "SFO", "QRO", "LHR", "FRA")
+		want := map[bool]string{true: "SYD", false: "SFO"}[allowed]
+		if got := pop(); got != want || strings.Contains(log.String(), "PriceClass_100") != allowed {
+			t.Errorf("allowed %v: %s, want %s\n%s", allowed, got, want, log)
+		}
+		at()
+		if got := pop(); got != "SFO" || strings.Contains(log.String(), "within their price class again") != allowed {
+			t.Errorf("allowed %v, all are well again: %s\n%s", allowed, got, log)
+		}
+	}
 }

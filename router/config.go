@@ -96,6 +96,9 @@ type Config struct {
 	Explain   bool
 	RoundTrip func(viewer, pop pick.Point) time.Duration
 
+	// ClassOverflow sends viewers outside a price class of which every edge is down:
+	// --class-overflow.
+	ClassOverflow bool
 	// Health says how edges are checked; the zero value is health.Default.
 	Health health.Settings
 	// Dial opens the connections of the checks; nil is net.Dialer. Faults and

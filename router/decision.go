@@ -27,6 +27,9 @@ type Decision struct {
 	// Degraded says that no edge of the price class is healthy and that the
 	// answer is one that was good last.
 	Degraded bool
+	// Overflow says that every edge of the price class is down and that the answer is
+	// outside it.
+	Overflow bool
 
 	POP  pick.POP
 	Node cdn.Node
@@ -80,6 +83,7 @@ func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.A
 	}
 	var site *pick.Site
 	site, _, e.scope = s.nearest(e, pool, from)
+	d.Overflow = pool.Overflow
 	d.Degraded, d.POP, d.Node = pool.Degraded, site.POP, site.Node(plan.ID)
 	d.Addr = family.Of(d.Node)
 	return d, nil

@@ -55,7 +55,7 @@ func (s *snapshot) explanation(name string, d Decision, e *edns, from netip.Addr
 			Precision: d.Place.Precision, Source: d.Place.Source, Prefix: d.Place.Prefix,
 		},
 		Answer: explain.Answer{
-			POP: d.POP.Code, Node: d.Node.ID, Addr: d.Addr, TTL: int(d.TTL), Scope: -1, Degraded: d.Degraded,
+			POP: d.POP.Code, Node: d.Node.ID, Addr: d.Addr, TTL: int(d.TTL), Scope: -1, Degraded: d.Degraded, Overflow: d.Overflow,
 		},
 	}
 	if e.viewer.IsValid() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/pick"
 )
 
 // When Run ends it reads for drainRead what had been sent before, so that
@@ -89,7 +90,7 @@ func (r *Router) assemble() (err error) {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
-		server: id, zones: r.zones, table: table(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, locations: cfg.Table(),
+		server: id, zones: r.zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, locations: cfg.Table(),
 		explaining: cfg.Explain, roundTrip: cfg.RoundTrip,
 	})
 	r.Refresh()

@@ -3,6 +3,7 @@ package router
 import (
 	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -62,12 +63,30 @@ func emptyNonTerminals(s *cdn.State, all zones) map[string]bool {
 	return out
 }
 
-func table(pops []pick.POP, checked []health.Edge, locations *netmap.Map) *pick.Table {
+func (r *Router) table(checked []health.Edge, locations *netmap.Map) *pick.Table {
 	list := make([]pick.Edge, len(checked))
 	for i, e := range checked {
-		list[i] = pick.Edge{Node: e.Node, Healthy: e.Healthy, LastGood: e.LastGood}
+		list[i] = pick.Edge{
+			Node: e.Node, Healthy: e.Healthy, Down: e.Phase == health.Down, Draining: e.Draining, LastGood: e.LastGood,
+		}
 	}
-	return pick.New(pops, list, locations)
+	return pick.Policy{ClassOverflow: r.cfg.ClassOverflow}.Table(r.cfg.POPs, list, locations)
+}
+
+// sayOverflow logs it when viewers begin or cease to be sent outside a price class: it
+// costs money.
+func (r *Router) sayOverflow(before, after *pick.Table) {
+	was, is := before.Overflowing(), after.Overflowing()
+	for _, class := range is {
+		if !slices.Contains(was, class) {
+			r.cfg.Logger.Warn("every edge of a price class is down: its viewers are sent outside it", "class", class.String())
+		}
+	}
+	for _, class := range was {
+		if !slices.Contains(is, class) {
+			r.cfg.Logger.Info("viewers are sent within their price class again", "class", class.String())
+		}
+	}
 }
 
 // current returns the snapshot to answer from. The state is compared each time,
@@ -107,7 +126,8 @@ func (r *Router) Refresh() {
 		r.checker.Register(values(now))
 		next.ports = otherPorts(now)
 		next.locations = r.cfg.Table()
-		next.table = table(r.cfg.POPs, r.checker.Edges(), next.locations)
+		next.table = r.table(r.checker.Edges(), next.locations)
+		r.sayOverflow(old.table, next.table)
 		for _, n := range next.table.Unplaced() {
 			r.cfg.Logger.Warn("edge is never answered: its POP is not in the catalogue", "node", n.ID, "pop", n.POP)
 		}
@@ -119,9 +139,11 @@ func (r *Router) Refresh() {
 func (r *Router) renew() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := *r.snap.Load()
+	old := r.snap.Load()
+	next := *old
 	next.locations = r.cfg.Table()
-	next.table = table(r.cfg.POPs, r.checker.Edges(), next.locations)
+	next.table = r.table(r.checker.Edges(), next.locations)
+	r.sayOverflow(old.table, next.table)
 	r.snap.Store(&next)
 }
 

@@ -133,6 +133,9 @@ func describeAnswer(a explanation.Answer) string {
 	case a.Scope == 0:
 		s += ", the same wherever the viewer is"
 	}
+	if a.Overflow {
+		s += "; every edge of the price class is down: this one is outside it"
+	}
 	if a.Degraded {
 		s += "; no edge of the price class is healthy: these were good last"
 	}

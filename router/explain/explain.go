@@ -60,6 +60,9 @@ type Answer struct {
 	// Degraded says that no edge of the price class is healthy, and that this is one
 	// that was good last.
 	Degraded bool `json:"degraded"`
+	// Overflow says that every edge of the price class is down, and that this is one
+	// outside it.
+	Overflow bool `json:"overflow"`
 }
 
 // POP is an edge location in the ranking.
@@ -85,7 +88,7 @@ func (x Explanation) Lines() []string {
 		line("place", "city", x.Place.City, "country", x.Place.Country, "lat", decimal(x.Place.Lat, 4), "lon", decimal(x.Place.Lon, 4),
 			"precision", x.Place.Precision, "source", x.Place.Source, "prefix", x.Place.Prefix),
 		line("answer", "pop", x.Answer.POP, "node", x.Answer.Node, "addr", x.Answer.Addr, "ttl", x.Answer.TTL,
-			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded),
+			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded, "overflow", x.Answer.Overflow),
 	}
 	for _, p := range x.Ranking {
 		lines = append(lines, line("pop", "code", p.Code, "km", decimal(p.Km, 1), "rtt", p.RoundTrip,
@@ -157,6 +160,7 @@ func Parse(lines []string) (x Explanation, err error) {
 			x.Answer = Answer{
 				POP: f.of["pop"], Node: f.of["node"], Addr: f.addr("addr"), TTL: f.int("ttl"),
 				Scope: f.int("scope"), Degraded: f.of["degraded"] == "true",
+				Overflow: f.of["overflow"] == "true",
 			}
 		case "pop":
 			x.Ranking = append(x.Ranking, POP{

@@ -29,7 +29,7 @@ func TestLines(t *testing.T) {
 		"question name=d1.warmfront.test; distribution=E1; class=PriceClass_200",
 		"viewer network=203.0.113.0/24; by=subnet",
 		"place city=Washington, D.C.; country=US; lat=38.8951; lon=-77.0364; precision=city; source=GeoLite2-City.mmdb; prefix=203.0.112.0/20",
-		"answer pop=IAD; node=IAD-1; addr=127.1.0.1; ttl=60; scope=20; degraded=true",
+		"answer pop=IAD; node=IAD-1; addr=127.1.0.1; ttl=60; scope=20; degraded=true; overflow=false",
 		"pop code=BOS; km=634.5; rtt=13.2ms; edges=0; healthy=0; excluded=no edge is registered here",
 		"pop code=IAD; km=40.0; rtt=8ms; edges=2; healthy=1",
 	}

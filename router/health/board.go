@@ -2,6 +2,7 @@ package health
 
 import (
 	"cmp"
+	"errors"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ type Edge struct {
 	Node     cdn.Node
 	Phase    Phase
 	Healthy  bool
+	Draining bool
 	LastGood time.Time
 }
 
@@ -164,10 +166,11 @@ func (b *Board) Next() time.Time {
 	return next
 }
 
-// Observe takes in the result of a check that Start gave out. It returns the
+// Observe takes in the result of a check that Start gave out: nil, ErrDraining or a
+// failure. It returns the
 // phases before and after; they are equal where nothing changed, and for a node
 // that was forgotten or changed its address meanwhile.
-func (b *Board) Observe(node cdn.Node, ok bool, now time.Time) (before, after Phase) {
+func (b *Board) Observe(node cdn.Node, result error, now time.Time) (before, after Phase) {
 	b.running--
 	e := b.entries[node.ID]
 	if e == nil || e.node != node || !e.running {
@@ -175,7 +178,11 @@ func (b *Board) Observe(node cdn.Node, ok bool, now time.Time) (before, after Ph
 	}
 	e.running = false
 	before = e.status.Phase
-	e.status = e.status.After(ok, now, b.set)
+	if errors.Is(result, ErrDraining) {
+		e.status = e.status.Drained(now, b.set)
+	} else {
+		e.status = e.status.After(result == nil, now, b.set)
+	}
 	return before, e.status.Phase
 }
 
@@ -183,7 +190,7 @@ func (b *Board) Observe(node cdn.Node, ok bool, now time.Time) (before, after Ph
 func (b *Board) Edges() []Edge {
 	out := make([]Edge, 0, len(b.entries))
 	for _, e := range b.entries {
-		out = append(out, Edge{e.node, e.status.Phase, e.status.Healthy(), e.status.LastGood})
+		out = append(out, Edge{e.node, e.status.Phase, e.status.Healthy(), e.status.Draining, e.status.LastGood})
 	}
 	slices.SortFunc(out, func(a, c Edge) int { return cmp.Compare(a.Node.ID, c.Node.ID) })
 	return out

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -14,6 +15,13 @@ func node(i int) cdn.Node {
 		ID: fmt.Sprintf("N%03d-1", i), Role: cdn.RoleEdge, POP: fmt.Sprintf("N%03d", i), K: 1,
 		Addr: netip.AddrFrom4([4]byte{127, byte(i), 0, 1}), HTTPPort: 8080,
 	}
+}
+
+func failure(ok bool) error {
+	if ok {
+		return nil
+	}
+	return errors.New("no answer")
 }
 
 func nodes(n int) (out []cdn.Node) {
@@ -34,14 +42,14 @@ func TestBoardRate(t *testing.T) {
 		t.Fatalf("%d of 100 new edges are due at once", len(first))
 	}
 	for _, n := range first {
-		b.Observe(n, true, start)
+		b.Observe(n, nil, start)
 	}
 	checks, most := 0, 0
 	const rounds = 10
 	for now := start; now.Before(start.Add(rounds * time.Second)); now = now.Add(10 * time.Millisecond) {
 		due, _ := b.Start(now)
 		for _, n := range due {
-			b.Observe(n, true, now)
+			b.Observe(n, nil, now)
 		}
 		checks += len(due)
 		most = max(most, len(due))
@@ -72,7 +80,7 @@ func TestBoardLimit(t *testing.T) {
 	if again, _ := b.Start(now.Add(time.Hour)); len(again) != 0 || !b.Next().IsZero() {
 		t.Error("more are due although the limit is reached")
 	}
-	b.Observe(due[0], true, now)
+	b.Observe(due[0], nil, now)
 	if again, _ := b.Start(now); len(again) != 1 {
 		t.Errorf("%d started when one ended", len(again))
 	}
@@ -87,7 +95,7 @@ func TestBoardRegister(t *testing.T) {
 	b.Register(nodes(2), now)
 	due, _ := b.Start(now)
 	for _, n := range due {
-		b.Observe(n, true, now)
+		b.Observe(n, nil, now)
 	}
 
 	moved := nodes(2)
@@ -100,7 +108,7 @@ func TestBoardRegister(t *testing.T) {
 		t.Errorf("due: %v, want the one that moved", due)
 	}
 	// The result of a check at the old address says nothing about the new one.
-	if _, after := b.Observe(node(2), true, now); after != Unknown {
+	if _, after := b.Observe(node(2), nil, now); after != Unknown {
 		t.Errorf("a stale result counted: %v", after)
 	}
 	if b.Register(nil, now) {
@@ -125,7 +133,7 @@ func TestBoardHints(t *testing.T) {
 		if len(due) != 1 {
 			t.Fatalf("%d due", len(due))
 		}
-		b.Observe(due[0], ok, now)
+		b.Observe(due[0], failure(ok), now)
 	}
 	id := node(1).ID
 	check(true)
@@ -165,5 +173,30 @@ func TestBoardHints(t *testing.T) {
 	b.Hint(id, HintLeft, now)
 	if !b.Hint(id, HintAlive, now) || !b.Edges()[0].Healthy {
 		t.Error("a node that is alive again stays excluded")
+	}
+}
+
+// TestBoardDraining: an edge that says that it drains is out at once, and comes back
+// as any other does.
+func TestBoardDraining(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	b := NewBoard(Default(), now)
+	b.Register(nodes(1), now)
+	for i, c := range []struct {
+		result            error
+		healthy, draining bool
+	}{
+		{nil, true, false}, {fmt.Errorf("at 127.1.0.1: %w", ErrDraining), false, true}, {ErrDraining, false, true},
+		{nil, false, false}, {nil, true, false},
+	} {
+		due, _ := b.Start(now)
+		if len(due) != 1 {
+			t.Fatalf("%d due", len(due))
+		}
+		b.Observe(due[0], c.result, now)
+		if e := b.Edges()[0]; e.Healthy != c.healthy || e.Draining != c.draining {
+			t.Errorf("after check %d: %+v", i, e)
+		}
+		now = now.Add(time.Second)
 	}
 }

@@ -122,7 +122,7 @@ func (c *Checker) check(ctx context.Context, node cdn.Node) {
 		return // we are stopping: the failure is ours
 	}
 	c.mu.Lock()
-	before, after := c.board.Observe(node, err == nil, c.cfg.Now())
+	before, after := c.board.Observe(node, err, c.cfg.Now())
 	c.mu.Unlock()
 	if before != after {
 		if after == Up {

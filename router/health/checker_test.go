@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -93,7 +94,7 @@ func TestCheckerFailureAndRecovery(t *testing.T) {
 					<-changed
 				}
 				id := node(5).ID
-				for range 3 {
+				for fall := range 3 {
 					w.set(c.kind(w), id, true)
 					from := time.Now()
 					<-changed
@@ -107,7 +108,8 @@ func TestCheckerFailureAndRecovery(t *testing.T) {
 					w.set(c.kind(w), id, false)
 					from = time.Now()
 					<-changed
-					if took := time.Since(from); took > 3*time.Second || healthy(c1) != 12 {
+					// It falls again and again, and so is kept out twice as long each time.
+					if took := time.Since(from); took > time.Second+2*time.Second<<fall || healthy(c1) != 12 {
 						t.Errorf("back after %v, %d healthy", took, healthy(c1))
 					}
 				}
@@ -164,7 +166,7 @@ func TestCheckerHints(t *testing.T) {
 
 func TestHTTPProbe(t *testing.T) {
 	var mu sync.Mutex
-	status, asked, dialed := http.StatusOK, "", 0
+	status, text, asked, dialed := http.StatusOK, "", "", 0
 	edge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -173,6 +175,7 @@ func TestHTTPProbe(t *testing.T) {
 			w.Header().Set("Location", "/elsewhere")
 		}
 		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
 	}))
 	defer edge.Close()
 	at := netip.MustParseAddrPort(edge.Listener.Addr().String())
@@ -197,8 +200,16 @@ func TestHTTPProbe(t *testing.T) {
 		mu.Lock()
 		status = bad
 		mu.Unlock()
-		if p.Probe(t.Context(), n) == nil {
-			t.Errorf("%d counts as healthy", bad)
+		if err := p.Probe(t.Context(), n); err == nil || errors.Is(err, ErrDraining) {
+			t.Errorf("%d counts as healthy, or as draining: %v", bad, err)
+		}
+	}
+	for said, draining := range map[string]bool{"NRT-1 is draining\n": true, "NRT-1 has not been told yet what it serves\n": false} {
+		mu.Lock()
+		status, text = http.StatusServiceUnavailable, said
+		mu.Unlock()
+		if err := p.Probe(t.Context(), n); err == nil || errors.Is(err, ErrDraining) != draining {
+			t.Errorf("%q: %v", said, err)
 		}
 	}
 	edge.Close()

@@ -2,19 +2,24 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 )
 
+// ErrDraining is the result of a check that the edge answered by saying that it drains.
+var ErrDraining = errors.New("the edge is draining")
+
 // HTTP is the check of an edge: GET /healthz, by the port and on the path that
-// viewers use, over a connection that is kept. Anything but 200 is a failure: an
-// edge that drains answers 503.
+// viewers use, over a connection that is kept. Anything but 200 is a failure, and 503
+// with a text that ends in "is draining" is ErrDraining.
 type HTTP struct {
 	client *http.Client
 	host   string
@@ -51,8 +56,12 @@ func (h *HTTP) Probe(ctx context.Context, node cdn.Node) error {
 	}
 	defer res.Body.Close()
 	// The body is read to its end so that the connection is kept.
-	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 4<<10)); err != nil {
+	text, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
+	if err != nil {
 		return err
+	}
+	if res.StatusCode == http.StatusServiceUnavailable && strings.HasSuffix(strings.TrimSpace(string(text)), " is draining") {
+		return fmt.Errorf("%w: %s", ErrDraining, addr)
 	}
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET /healthz at %s: %s", addr, res.Status)

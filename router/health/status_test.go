@@ -57,3 +57,39 @@ func TestLeave(t *testing.T) {
 		t.Error("a node that came back is not healthy")
 	}
 }
+
+// TestFlapping: an edge that does not stay up needs longer each time it comes back,
+// and is as good as new once it has stayed.
+func TestFlapping(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := Status{}
+	check := func(ok bool) Phase {
+		now = now.Add(time.Second)
+		s = s.After(ok, now, Default())
+		return s.Phase
+	}
+	fall := func() {
+		for range Default().Down {
+			check(false)
+		}
+	}
+	back := func() (n int) {
+		for n = 1; check(true) != Up; n++ {
+		}
+		return n
+	}
+	back()
+	for i, want := range []int{2, 4, 8, 16, 32, 64, 64} {
+		fall()
+		if got := back(); got != want {
+			t.Errorf("after fall %d it takes %d successes, want %d", i+1, got, want)
+		}
+	}
+	for range int(Default().FlapWindow / time.Second) {
+		check(true)
+	}
+	fall()
+	if got := back(); got != 2 {
+		t.Errorf("after a minute without a failure it takes %d successes", got)
+	}
+}

@@ -11,7 +11,8 @@
 //
 // It promises:
 //
-//   - A POP outside the price class is never chosen, whatever is down.
+//   - A POP outside the price class is never chosen, whatever is down, unless the
+//     operator's [Policy] says otherwise.
 //   - Only healthy edges are chosen while the class has one. When it has none,
 //     the checks say more about the checker than about the edges, so the edges
 //     that were good last are answered; see [Pool.Degraded].

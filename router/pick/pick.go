@@ -27,6 +27,9 @@ type POP struct {
 type Edge struct {
 	Node    cdn.Node
 	Healthy bool
+	// Down says that the checks found it down, Draining that it said so itself. One that
+	// is neither healthy nor down has not been checked yet.
+	Down, Draining bool
 	// LastGood is when a check last found it healthy; zero for never.
 	LastGood time.Time
 }
@@ -56,6 +59,7 @@ const goodTogether = 10 * time.Second
 
 // Table is the edges of the network at one moment. It is immutable.
 type Table struct {
+	policy   Policy
 	sites    []Site     // every POP, by number
 	pools    [3][2]Pool // by price class, the cheapest first, and family
 	unplaced []cdn.Node
@@ -67,6 +71,9 @@ type Pool struct {
 	// Degraded says that no edge of the class is healthy and that the pool holds
 	// those that were good last.
 	Degraded bool
+	// Overflow says that every edge of the class is down and that the pool holds
+	// healthy ones outside it; see [Policy].
+	Overflow bool
 	// partition has the nearest site of every address, by its index; nil
 	// without a location table.
 	partition *netmap.Partition
@@ -80,11 +87,23 @@ type Site struct {
 	edges []Edge
 }
 
-// New works out the pools, and with a location table which addresses are nearest to
+// Policy is what the operator chose.
+type Policy struct {
+	// ClassOverflow lets viewers be sent outside the price class, which costs more, while
+	// the checks find every edge within it down: --class-overflow.
+	ClassOverflow bool
+}
+
+// New is Policy.Table of the policy that allows nothing.
+func New(pops []POP, edges []Edge, locations *netmap.Map) *Table {
+	return Policy{}.Table(pops, edges, locations)
+}
+
+// Table works out the pools, and with a location table which addresses are nearest to
 // which POP. An edge whose POP is not among pops cannot be placed and is never
 // answered; see [Table.Unplaced].
-func New(pops []POP, edges []Edge, locations *netmap.Map) *Table {
-	t := &Table{}
+func (p Policy) Table(pops []POP, edges []Edge, locations *netmap.Map) *Table {
+	t := &Table{policy: p}
 	index := make(map[string]int, len(pops))
 	pops = slices.Clone(pops)
 	slices.SortFunc(pops, func(a, b POP) int { return cmp.Compare(a.N, b.N) })
@@ -121,6 +140,12 @@ func (t *Table) pool(class cdn.PriceClass, family Family) Pool {
 	if len(p.sites) > 0 {
 		return p
 	}
+	if t.policy.ClassOverflow && t.lost(class, family) {
+		p.sites = t.choose(cdn.PriceClassAll, func(e Edge) bool { return e.Healthy && family.Of(e.Node).IsValid() })
+		if p.Overflow = len(p.sites) > 0; p.Overflow {
+			return p
+		}
+	}
 	var newest time.Time
 	for _, s := range t.sites {
 		for _, e := range s.edges {
@@ -136,6 +161,23 @@ func (t *Table) pool(class cdn.PriceClass, family Family) Pool {
 	})
 	p.Degraded = len(p.sites) > 0
 	return p
+}
+
+// lost reports whether the checks found every edge of a class down. Before the first
+// checks nothing is lost.
+func (t *Table) lost(class cdn.PriceClass, family Family) bool {
+	up := t.choose(class, func(e Edge) bool { return !e.Down && family.Of(e.Node).IsValid() })
+	return len(up) == 0
+}
+
+// Overflowing returns the price classes whose viewers are sent outside them.
+func (t *Table) Overflowing() (out []cdn.PriceClass) {
+	for _, class := range [...]cdn.PriceClass{cdn.PriceClass100, cdn.PriceClass200, cdn.PriceClassAll} {
+		if t.Pool(class, IPv4).Overflow || t.Pool(class, IPv6).Overflow {
+			out = append(out, class)
+		}
+	}
+	return out
 }
 
 // choose returns the sites of a class that have an edge which satisfies may, with

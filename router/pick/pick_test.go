@@ -122,6 +122,58 @@ func TestLastKnownGood(t *testing.T) {
 	}
 }
 
+// TestOverflow: outside the class only where the operator allows it, and only while the
+// checks find every edge of the class down.
+func TestOverflow(t *testing.T) {
+	sydney := Point{-33.87, 151.21}
+	make100 := func(change func(*Edge)) []Edge {
+		list := edges(twelve(), 1)
+		for i := range list {
+			if slices.Contains([]string{"IAD", "SFO", "QRO", "LHR", "FRA"}, list[i].Node.POP) {
+				list[i].Healthy = false
+				change(&list[i])
+			}
+		}
+		return list
+	}
+	down := make100(func(e *Edge) { e.Down = true })
+	unknown := make100(func(e *Edge) { e.Down = e.Node.POP != "FRA" })
+	for _, c := range []struct {
+		name     string
+		policy   Policy
+		edges    []Edge
+		want     string
+		overflow bool
+	}{
+		{"not allowed", Policy{}, down, "SFO", false},
+		{"allowed", Policy{ClassOverflow: true}, down, "SYD", true},
+		{"allowed, but one has not been checked yet", Policy{ClassOverflow: true}, unknown, "SFO", false},
+		{"allowed, and nothing is wrong", Policy{ClassOverflow: true}, edges(twelve(), 1), "SFO", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tab := c.policy.Table(twelve(), c.edges, nil)
+			p := tab.Pool(cdn.PriceClass100, IPv4)
+			if got := p.Nearest(sydney); got.Code != c.want || p.Overflow != c.overflow {
+				t.Errorf("%s, overflow %v", got.Code, p.Overflow)
+			}
+			if got := len(tab.Overflowing()) > 0; got != c.overflow {
+				t.Errorf("overflowing: %v", tab.Overflowing())
+			}
+			ranked := tab.Rank(sydney, cdn.PriceClass100, IPv4, "E1")
+			if first := ranked[slices.IndexFunc(ranked, func(r Ranked) bool { return r.Excluded == "" })]; first.Code != c.want {
+				t.Errorf("the ranking begins with %s", first.Code)
+			}
+		})
+	}
+	drained := edges(twelve(), 1)
+	drained[0].Healthy, drained[0].Down, drained[0].Draining = false, true, true
+	for _, r := range New(twelve(), drained, nil).Rank(sydney, cdn.PriceClassAll, IPv4, "E1") {
+		if want := map[bool]Reason{true: Draining}[r.Code == drained[0].Node.POP]; r.Excluded != want {
+			t.Errorf("%s: %q, want %q", r.Code, r.Excluded, want)
+		}
+	}
+}
+
 func TestNeverChecked(t *testing.T) {
 	list := edges(twelve(), 1)
 	for i := range list {

@@ -16,6 +16,7 @@ const (
 	NoEdge            Reason = "no edge is registered here"
 	NoAddress         Reason = "no edge here has an address of this family"
 	Unhealthy         Reason = "every edge here fails its health checks"
+	Draining          Reason = "every edge here drains or fails its health checks"
 )
 
 // Ranked is a POP in the order of distance.
@@ -59,6 +60,9 @@ func (s *Site) excluded(class cdn.PriceClass, family Family) Reason {
 		return NoEdge
 	case !slices.ContainsFunc(s.edges, func(e Edge) bool { return family.Of(e.Node).IsValid() }):
 		return NoAddress
+	}
+	if slices.ContainsFunc(s.edges, func(e Edge) bool { return e.Draining }) {
+		return Draining
 	}
 	return Unhealthy
 }
