@@ -175,6 +175,16 @@ func (x Invalidations) WithFloor(v Version) Invalidations {
 // origin before they are served.
 func (x Invalidations) Floor() Version { return x.floor }
 
+// Latest is the version of the newest invalidation of anything, or the floor:
+// whatever was born since was not invalidated.
+func (x Invalidations) Latest() Version {
+	v := x.floor.Max(x.everything)
+	if n := len(x.segments); n > 0 {
+		v = v.Max(x.segments[n-1].newest)
+	}
+	return v
+}
+
 // Tagged is the version of the newest invalidation of any tag, as far as that is
 // not below the floor. Who asks for an object does not know its tags yet.
 func (x Invalidations) Tagged() Version { return x.tagged }

@@ -290,6 +290,16 @@ func (s *State) Invalidations(distribution string) Invalidations {
 	return Invalidations{}
 }
 
+// LatestInvalidation is the version of the newest invalidation in any distribution,
+// one that was deleted included.
+func (s *State) LatestInvalidation() Version {
+	v := Version{}
+	for _, p := range s.invalidations {
+		v = v.Max(p.index.Latest())
+	}
+	return v
+}
+
 // InvalidationRecords yields a distribution's invalidations, newest first.
 func (s *State) InvalidationRecords(distribution string) func(yield func(Invalidation) bool) {
 	return func(yield func(Invalidation) bool) {

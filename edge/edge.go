@@ -70,9 +70,7 @@ func New(cfg Config) (*Edge, error) {
 	var kept *disk.Store
 	var err error
 	if cfg.DiskBytes > 0 {
-		if kept, err = disk.Open(disk.Config{Dir: cfg.DiskDir, Limit: cfg.DiskBytes, Journal: cfg.Journal, FS: cfg.DiskFS, Logger: cfg.Logger, Discard: func(key string, head []byte, birth cdn.Version) bool {
-			return cache.Outdated(cfg.State(), key, head, birth)
-		}}); err != nil {
+		if kept, err = disk.Open(disk.Config{Dir: cfg.DiskDir, Limit: cfg.DiskBytes, Journal: cfg.Journal, FS: cfg.DiskFS, Logger: cfg.Logger}); err != nil {
 			return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/edge/http1"
 	"github.com/warmfront/warmfront/edge/http2"
 	"github.com/warmfront/warmfront/edge/http3"
+	"github.com/warmfront/warmfront/edge/reclaim"
 	"github.com/warmfront/warmfront/edge/viewertls"
 )
 
@@ -131,6 +132,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	failed := make(chan error, len(e.servers))
 	var running sync.WaitGroup
 	e.keep()
+	e.keeping.Go(func() { reclaim.New(e.cfg.State, e.store).Run(e.ctx) })
 	for _, s := range e.servers {
 		if s.serve == nil {
 			continue

@@ -98,13 +98,19 @@ func (o *Object) NewestInvalidation(at cdn.Version, inv cdn.Invalidations) cdn.V
 	if c := o.checked.Load(); c != nil && c.at == at {
 		return c.newest
 	}
+	newest := o.newestOf(inv)
+	o.checked.Store(&check{at, newest})
+	return newest
+}
+
+// newestOf keeps nothing of what it finds: it is also for who looks at everything once.
+func (o *Object) newestOf(inv cdn.Invalidations) cdn.Version {
 	newest := inv.Floor()
 	for _, names := range [...][]string{o.URIs, o.Tags} {
 		for _, name := range names {
 			newest = newest.Max(inv.Newest(name))
 		}
 	}
-	o.checked.Store(&check{at, newest})
 	return newest
 }
 

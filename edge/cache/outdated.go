@@ -15,14 +15,24 @@ func Outdated(state *cdn.State, key string, head []byte, birth cdn.Version) bool
 	if err != nil {
 		return true
 	}
+	o.Key, o.Birth = key, birth
+	return o.Outdated(state)
+}
+
+// Outdated is the same of an object. What is only below the floor of the
+// invalidations may still be confirmed.
+func (o *Object) Outdated(state *cdn.State) bool {
 	if state == nil || state.Version.IsZero() {
 		return false
 	}
-	id, _, _ := strings.Cut(key, "\x00")
+	id, _, _ := strings.Cut(o.Key, "\x00")
 	if state.Plans[id] == nil {
-		return !state.Version.Before(birth) // else it may be newer than what is applied
+		return !state.Version.Before(o.Birth) // else it may be newer than what is applied
 	}
 	inv := state.Invalidations(id)
-	newest := o.NewestInvalidation(state.Version, inv)
-	return birth.Before(newest) && newest != inv.Floor()
+	if !o.Birth.Before(inv.Latest()) {
+		return false
+	}
+	newest := o.newestOf(inv)
+	return o.Birth.Before(newest) && newest != inv.Floor()
 }

@@ -21,6 +21,9 @@ type Store struct {
 	// waiting is how many bytes the jobs hold that memory may have evicted already.
 	waiting atomic.Int64
 
+	// reclaimed counts bytes of memory that a sweep gave back.
+	reclaimed atomic.Int64
+
 	// Skipped counts what was not written because the disk was behind.
 	Skipped atomic.Uint64
 

@@ -69,6 +69,9 @@ func New(registry *prometheus.Registry, results []string, s Sources) *Metrics {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "warmfront_edge_cache_evictions_total", Help: "Objects evicted to make room.",
 		}, func() float64 { return float64(memory.Evictions()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "warmfront_edge_cache_reclaimed_bytes_total", Help: "Bytes of memory given back of objects that were invalidated.",
+		}, func() float64 { return float64(s.Store.Reclaimed()) }),
 		gauge("warmfront_edge_lease_valid", "1 while the node has its lease, 0 while it is fenced.", func() float64 {
 			if s.Lease(time.Now()) {
 				return 1
@@ -112,6 +115,7 @@ func registerDisk(registry *prometheus.Registry, s Sources) {
 		read       func() float64
 	}{
 		{"warmfront_edge_disk_evictions_total", "Objects evicted from the disk to make room.", func() float64 { return float64(s.Disk.Stats().Evictions) }},
+		{"warmfront_edge_disk_reclaimed_bytes_total", "Bytes of the disk given back of objects that were invalidated.", func() float64 { return float64(s.Disk.Stats().Reclaimed) }},
 		{"warmfront_edge_disk_corrupt_total", "Objects dropped because the disk gave back other bytes than were written.", func() float64 { return float64(s.Disk.Stats().Corrupt) }},
 		{"warmfront_edge_disk_skipped_total", "Objects and slices not written because the disk was behind.", func() float64 { return float64(s.Store.Skipped.Load()) }},
 	} {

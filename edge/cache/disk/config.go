@@ -7,7 +7,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache/disk/index"
 	"github.com/warmfront/warmfront/edge/cache/disk/s3fifo"
 )
@@ -35,9 +34,6 @@ type Config struct {
 	ScrubRate int64
 	// RetryAfter is for how long nothing is written after the disk refused. 0: 30 s.
 	RetryAfter time.Duration
-	// Discard, where it is set, is asked in the background of every record, soon after the start and before each round
-	// of the scrubber by the heads alone; what it says true of is removed.
-	Discard func(key string, head []byte, birth cdn.Version) bool
 	// NewPolicy makes the policy of eviction. Nil: S3-FIFO.
 	NewPolicy func(capacity int64) index.Policy
 

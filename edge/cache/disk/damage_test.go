@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/warmfront/warmfront/cdn"
 )
 
 // stocked makes a folder with a bit of everything, and returns the keys in it.
@@ -93,7 +91,7 @@ func FuzzDamage(f *testing.F) {
 					t.Fatal("a body was taken for a record")
 				}
 			}
-			s.scrubOnce(false, func(int64) bool { return true })
+			s.scrubOnce(func(int64) bool { return true })
 			head, data := value("a0", 77)
 			put(t, s, "a0", "", string(head), 1, data)
 			if got := holds(t, s, "a0"); got != "a0/77" {
@@ -180,7 +178,7 @@ func TestDamageIsFoundByWhoeverReads(t *testing.T) {
 			return err
 		},
 		"the scrubber": func(s *Store, _ *Record) error {
-			s.scrubOnce(false, func(int64) bool { return true })
+			s.scrubOnce(func(int64) bool { return true })
 			return ErrCorrupt
 		},
 	} {
@@ -289,28 +287,6 @@ func TestWhatWasMovedAndRemovedStaysAway(t *testing.T) {
 	s = reopen(t, s)
 	want(t, s, "k", nil, nil)
 	want(t, s, "l", []byte("h"), nil)
-}
-
-func TestScrubberDiscards(t *testing.T) {
-	s := open(t, t.TempDir(), func(c *Config) {
-		c.Discard = func(key string, head []byte, v cdn.Version) bool { return v.Number < 5 && key != "" && len(head) > 0 }
-	})
-	put(t, s, "old", "", "h", 4, nil)
-	put(t, s, "new", "", "h", 5, nil)
-	create(t, s, "large", "", "h", 5, make([]byte, SliceSize)).Close()
-	read := int64(0)
-	s.scrubOnce(true, func(n int64) bool { read += n; return true }) // of the heads alone
-	if read == 0 || read > 1000 {
-		t.Errorf("%d bytes are read", read)
-	}
-	want(t, s, "old", nil, nil)
-	put(t, s, "old", "", "h", 4, nil)
-	s.scrubOnce(false, func(int64) bool { return true })
-	for range 2 {
-		want(t, s, "old", nil, nil)
-		want(t, s, "new", []byte("h"), nil)
-		s = reopen(t, s)
-	}
 }
 
 func TestFullDisk(t *testing.T) {

@@ -24,10 +24,7 @@ func (s *Store) scrub(ctx context.Context) {
 		}
 	}
 	for {
-		if s.cfg.Discard != nil && wait(sweepAfter*s.cfg.ScrubRate) {
-			s.scrubOnce(true, wait)
-		}
-		s.scrubOnce(false, wait)
+		s.scrubOnce(wait)
 		// A round of a small store takes no time, and need not begin again at once.
 		if !wait(60*s.cfg.ScrubRate) || s.closed.Load() {
 			return
@@ -35,25 +32,20 @@ func (s *Store) scrub(ctx context.Context) {
 	}
 }
 
-// sweepAfter is after how many seconds the heads are looked at, which is much faster than all of the bodies: by then
-// whoever says what is to be discarded has heard what it missed while the store was closed.
-const sweepAfter = 5
-
-// scrubOnce discards what is to be, and verifies each other record unless it is for the heads alone. It calls wait with
-// what it has read, to go on if that is true.
-func (s *Store) scrubOnce(heads bool, wait func(read int64) bool) {
+// scrubOnce verifies each record, and calls wait with what it has read, to go on if that is true.
+func (s *Store) scrubOnce(wait func(read int64) bool) {
 	var list []index.Marked
 	for shard := range index.Shards {
 		list = s.index.Snapshot(shard, list[:0])
 		for i := range list {
-			if !s.scrubRecord(&list[i].Entry, heads, wait) {
+			if !s.scrubRecord(&list[i].Entry, wait) {
 				return
 			}
 		}
 	}
 }
 
-func (s *Store) scrubRecord(e *index.Entry, heads bool, wait func(read int64) bool) bool {
+func (s *Store) scrubRecord(e *index.Entry, wait func(read int64) bool) bool {
 	if s.closed.Load() {
 		return false
 	}
@@ -62,15 +54,6 @@ func (s *Store) scrubRecord(e *index.Entry, heads bool, wait func(read int64) bo
 		return wait(0) // it is gone: moved, replaced, or dropped as damaged just now
 	}
 	defer func() { _ = r.Close() }() // it was only read
-	if s.cfg.Discard != nil && s.cfg.Discard(r.Key(), r.Head(), r.Birth()) {
-		if removed, ok := s.index.Remove(e.Key, e.Same); ok {
-			_ = s.retire(&removed) // failed has logged it
-		}
-		return wait(0)
-	}
-	if heads {
-		return wait(headerSize + int64(len(r.meta)))
-	}
 	if r.h.file == 0 {
 		if err := s.verifyPacked(r); err != nil {
 			s.drop(e, r.Key(), err)

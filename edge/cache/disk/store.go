@@ -43,7 +43,7 @@ type Store struct {
 	closed         atomic.Bool
 	opened         time.Duration // how long it took
 
-	evictions, moved, corrupt, failures atomic.Uint64
+	evictions, moved, corrupt, failures, reclaimed atomic.Uint64
 }
 
 // Incarnation is a random name that the folder got when it was first used. A folder put back to an older copy has the
@@ -63,6 +63,7 @@ type Stats struct {
 	Bytes       int64  // of disk, dead records and checkpoints included
 	Limit       int64  // that Bytes may reach: less than was configured where the disk was full before
 	Evictions   uint64 // records that made room
+	Reclaimed   uint64 // bytes of records that a sweep removed
 	Moved       uint64 // bytes written again so that room could be used again
 	Corrupt     uint64 // records dropped because the disk gave back other bytes
 	WriteErrors uint64
@@ -74,7 +75,7 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	return Stats{
 		Records: s.index.Len(), Bytes: s.bytes(), Limit: s.degraded.ceiling.Load(),
-		Evictions: s.evictions.Load(), Moved: s.moved.Load(), Corrupt: s.corrupt.Load(), WriteErrors: s.failures.Load(),
+		Evictions: s.evictions.Load(), Reclaimed: s.reclaimed.Load(), Moved: s.moved.Load(), Corrupt: s.corrupt.Load(), WriteErrors: s.failures.Load(),
 		ReadOnly: s.degraded.now(s.cfg.Now()), Opened: s.opened,
 	}
 }

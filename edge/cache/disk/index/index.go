@@ -8,6 +8,7 @@ package index
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -319,6 +320,37 @@ func (x *Index) Evict() (evicted Entry, ok bool) {
 			return evicted, true
 		}
 	}
+}
+
+// Entries yields all entries. It holds the lock of a shard for a few of them at a
+// time; what is put in meanwhile it may or may not come by.
+func (x *Index) Entries() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		var room [64]Entry
+		for shard := range x.shards {
+			for list, from, more := room[:0], uint32(0), true; more; {
+				list, from, more = x.shards[shard].part(from, room[:0])
+				for _, e := range list {
+					if !yield(e) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// part fills list up to its capacity with entries from a place on, and returns where
+// to go on, if there is more.
+func (s *shard) part(from uint32, list []Entry) (part []Entry, next uint32, more bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for ; from < s.used && len(list) < cap(list); from++ {
+		if e := s.entry(from); e.Seq != 0 {
+			list = append(list, *e)
+		}
+	}
+	return list, from, from < s.used
 }
 
 // Snapshot appends the entries of a shard, each with the policy's mark, to list.
