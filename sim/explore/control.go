@@ -52,8 +52,8 @@ func (s *store) fold() (*cdn.State, error) {
 // terms are those of all leases in a world.
 func terms() journal.Terms { return journal.LabTerms() }
 
-// reign is by which a leader holds its place.
-func reign() journal.Terms { return terms().Reign() }
+// reign is by which a leader holds its place: half a lease.
+func reign() journal.Terms { return journal.Terms{Length: terms().Length / 2, Margin: terms().Margin} }
 
 // kept is how many invalidations a snapshot keeps one by one.
 const kept = 2
@@ -71,10 +71,9 @@ type control struct {
 	// how that was written down last.
 	apart, recorded journal.Parts
 	streams         []*stream
-	// standby is what it has seen of the leader while it does not lead, mark the last
-	// of that.
-	standby                    journal.Standby
+	// mark and since are what a standby has seen of the leader.
 	mark                       int64
+	since                      time.Duration
 	writing, settling, joining bool
 	// cut is until when the store is out of reach.
 	cut time.Duration
@@ -93,15 +92,20 @@ func (w *world) startControl(place int) {
 	c.watch()
 }
 
-// write changes the store, if the control leads, and tells the control so.
+// write changes the store, if the control leads, and tells the control so. A write
+// is of one reign, however long the store is out of reach.
 func (c *control) write(change func(*store), then func(written bool)) {
-	w, asked := c.w, c.w.store
+	c.writeAs(c.run, c.w.store, change, then)
+}
+
+func (c *control) writeAs(run uint64, asked *store, change func(*store), then func(written bool)) {
+	w := c.w
 	if c.cut > w.now { // the call hangs
-		w.after(&c.machine, c.cut-w.now, func() { c.write(change, then) })
+		w.after(&c.machine, c.cut-w.now, func() { c.writeAs(run, asked, change, then) })
 		return
 	}
 	w.after(nil, w.between(0, 5*time.Millisecond)+w.gap(), func() {
-		leads := w.store == asked && asked.leader == c.run
+		leads := w.store == asked && asked.leader == run
 		if leads {
 			change(w.store)
 		}
@@ -115,8 +119,11 @@ func (c *control) watch() {
 	w.after(&c.machine, max(300*time.Millisecond, c.cut-w.now)+w.gap(), func() {
 		mark := w.store.mark
 		w.after(&c.machine, w.between(0, 5*time.Millisecond)+w.gap(), func() {
-			c.mark = mark
-			if c.standby.Vacant(mark, c.clock(), reign()) {
+			now := c.clock().Mono
+			if c.mark != mark {
+				c.mark, c.since = mark, now
+			}
+			if now-c.since >= reign().Held() || !w.store.granted && w.store.leader == 0 {
 				c.take()
 				return
 			}
@@ -216,7 +223,6 @@ func (c *control) stepDown() {
 	}
 	c.w.tell(c.name, "leads no more")
 	c.leads, c.ledger, c.writing, c.settling, c.joining, c.mark = false, nil, false, false, false, -1
-	c.standby = journal.Standby{}
 	c.endStreams()
 	c.watch()
 }
