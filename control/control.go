@@ -272,8 +272,9 @@ func (c *Control) putValue(name string, v any) error {
 
 func (c *Control) now() journal.Instant { return c.clock.At(time.Now()) }
 
-// leads reports whether this control may grant leases and settle at now. Rule N.
-func (c *Control) leads(now time.Time) bool { return c.cfg.Leads == nil || c.cfg.Leads(now) }
+// Leads reports whether this control may grant leases and settle at now, which
+// must come from time.Now. Rule N. One that has its store to itself always may.
+func (c *Control) Leads(now time.Time) bool { return c.cfg.Leads == nil || c.cfg.Leads(now) }
 
 // Addr is the address that nodes call.
 func (c *Control) Addr() net.Addr { return c.listener.Addr() }

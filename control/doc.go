@@ -14,6 +14,9 @@
 // same bytes. Nodes acknowledge with their lease call, and the settle loop
 // reports what has settled, after it was written down.
 //
+// Several controls can share a store. Each is a [Replica] then: it has a Control
+// for each reign of its own, and is a [Standby] between them.
+//
 // The peer port speaks TLS 1.3 alone. A node joins with the cluster secret
 // (package control/wire) and is known by its certificate from then on: no call
 // can name another node than the one the certificate proves.

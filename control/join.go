@@ -27,7 +27,7 @@ func (c *Control) serveJoin(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, &wire.Error{Code: wire.CodeDenied, Message: "the cluster secret is not this network's"})
 		return
 	}
-	if !c.leads(time.Now()) {
+	if !c.Leads(time.Now()) {
 		c.fail(w, store.ErrNotLeader)
 		return
 	}

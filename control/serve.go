@@ -41,7 +41,7 @@ func (c *Control) newServer() *http.Server {
 func (c *Control) answer(call func(ctx context.Context, node string, body []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		node, err := c.caller(r)
-		if err == nil && !c.leads(time.Now()) {
+		if err == nil && !c.Leads(time.Now()) {
 			err = store.ErrNotLeader
 		}
 		if err != nil {
@@ -142,7 +142,7 @@ func decode(body []byte, v any) error {
 // says what a node has applied (rule M).
 func (c *Control) serveJournal(w http.ResponseWriter, r *http.Request) {
 	_, err := c.caller(r)
-	if err == nil && !c.leads(time.Now()) {
+	if err == nil && !c.Leads(time.Now()) {
 		err = store.ErrNotLeader
 	}
 	if err != nil {
@@ -173,7 +173,7 @@ func (c *Control) whileLeading(ctx context.Context) (context.Context, context.Ca
 		go func() {
 			tick := time.NewTicker(c.cfg.Terms.Renewal())
 			defer tick.Stop()
-			for c.leads(time.Now()) {
+			for c.Leads(time.Now()) {
 				select {
 				case <-tick.C:
 				case <-ctx.Done():
@@ -220,7 +220,7 @@ func (c *Control) lease(_ context.Context, node string, body []byte) (any, error
 	}
 	// One reading for the right to grant and for what is granted.
 	read := time.Now()
-	if !c.leads(read) {
+	if !c.Leads(read) {
 		c.mu.Unlock()
 		return nil, store.ErrNotLeader
 	}

@@ -80,7 +80,7 @@ func (c *Control) settleOnce() (time.Duration, error) {
 		return time.Hour, nil
 	}
 	read := time.Now()
-	if !c.leads(read) {
+	if !c.Leads(read) {
 		// Others may have granted leases. Another look costs nothing.
 		c.mu.Unlock()
 		return c.cfg.Terms.Renewal() / 8, nil

@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +24,7 @@ import (
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/standby"
 	"github.com/warmfront/warmfront/network/viewer"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
@@ -35,6 +38,11 @@ type ControlConfig struct {
 	Account string
 	// CAOut is a path that the viewers' CA certificate is written to; "" for none.
 	CAOut string
+	// ID is this control's name; "control-1" when empty.
+	ID string
+	// Store is where the journal is, shared with other controls; nil for a file in
+	// Folder.
+	Store *StoreConfig
 	// Fault and ProxyPort are `up`'s; nil and 0 elsewhere.
 	Fault     func(context.Context, operator.Fault) (operator.Faulted, error)
 	FaultOf   func(node string) string
@@ -53,8 +61,16 @@ const (
 // Control is the program of the control plane: the journal, CloudFront's API, the
 // operator's interface, gossip.
 type Control struct {
-	cfg      ControlConfig
-	core     *control.Control
+	cfg ControlConfig
+	// core is the Control of now, or of the last reign; nil before the first.
+	core atomic.Pointer[control.Control]
+	// replica is set where other controls share the store.
+	replica *control.Replica
+	// standing and leader are what it last stood by as, and in whose reign.
+	standing *control.Standby
+	leader   int64
+	// serving is what answers callers of the API for now.
+	serving  atomic.Pointer[service]
 	gossip   *gossip.Gossip
 	health   *health
 	listener net.Listener
@@ -75,14 +91,57 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 			err = errors.Join(err, c.Close())
 		}
 	}()
+	if cfg.ID == "" {
+		c.cfg.ID = "control-1"
+	}
+	if err := c.listen(); err != nil {
+		return nil, err
+	}
+	if err := c.newGossip(); err != nil {
+		return nil, err
+	}
+	if err := c.newCore(); err != nil {
+		return nil, explainTaken(err)
+	}
+	c.health, err = newHealth(cfg.NodeConfig, prometheus.NewRegistry(), func() bool { return c.serving.Load() != nil })
+	return c, err
+}
+
+func (c *Control) newGossip() (err error) {
+	state := func() *cdn.State {
+		if core := c.Core(); core != nil {
+			return core.State()
+		}
+		return cdn.NewState(0)
+	}
+	c.gossip, err = newGossip(c.cfg.NodeConfig, c.cfg.describe(c.cfg.ID, cdn.RoleControl), state, nil, nil)
+	return err
+}
+
+// newCore makes the Control, or where the store is shared what makes one for each
+// reign.
+func (c *Control) newCore() error {
+	if c.cfg.Store != nil {
+		return c.newReplica()
+	}
+	core, err := control.New(c.coreConfig())
+	if err != nil {
+		return err
+	}
+	return c.lead(core)
+}
+
+// coreConfig is that of the journal's server side.
+func (c *Control) coreConfig() control.Config {
+	cfg := c.cfg
 	terms := journal.HostTerms()
 	if cfg.Sandbox {
 		terms = journal.LabTerms()
 	}
 	w := cfg.world()
-	c.core, err = control.New(control.Config{
-		DataDir: cfg.Folder.Join("control"), Zone: cfg.Zone, Secret: cfg.Secret, PeerAddr: cfg.listenAddr(cfg.Ports.Peer),
-		Terms: terms, NodeSettings: c.settings, APIAddresses: []net.IP{cfg.Addr.AsSlice()}, Log: cfg.Log,
+	return control.Config{
+		ID: cfg.ID, DataDir: cfg.Folder.Join("control"), Zone: cfg.Zone, Secret: cfg.Secret, PeerAddr: cfg.listenAddr(cfg.Ports.Peer),
+		Terms: terms, NodeSettings: c.settings, APIAddresses: c.apiAddresses(), Log: cfg.Log,
 		OnViewerCA: func(pem []byte) {
 			if err := c.writeCA(pem); err != nil {
 				cfg.Log.Error("the CA certificate is not written anew; viewers who trust the old copy refuse the new alias", "err", err)
@@ -95,25 +154,36 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 			}
 			return wan.Listen(l, w.nodes(w.home(), cfg.gate), wan.Options{Wrap: cfg.Sandbox}), nil
 		},
-	})
-	if err != nil {
-		return nil, explainTaken(err)
 	}
-	if err := c.makeOriginAccessKey(); err != nil {
-		return nil, err
+}
+
+// apiAddresses are those of this control and of the others it was told of: one
+// authority vouches for all.
+func (c *Control) apiAddresses() []net.IP {
+	all := []net.IP{c.cfg.Addr.AsSlice()}
+	for _, peer := range c.cfg.Control {
+		if ap, err := netip.ParseAddrPort(peer); err == nil && ap.Addr() != c.cfg.Addr {
+			all = append(all, ap.Addr().AsSlice())
+		}
 	}
-	if err := c.writeCA(c.core.ViewerCA()); err != nil {
-		return nil, err
+	return all
+}
+
+// lead makes core the one that answers.
+func (c *Control) lead(core *control.Control) error {
+	c.core.Store(core)
+	if err := errors.Join(c.makeOriginAccessKey(), c.writeCA(core.ViewerCA())); err != nil {
+		return err
 	}
-	node := cfg.describe("control-1", cdn.RoleControl)
-	if c.gossip, err = newGossip(cfg.NodeConfig, node, c.core.State, nil, nil); err != nil {
-		return nil, err
-	}
-	c.core.OnHead(c.gossip.AnnounceHead)
-	if c.health, err = newHealth(cfg.NodeConfig, prometheus.NewRegistry(), func() bool { return true }); err != nil {
-		return nil, err
-	}
-	return c, c.listen()
+	core.OnHead(c.gossip.AnnounceHead)
+	c.serving.Store(&service{c.handler(core), core.APICertificate})
+	return nil
+}
+
+// service is what answers callers of the API.
+type service struct {
+	http.Handler
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // writeCA writes the certificate that viewers trust where it was asked for.
@@ -132,30 +202,56 @@ func (c *Control) listen() (err error) {
 		return explainTaken(err)
 	}
 	if !c.cfg.Sandbox { // keys and configurations do not cross a network in the clear
-		c.listener = tls.NewListener(c.listener, &tls.Config{GetCertificate: c.core.APICertificate, MinVersion: tls.VersionTLS12})
+		c.listener = tls.NewListener(c.listener, &tls.Config{GetCertificate: c.certificate, MinVersion: tls.VersionTLS12})
 	}
 	c.server = http.Server{
-		Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: http.HandlerFunc(c.serve), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	return nil
 }
 
+// serve answers with what answers now.
+func (c *Control) serve(w http.ResponseWriter, r *http.Request) {
+	if s := c.serving.Load(); s != nil {
+		s.ServeHTTP(w, r)
+		return
+	}
+	standby.Unavailable(w, r)
+}
+
+func (c *Control) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if s := c.serving.Load(); s != nil {
+		return s.certificate(h)
+	}
+	return nil, errors.New("no control leads yet")
+}
+
 // handler serves what has a path of its own, and CloudFront's API for the rest.
-func (c *Control) handler() http.Handler {
+func (c *Control) handler(core *control.Control) http.Handler {
 	keys := c.cfg.Key.lookup()
 	mux := http.NewServeMux()
 	own := operator.Handler(operator.Config{
 		Keys: keys, Zone: c.cfg.Zone, Now: time.Now, Network: c.describe, Nodes: c.nodes, Invalidation: c.invalidation,
-		Forget: c.core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
+		Forget: core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
 	})
 	mux.Handle("/warmfront/", own)
 	mux.Handle("/proxy/", own)
 	mux.HandleFunc("GET /{$}", c.welcome)
 	mux.Handle("/", api.Handler(api.Config{
-		Journal: c.core, Keys: keys, Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
+		Journal: core, Keys: keys, Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
 	}))
-	return mux
+	if c.cfg.Store == nil {
+		return mux
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// What it says now another leader may have made untrue.
+		if !core.Leads(time.Now()) {
+			standby.Unavailable(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (k AccessKey) lookup() sigv4.Lookup {
@@ -170,7 +266,7 @@ func (c *Control) welcome(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (c *Control) describe() operator.Network {
-	return operator.Network{Zone: c.cfg.Zone, Version: c.cfg.Version, Sandbox: c.cfg.Sandbox, CA: string(c.core.ViewerCA())}
+	return operator.Network{Zone: c.cfg.Zone, Version: c.cfg.Version, Sandbox: c.cfg.Sandbox, CA: string(c.Core().ViewerCA())}
 }
 
 func (c *Control) nodes() operator.Nodes {
@@ -178,8 +274,8 @@ func (c *Control) nodes() operator.Nodes {
 	for _, m := range c.gossip.Members() {
 		seen[m.Node.ID] = m.State
 	}
-	all := operator.Nodes{Head: c.core.Head(), Nodes: []operator.Node{}}
-	for _, s := range c.core.NodeStatus() {
+	all := operator.Nodes{Head: c.Core().Head(), Nodes: []operator.Node{}}
+	for _, s := range c.Core().NodeStatus() {
 		n := operator.Node{
 			Node: s.Node, Applied: s.Acked, LeaseLeft: s.LeaseLeft, Fenced: s.Fenced, Incarnation: s.Incarnation, Gossip: string(seen[s.Node.ID]),
 		}
@@ -204,7 +300,7 @@ func (c *Control) pac() func(string) (string, error) {
 		}
 		proxy := hostPort("127.0.0.1", c.cfg.ProxyPort+uint16(pop.N))
 		names := []string{"*." + c.cfg.Zone}
-		for _, p := range c.core.State().Plans {
+		for _, p := range c.Core().State().Plans {
 			names = append(names, p.Aliases...)
 		}
 		slices.Sort(names)
@@ -214,7 +310,7 @@ func (c *Control) pac() func(string) (string, error) {
 
 // makeOriginAccessKey makes the key that edges sign with, once.
 func (c *Control) makeOriginAccessKey() error {
-	have, err := c.core.Secret(settingOriginSign)
+	have, err := c.Core().Secret(settingOriginSign)
 	if err != nil || have != nil {
 		return err
 	}
@@ -222,13 +318,13 @@ func (c *Control) makeOriginAccessKey() error {
 	if err != nil {
 		return err
 	}
-	return c.core.PutSecret(settingOriginSign, key)
+	return c.Core().PutSecret(settingOriginSign, key)
 }
 
 // settings are what a node is handed, over the channel that proved it knows the
 // cluster secret: edges and the origin share a key, the origin knows callers'.
 func (c *Control) settings(n cdn.Node) map[string]string {
-	sign, err := c.core.Secret(settingOriginSign)
+	sign, err := c.Core().Secret(settingOriginSign)
 	if err != nil {
 		c.cfg.Log.Error("the origin access key cannot be read", "err", err)
 		return nil
@@ -246,8 +342,9 @@ func (c *Control) settings(n cdn.Node) map[string]string {
 	return nil
 }
 
-// Core is the journal's server side, for whoever runs in the same process.
-func (c *Control) Core() *control.Control { return c.core }
+// Core is the journal's server side, for whoever runs in the same process; nil
+// where another control leads and this one never has.
+func (c *Control) Core() *control.Control { return c.core.Load() }
 
 // Endpoint is the URL of the API.
 func (c *Control) Endpoint() string {
@@ -261,7 +358,11 @@ func (c *Control) Endpoint() string {
 // Run serves until ctx ends, then finishes what was asked.
 func (c *Control) Run(ctx context.Context) error {
 	s := newSupervisor()
-	s.start(ctx, "journal", c.core)
+	if c.replica != nil {
+		s.start(ctx, "journal", c.replica)
+	} else {
+		s.start(ctx, "journal", c.Core())
+	}
 	s.start(ctx, "gossip", c.gossip)
 	s.start(ctx, "metrics", c.health)
 	s.start(ctx, "api", httpProgram{&c.server, c.listener})
@@ -281,8 +382,10 @@ func (c *Control) Close() error {
 	if c.gossip != nil {
 		all.add(c.gossip)
 	}
-	if c.core != nil {
-		all.add(c.core)
+	if c.replica != nil {
+		all.add(c.replica)
+	} else if core := c.Core(); core != nil {
+		all.add(core)
 	}
 	return all.err
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/warmfront/warmfront/network/portowner"
 )
 
 func TestFolderMakesItsSecretsOnce(t *testing.T) {
@@ -98,7 +100,7 @@ func TestATakenPortIsNamedWithItsOwner(t *testing.T) {
 	if !strings.Contains(text, l.Addr().String()) || !strings.Contains(text, "--port-base") {
 		t.Errorf("%q does not say which port and what to do", text)
 	}
-	if owner := portOwner(l.Addr()); owner != "" && !strings.Contains(text, owner) {
+	if owner := portowner.Of(l.Addr()); owner != "" && !strings.Contains(text, owner) {
 		t.Errorf("%q does not name %q", text, owner)
 	}
 	if other := errors.New("other"); !errors.Is(explainTaken(other), other) {

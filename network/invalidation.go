@@ -10,14 +10,14 @@ import (
 
 // invalidation tells an operator how far an invalidation is.
 func (c *Control) invalidation(distribution, id string) (operator.Invalidation, error) {
-	state := c.core.State()
+	state := c.Core().State()
 	plan := state.Plans[distribution]
 	if plan == nil {
 		return operator.Invalidation{}, cdn.Errorf("NoSuchDistribution", "There is no distribution %.100q; see `warmfront distribution list`.", distribution)
 	}
 	for inv := range state.InvalidationRecords(distribution) {
 		if inv.ID == id {
-			return describeInvalidation(inv, plan.WhenIsolated, c.core.Completion(distribution, inv.Version)), nil
+			return describeInvalidation(inv, plan.WhenIsolated, c.Core().Completion(distribution, inv.Version)), nil
 		}
 	}
 	return operator.Invalidation{}, cdn.Errorf("NoSuchInvalidation", "%s has no invalidation %.100q; see `warmfront invalidations list %s`.", distribution, id, distribution)

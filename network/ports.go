@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/warmfront/warmfront/network/portowner"
 )
 
 // Ports are where a network's services are found. They are the same on every
@@ -70,7 +72,7 @@ func explainTaken(err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &op) || op.Addr == nil {
 		return err
 	}
-	owner := portOwner(op.Addr)
+	owner := portowner.Of(op.Addr)
 	if owner == "" {
 		owner = "another process"
 	}

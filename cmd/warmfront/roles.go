@@ -53,17 +53,23 @@ func newRole(g *global, c *cobra.Command, build func(node network.NodeConfig) (p
 
 func newControl(g *global) *cobra.Command {
 	cfg := network.ControlConfig{}
+	var s storeFlags
 	c := newRole(g, &cobra.Command{Use: "control", Short: "Run control: the journal, CloudFront's API"}, func(node network.NodeConfig) (program, error) {
+		var err error
+		if cfg.Store, err = s.parse(g, cfg.ID, node.Sandbox); err != nil {
+			return nil, err
+		}
 		if err := node.Folder.Make(); err != nil {
 			return nil, err
 		}
-		var err error
 		if cfg.Key, err = g.ownKey(node.Folder); err != nil {
 			return nil, err
 		}
 		cfg.NodeConfig = node
 		return network.NewControl(cfg)
 	})
+	c.Flags().StringVar(&cfg.ID, "id", "", "name of this control, which begins with \"control\" (default: control-1)")
+	s.add(c.Flags())
 	c.Flags().StringVar(&cfg.CAOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
 	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number in ARNs")
 	return c

@@ -1,4 +1,4 @@
-package network
+package portowner
 
 import (
 	"bufio"
@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// portOwner names the process that listens on an address, "name (pid 12)", or ""
+// Of names the process that listens on an address, "name (pid 12)", or ""
 // where /proc does not tell (another user's process).
-func portOwner(a net.Addr) string {
+func Of(a net.Addr) string {
 	var port int
 	table := "/proc/net/tcp"
 	switch a := a.(type) {
