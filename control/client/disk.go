@@ -19,6 +19,11 @@ const (
 	certificatesFile = "certificates.json"
 )
 
+// keptInvalidations is how many of each distribution's invalidations are saved one by
+// one, for all that is saved is written anew each time: what was stored before them
+// is confirmed after a restart.
+const keptInvalidations = 1000
+
 type savedIdentity struct {
 	Answer wire.JoinAnswer `json:"answer"`
 	Key    string          `json:"key"`
@@ -95,7 +100,7 @@ func (c *Client) save() {
 	c.mu.Lock()
 	state, seen := c.follower.State(), c.follower.Seen()
 	c.mu.Unlock()
-	snap, err := state.Snapshot()
+	snap, err := state.SnapshotKeeping(keptInvalidations)
 	if err != nil {
 		c.log.Error("the state cannot be saved", "error", err)
 		return
