@@ -87,7 +87,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		Table: table(cfg.Geo),
 		POPs:  routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
-		WrapPacketConn: cfg.gate.packets, WrapListener: cfg.gate.listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
+		Hold: cfg.gate.wait, WrapListener: cfg.gate.listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
 	})
 	if err != nil {
 		return nil, explainTaken(err)

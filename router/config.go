@@ -105,10 +105,12 @@ type Config struct {
 	// delays are applied here.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// WrapPacketConn and WrapListener put something between the sockets and the
+	// Hold, if set, is called between reading packets and answering them, and may keep
+	// them waiting until done is closed: how a paused node seems to be.
+	Hold func(done <-chan struct{})
+	// WrapListener puts something between the TCP socket and the
 	// server, such as the delay model; nil for nothing.
-	WrapPacketConn func(net.PacketConn) net.PacketConn
-	WrapListener   func(net.Listener) net.Listener
+	WrapListener func(net.Listener) net.Listener
 
 	Logger  *slog.Logger          // nil discards
 	Metrics prometheus.Registerer // nil for none

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +27,8 @@ const (
 type Router struct {
 	cfg     Config
 	zones   zones
-	udp     net.PacketConn
+	udp     []*net.UDPConn // of one port
+	batched bool           // the packets of udp are taken in batches
 	tcp     net.Listener
 	addr    netip.AddrPort
 	probe   *health.HTTP
@@ -44,6 +43,9 @@ type Router struct {
 
 	relocating atomic.Bool // background takes in a location table
 	background sync.WaitGroup
+
+	closing sync.Once
+	closed  chan struct{} // by Close
 }
 
 // New listens on UDP and TCP. Answer works from here on; packets are answered,
@@ -53,7 +55,7 @@ func New(cfg Config) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{cfg: cfg, edges: map[string]cdn.Node{}}
+	r := &Router{cfg: cfg, edges: map[string]cdn.Node{}, closed: make(chan struct{})}
 	r.limits = newLimits(cfg.RateLimit)
 	r.conns = conns{open: map[net.Conn]netip.Addr{}, client: map[netip.Addr]int{}}
 	if err := r.listen(); err != nil {
@@ -106,55 +108,7 @@ func (r *Router) edgesUp() (n float64) {
 	return n
 }
 
-// listen binds both sockets to one port.
-func (r *Router) listen() error {
-	// With port 0 the kernel's choice for UDP may be taken for TCP.
-	const attempts = 16
-	var err error
-	for range attempts {
-		if err = r.listenOnce(); err == nil || !portIsZero(r.cfg.Listen) {
-			break
-		}
-	}
-	return err
-}
-
-func portIsZero(addr string) bool {
-	_, port, err := net.SplitHostPort(addr)
-	return err == nil && (port == "0" || port == "")
-}
-
-func (r *Router) listenOnce() error {
-	pc, err := net.ListenPacket("udp", r.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("router: %w", err)
-	}
-	addr := addrPort(pc.LocalAddr())
-	host, _, err := net.SplitHostPort(r.cfg.Listen)
-	if err != nil {
-		return errors.Join(fmt.Errorf("router: %w", err), pc.Close())
-	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(int(addr.Port()))))
-	if err != nil {
-		return errors.Join(fmt.Errorf("router: %w", err), pc.Close())
-	}
-	if u, ok := pc.(*net.UDPConn); ok && addr.Addr().IsUnspecified() {
-		if err := askDestination(u); err != nil {
-			return errors.Join(fmt.Errorf("router: %w", err), pc.Close(), l.Close())
-		}
-	}
-	if r.cfg.WrapPacketConn != nil {
-		pc = r.cfg.WrapPacketConn(pc)
-	}
-	if r.cfg.WrapListener != nil {
-		l = r.cfg.WrapListener(l)
-	}
-	r.udp, r.tcp = pc, l
-	r.addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	return nil
-}
-
-// Addr returns the address that both sockets listen on.
+// Addr returns the address that all sockets listen on.
 func (r *Router) Addr() netip.AddrPort { return r.addr }
 
 // Hint takes in what gossip says of a node. It moves the node's next check
@@ -166,8 +120,7 @@ func (r *Router) Hint(nodeID string, h health.Hint) { r.checker.Hint(nodeID, h) 
 func (r *Router) Edges() []health.Edge { return r.checker.Edges() }
 
 // Run serves until ctx ends, then answers what has been received, waits for open
-// connections up to five seconds, and returns. The UDP socket stays open, so that
-// a wrapper can deliver what it still holds, until Close.
+// connections up to five seconds, and returns. The UDP sockets stay open until Close.
 func (r *Router) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -182,15 +135,17 @@ func (r *Router) Run(ctx context.Context) error {
 			}
 		})
 	}
-	for range min(runtime.GOMAXPROCS(0), 8) {
-		serve(r.serveUDP)
+	for i := range workers() {
+		serve(func(ctx context.Context) error { return r.serveUDP(ctx, i) })
 	}
 	serve(r.serveTCP)
 	wg.Go(func() { r.checker.Run(ctx) })
 
 	<-ctx.Done()
 	end := time.Now().Add(drainRead)
-	_ = r.udp.SetReadDeadline(end)
+	for _, c := range r.udp {
+		_ = c.SetReadDeadline(end)
+	}
 	_ = r.tcp.Close()
 	r.conns.drain(end)
 	overdue := time.AfterFunc(drainTime, r.conns.closeAll)
@@ -202,10 +157,11 @@ func (r *Router) Run(ctx context.Context) error {
 
 // Close frees the sockets. It is called after Run has returned, or instead of it.
 func (r *Router) Close() error {
+	r.closing.Do(func() { close(r.closed) })
 	r.background.Wait()
 	err := r.tcp.Close()
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
-	return errors.Join(r.udp.Close(), err)
+	return errors.Join(err, closeUDP(r.udp))
 }

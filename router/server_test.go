@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -239,34 +240,104 @@ func TestUDPWildcard(t *testing.T) {
 	}
 }
 
-// TestWrappedSockets: the server works through what is put around its sockets.
-func TestWrappedSockets(t *testing.T) {
-	var packets, accepted atomic.Int32
+// TestHeld: packets wait while the node is paused, and connections go through what is put
+// around the listener.
+func TestHeld(t *testing.T) {
+	resume := make(chan struct{})
+	var held, accepted atomic.Int32
 	r, _ := serve(t, func(c *Config) {
-		c.WrapPacketConn = func(p net.PacketConn) net.PacketConn { return &countingPackets{p, &packets} }
+		c.Hold = func(done <-chan struct{}) {
+			held.Add(1)
+			select {
+			case <-resume:
+			case <-done:
+			}
+		}
 		c.WrapListener = func(l net.Listener) net.Listener { return &countingListener{l, &accepted} }
 	})
-	for _, network := range []string{"udp", "tcp"} {
-		if m := exchange(t, network, r, question("dall.warmfront.test.", dns.TypeA)); len(m.Answer) != 1 {
-			t.Errorf("%s: %v", network, m)
+	answered := make(chan *dns.Msg, 1)
+	go func() {
+		c := &dns.Client{Net: "udp", Timeout: 20 * time.Second}
+		m, _, _ := c.Exchange(question("dall.warmfront.test.", dns.TypeA), r.Addr().String())
+		answered <- m
+	}()
+	for deadline := time.Now().Add(10 * time.Second); held.Load() == 0; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is held")
 		}
 	}
-	if packets.Load() == 0 || accepted.Load() == 0 {
-		t.Errorf("%d packets, %d connections went through the wrappers", packets.Load(), accepted.Load())
+	select {
+	case m := <-answered:
+		t.Errorf("answered while paused: %v", m)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(resume)
+	if m := <-answered; m == nil || len(m.Answer) != 1 {
+		t.Errorf("after the pause: %v", m)
+	}
+	if m := exchange(t, "tcp", r, question("dall.warmfront.test.", dns.TypeA)); len(m.Answer) != 1 || accepted.Load() == 0 {
+		t.Errorf("%d connections, %v", accepted.Load(), m)
 	}
 }
 
-type countingPackets struct {
-	net.PacketConn
-	n *atomic.Int32
-}
-
-func (c *countingPackets) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, a, err := c.PacketConn.ReadFrom(b)
-	if err == nil {
-		c.n.Add(1)
+// TestManySenders: many packets at once, over all the sockets there are, are answered
+// each to its sender.
+func TestManySenders(t *testing.T) {
+	r, stop := serve(t, nil)
+	const senders, each = 16, 200
+	var wg sync.WaitGroup
+	for s := range senders {
+		wg.Go(func() {
+			c, err := net.Dial("udp", r.Addr().String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			buf := make([]byte, 1500)
+			for i := range each {
+				q := withSubnet(question("dall.warmfront.test.", dns.TypeA), "203.0.113.0")
+				if i%5 == 0 {
+					q = question("warmfront.test.", dns.TypeNS) // by way of the library
+				}
+				q.Id = uint16(s*each + i)
+				packet, err := q.Pack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = c.Write(packet)
+				_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				n, err := c.Read(buf)
+				m := new(dns.Msg)
+				if err != nil || m.Unpack(buf[:n]) != nil || m.Id != q.Id || len(m.Answer) == 0 || m.Question[0] != q.Question[0] {
+					t.Errorf("sender %d, packet %d: %v %v", s, i, err, m)
+					return
+				}
+			}
+		})
 	}
-	return n, a, err
+	wg.Wait()
+	// What had been sent before the end is answered.
+	c, err := net.Dial("udp", r.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const last = 50
+	for i := range last {
+		q := question("dall.warmfront.test.", dns.TypeA)
+		q.Id = uint16(i)
+		_, _ = c.Write(pack(t, q))
+	}
+	stop()
+	buf := make([]byte, 1500)
+	for i := range last {
+		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := c.Read(buf); err != nil {
+			t.Fatalf("%d of %d were answered at the end: %v", i, last, err)
+		}
+	}
 }
 
 type countingListener struct {

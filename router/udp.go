@@ -29,14 +29,28 @@ func askDestination(c *net.UDPConn) error {
 	return nil
 }
 
-// serveUDP answers packets until the socket's read deadline, which only shutting
-// down sets, or until it is closed. Several may serve one socket. Each answers a packet before it reads the
-// next: what cannot be answered at once waits in the kernel, which drops what is
-// too much, and not in our memory.
-func (r *Router) serveUDP(ctx context.Context) error {
+// serveUDP is one of the workers that answer packets.
+func (r *Router) serveUDP(ctx context.Context, worker int) error {
+	if len(r.udp) == 1 && !r.batched {
+		return r.serveEach(ctx, r.udp[0])
+	}
+	return r.serveBatches(ctx, r.udp[worker%len(r.udp)])
+}
+
+// hold waits while the node is paused.
+func (r *Router) hold() {
+	if r.cfg.Hold != nil {
+		r.cfg.Hold(r.closed)
+	}
+}
+
+// serveEach answers packets one by one, from the address they were sent to, until the
+// socket's read deadline, which only shutting down sets, or until it is closed. Several
+// may serve one socket.
+func (r *Router) serveEach(ctx context.Context, c *net.UDPConn) error {
 	packet, buf := make([]byte, maxQuery), make([]byte, udpSize)
 	for {
-		n, from, reply, err := receive(r.udp, packet)
+		n, session, err := dns.ReadFromSessionUDP(c, packet)
 		switch {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
@@ -45,39 +59,17 @@ func (r *Router) serveUDP(ctx context.Context) error {
 			pause(ctx)
 			continue
 		}
-		// Port 0 cannot be answered.
+		r.hold()
+		from := addrPort(session.RemoteAddr())
 		if from.Port() == 0 {
-			continue
+			continue // cannot be answered
 		}
 		if out := r.respond(packet[:n], from.Addr().Unmap(), UDP, buf); out != nil {
-			if err := reply(out); err != nil {
+			if _, err := dns.WriteToSessionUDP(c, out, session); err != nil {
 				r.cfg.Logger.Debug("a DNS answer was not sent", "to", from, "err", err)
 			}
 		}
 	}
-}
-
-// receive reads one packet, and returns what sends its answer from the address it
-// was sent to.
-func receive(c net.PacketConn, packet []byte) (n int, from netip.AddrPort, reply func([]byte) error, err error) {
-	if u, ok := c.(*net.UDPConn); ok {
-		n, session, err := dns.ReadFromSessionUDP(u, packet)
-		if err != nil {
-			return 0, from, nil, err
-		}
-		return n, addrPort(session.RemoteAddr()), func(b []byte) error {
-			_, err := dns.WriteToSessionUDP(u, b, session)
-			return err
-		}, nil
-	}
-	n, addr, err := c.ReadFrom(packet)
-	if err != nil {
-		return 0, from, nil, err
-	}
-	return n, addrPort(addr), func(b []byte) error {
-		_, err := c.WriteTo(b, addr)
-		return err
-	}, nil
 }
 
 // addrPort returns the address and port of a peer.
