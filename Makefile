@@ -113,6 +113,13 @@ bench-invalidate: build ## Measure how fast invalidations take effect, and what 
 bench-policy: ## Measure hit ratios of the eviction policies on generated traffic (ARGS='-o json' and the like)
 	go run ./scripts/bench/policy $(ARGS)
 
+.PHONY: bench-dns
+bench-dns: ## Measure DNS answers beside gdnsd and knot (ARGS='-load steady -rounds 3')
+	$(call need,gdnsd,gdnsd)
+	$(call need,knotd,knot knot-module-geoip)
+	go build -o bin/bench-dns ./scripts/bench/dns
+	bin/bench-dns $(ARGS)
+
 .PHONY: generate
 generate: ## Write the generated code anew
 	go run ./scripts/cloudfrontgen

