@@ -81,6 +81,10 @@ RUNS = $(if $(filter command line environment,$(origin SEEDS)),$(SEEDS),20)
 chaos: ## Run the real code in simulated time, with faults, and hold it to the invalidation guarantee (SEEDS=20; ARGS='-first 100 -notes', ARGS='-schedule FILE -times 200')
 	go test -count=1 -timeout 0 -v -run TheGuaranteeHolds ./sim/chaos -args -seeds $(RUNS) $(ARGS)
 
+.PHONY: chaos-mutants
+chaos-mutants: ## Break rules of the invalidation guarantee in the real code, in simulated time: the checker must notice
+	go test -tags mutants -count=1 -timeout 0 -v -run Broken ./sim/chaos -args $(ARGS)
+
 # What `make chaos-processes` runs: how long, and which faults.
 DURATION ?= 2m
 SEED ?= 1

@@ -69,7 +69,9 @@ type Config struct {
 	// Listen opens the listener, net.Listen when nil: for networks that are not
 	// the machine's.
 	Listen func(network, address string) (net.Listener, error)
-	Log    *slog.Logger
+	// Clock reads both clocks of the machine; those of time.Now when nil.
+	Clock func(now time.Time) journal.Instant
+	Log   *slog.Logger
 }
 
 func (cfg *Config) complete() error {
@@ -94,6 +96,9 @@ func (cfg *Config) complete() error {
 	if !ca.IsControl(cfg.ID) || ca.CheckID(cfg.ID) != nil {
 		return fmt.Errorf("control cannot be called %q: its id begins with %q", cfg.ID, ca.ControlID)
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = journal.NewClock(time.Now()).At
+	}
 	if cfg.Listen == nil {
 		cfg.Listen = net.Listen
 	}
@@ -104,7 +109,7 @@ func (cfg *Config) complete() error {
 type Control struct {
 	cfg       Config
 	log       *slog.Logger
-	clock     journal.Clock
+	clock     func(time.Time) journal.Instant
 	store     store.Store
 	authority *ca.Authority
 	journalID string
@@ -160,7 +165,7 @@ func New(cfg Config) (_ *Control, err error) {
 		return nil, err
 	}
 	c := &Control{
-		cfg: cfg, log: cfg.Log, store: cfg.Store, clock: journal.NewClock(time.Now()),
+		cfg: cfg, log: cfg.Log, store: cfg.Store, clock: cfg.Clock,
 		closing: make(chan struct{}), changed: make(chan struct{}), dirty: make(chan struct{}, 1),
 		open: newBatch(), disks: map[string]journal.Disk{},
 	}
@@ -270,7 +275,7 @@ func (c *Control) putValue(name string, v any) error {
 	return c.store.Put(store.Meta, name, doc)
 }
 
-func (c *Control) now() journal.Instant { return c.clock.At(time.Now()) }
+func (c *Control) now() journal.Instant { return c.clock(time.Now()) }
 
 // Leads reports whether this control may grant leases and settle at now, which
 // must come from time.Now. Rule N. One that has its store to itself always may.

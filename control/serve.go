@@ -224,7 +224,7 @@ func (c *Control) lease(_ context.Context, node string, body []byte) (any, error
 		c.mu.Unlock()
 		return nil, store.ErrNotLeader
 	}
-	now := c.clock.At(read)
+	now := c.clock(read)
 	before := c.ledger.Standing(node, now)
 	answer, err := c.ledger.Lease(node, r, now)
 	c.mu.Unlock()

@@ -85,7 +85,7 @@ func (c *Control) settleOnce() (time.Duration, error) {
 		c.mu.Unlock()
 		return c.cfg.Terms.Renewal() / 8, nil
 	}
-	now := c.clock.At(read)
+	now := c.clock(read)
 	next := map[journal.Scope]cdn.Version{
 		journal.Completed: c.ledger.Settled(journal.Completed, now),
 		journal.Deployed:  c.ledger.Settled(journal.Deployed, now),

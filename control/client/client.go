@@ -62,7 +62,9 @@ type Config struct {
 	Neighbours func() []cdn.Node
 	// Dial opens connections to control and to neighbours; a net.Dialer's when nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	Log  *slog.Logger
+	// Clock reads both clocks of the machine; those of time.Now when nil.
+	Clock func(now time.Time) journal.Instant
+	Log   *slog.Logger
 }
 
 // Disk is where a node keeps what it has stored by the journal.
@@ -89,7 +91,7 @@ var (
 type Client struct {
 	cfg          Config
 	log          *slog.Logger
-	clock        journal.Clock
+	clock        func(time.Time) journal.Instant
 	certificates *Certificates
 	// feed is what neighbours are served.
 	feed *feed.Feed
@@ -138,11 +140,14 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Control) == 0 || cfg.Log == nil {
 		return nil, errors.New("a node needs the address of control (--control) and a logger")
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = journal.NewClock(time.Now()).At
+	}
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{Timeout: callTimeout}).DialContext
 	}
 	c := &Client{
-		cfg: cfg, log: cfg.Log.With("node", cfg.Node.ID), clock: journal.NewClock(time.Now()),
+		cfg: cfg, log: cfg.Log.With("node", cfg.Node.ID), clock: cfg.Clock,
 		ready: make(chan struct{}), ackNow: make(chan struct{}, 1),
 		refetch: make(chan struct{}, 1), unsaved: make(chan struct{}, 1), astray: make(chan struct{}, 1),
 	}
@@ -166,7 +171,7 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-func (c *Client) now() journal.Instant { return c.clock.At(time.Now()) }
+func (c *Client) now() journal.Instant { return c.clock(time.Now()) }
 
 // State is what has been applied; never nil. Before the first contact with
 // control it is what the disk has, or empty.
@@ -175,15 +180,15 @@ func (c *Client) State() *cdn.State { return c.state.Load() }
 // Lease is a node's permission to answer from its cache, at the time it was
 // asked for.
 type Lease struct {
-	clock journal.Clock
+	clock func(time.Time) journal.Instant
 	lease journal.Lease
 }
 
 // Valid reports whether the lease runs at now, which must come from time.Now.
-func (l Lease) Valid(now time.Time) bool { return l.lease.Valid(l.clock.At(now)) }
+func (l Lease) Valid(now time.Time) bool { return l.lease.Valid(l.clock(now)) }
 
 // Left is how long the lease still runs at now.
-func (l Lease) Left(now time.Time) time.Duration { return l.lease.Left(l.clock.At(now)) }
+func (l Lease) Left(now time.Time) time.Duration { return l.lease.Left(l.clock(now)) }
 
 // Lease returns the node's lease. Ask for it anew for every request.
 func (c *Client) Lease() Lease { return Lease{c.clock, *c.lease.Load()} }

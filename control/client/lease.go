@@ -58,13 +58,13 @@ func (c *Client) callLease(ctx context.Context) (granted bool, err error) {
 		return false, nil
 	}
 	r.Disk = c.disk()
-	sent := c.clock.At(time.Now())
+	sent := c.clock(time.Now())
 	var a journal.LeaseAnswer
 	err = c.post(ctx, s.lease, wire.PathLease, r, &a)
 	if err != nil {
 		return false, err
 	}
-	c.step(journal.Answered{Sent: sent, At: c.clock.At(time.Now()), Answer: a})
+	c.step(journal.Answered{Sent: sent, At: c.clock(time.Now()), Answer: a})
 	if !a.Granted {
 		c.log.Info("the lease was not renewed", "reason", a.Reason)
 	}

@@ -102,7 +102,7 @@ func (c *Client) readStream(ctx context.Context) (opened bool, err error) {
 			opened = true
 			c.opened(cancel)
 		}
-		c.step(journal.Received{Frame: f, At: c.clock.At(time.Now())})
+		c.step(journal.Received{Frame: f, At: c.clock(time.Now())})
 	}
 }
 

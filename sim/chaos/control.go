@@ -27,7 +27,7 @@ func (w *world) startControl(newEpoch bool) error {
 	var err error
 	p.core, err = control.New(control.Config{
 		DataDir: w.folder, Zone: zone, Secret: w.secret, PeerAddr: controlAddress.String(), Terms: terms(), Store: p.store,
-		CompactAfter: 40, NewEpoch: newEpoch, Listen: w.listen, Log: w.log.With("node", controlName),
+		CompactAfter: 40, NewEpoch: newEpoch, Listen: w.listen, Clock: w.clock.at, Log: w.log.With("node", controlName),
 	})
 	if err != nil {
 		return err

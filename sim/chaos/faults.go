@@ -52,6 +52,21 @@ func (w *world) begin(ctx context.Context, f Fault) (heal func() error, err erro
 		return cut(func(a netip.Addr) bool { return a != h.viewers }), nil
 	case Pause, PauseControl:
 		return cut(func(netip.Addr) bool { return true }), nil
+	case Suspend:
+		heal := w.cut(between(at, func(netip.Addr) bool { return true }, Both))
+		h.clock.sleep()
+		return func() error {
+			h.clock.wake()
+			heal()
+			return nil
+		}, nil
+	case WallClock, WallControl:
+		c := w.clock
+		if h != nil {
+			c = h.clock
+		}
+		c.put(time.Duration((2*f.Pick - 1) * float64(48*time.Hour)))
+		return func() error { c.put(0); return nil }, nil
 	case Break:
 		w.resets(at)
 		return nil, nil
@@ -82,7 +97,7 @@ func (w *world) flap(ctx context.Context, at netip.Addr, f Fault) (heal func() e
 	first := w.cut(between(at, control, In))
 	wait(ctx, time.Duration(f.Pick*float64(leaseLength)))
 	first()
-	wait(ctx, time.Duration(f.Pick*16*float64(time.Millisecond))%(4*time.Millisecond))
+	wait(ctx, time.Millisecond+time.Duration(f.Pick*16*float64(time.Millisecond))%(3*time.Millisecond))
 	second := w.cut(between(at, control, Both))
 	return func() error { second(); return nil }
 }

@@ -26,6 +26,7 @@ type host struct {
 	// viewers is the address that its viewers have.
 	viewers netip.Addr
 	machine *machine
+	clock   *clock
 	edge    *edgeProcess // nil while it is down; held: world.mu
 }
 
@@ -97,7 +98,7 @@ func (w *world) startEdge(h *host) error {
 	log, dial := w.log.With("node", h.node.ID), p.dial(w, h.node.Addr)
 	var err error
 	p.client, err = client.New(client.Config{
-		Node: h.node, Control: []string{controlAddress.String()}, Secret: w.secret, DataDir: folder, Disk: p, Dial: dial, Log: log,
+		Node: h.node, Control: []string{controlAddress.String()}, Secret: w.secret, DataDir: folder, Disk: p, Dial: dial, Clock: h.clock.at, Log: log,
 	})
 	if err != nil {
 		return err

@@ -43,9 +43,8 @@ func (p *publisher) run(ctx context.Context) {
 
 // draw chooses what is published, and the path patterns to invalidate.
 func (p *publisher) draw() (patterns []string, raised []site.Object) {
-	all := p.world.objects
 	for range 1 + p.random.IntN(3) {
-		o := all[p.random.IntN(len(all))]
+		o := p.world.draw(p.random)
 		raised = append(raised, o)
 		switch n := p.random.IntN(20); {
 		case n == 0:

@@ -12,7 +12,7 @@ import (
 )
 
 // readersPerEdge is how many viewers each edge has; each waits for its answer before it asks again.
-const readersPerEdge = 3
+const readersPerEdge = 4
 
 // reader is a viewer that asks one edge again and again, and judges what it gets.
 type reader struct {
@@ -67,8 +67,7 @@ func (r *reader) read(ctx context.Context) {
 
 // draw makes up a request.
 func (r *reader) draw() *site.Read {
-	all := r.world.objects
-	o := all[r.random.IntN(len(all))]
+	o := r.world.draw(r.random)
 	q := &site.Read{Edge: r.host.node.ID, Object: o, Method: http.MethodGet, URI: o.Path, Header: http.Header{}}
 	if query := o.Queries[r.random.IntN(len(o.Queries))]; query != "" {
 		q.URI += "?" + query

@@ -21,6 +21,8 @@ const (
 	Isolate    Kind = "cut from everybody but viewers"
 	Break      Kind = "its connections break"
 	Pause      Kind = "stands still"
+	Suspend    Kind = "sleeps: it stands still, and its monotonic clock too"
+	WallClock  Kind = "wall clock set"
 	Crash      Kind = "crashes"
 	PowerOff   Kind = "loses its power"
 	// Flap cuts a node from control inbound, lets what was held through, and cuts it again at once, both ways.
@@ -31,6 +33,7 @@ const (
 	OldJournal Kind = "journal put back"
 
 	PauseControl Kind = "control stands still"
+	WallControl  Kind = "control's wall clock set"
 	CrashControl Kind = "control crashes"
 	PowerControl Kind = "control loses its power"
 	// AmidWrite crashes control at one of its next writes: just before it is durable, or just after.
@@ -42,13 +45,13 @@ const (
 // weights say how often each kind is dealt.
 func weights() map[Kind]int {
 	return map[Kind]int{
-		CutControl: 4, CutOrigin: 2, CutEdge: 3, Isolate: 2, Break: 2, Flap: 3, Pause: 3, Crash: 3, PowerOff: 3,
-		OldDisk: 2, OldCache: 2, OldJournal: 1, PauseControl: 2, CrashControl: 2, PowerControl: 1, AmidWrite: 3, OldControl: 1,
+		CutControl: 4, CutOrigin: 2, CutEdge: 3, Isolate: 2, Break: 2, Flap: 3, Pause: 2, Suspend: 4, WallClock: 2, Crash: 3, PowerOff: 3,
+		OldDisk: 2, OldCache: 2, OldJournal: 1, PauseControl: 2, WallControl: 1, CrashControl: 2, PowerControl: 1, AmidWrite: 3, OldControl: 1,
 	}
 }
 
 func (k Kind) ofControl() bool {
-	return slices.Contains([]Kind{PauseControl, CrashControl, PowerControl, AmidWrite, OldControl}, k)
+	return slices.Contains([]Kind{PauseControl, WallControl, CrashControl, PowerControl, AmidWrite, OldControl}, k)
 }
 
 // ofProcess reports whether a fault takes its node's process.
@@ -140,8 +143,13 @@ func Draw(seed uint64, length time.Duration) Schedule {
 				continue
 			}
 			busy[f.Node] = f.At + f.For + time.Second
-			if f.Node == controlName { // it waits out a lease before it settles anything
-				busy[f.Node] += 3 * leaseLength
+			switch {
+			case f.Kind == WallClock:
+				// A machine whose wall clock is set back and that then sleeps within one lease is beyond what is promised:
+				// it has no clock left that tells the time.
+				busy[f.Node] += leaseLength
+			case f.Node == controlName && f.Kind != WallControl:
+				busy[f.Node] += 3 * leaseLength // it waits out a lease before it settles anything
 			}
 		}
 		s.Faults = append(s.Faults, f)

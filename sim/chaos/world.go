@@ -50,6 +50,7 @@ type world struct {
 	log      *slog.Logger
 	secret   []byte
 	net      *memnet.Network
+	clock    *clock      // control's
 	folder   string      // control's
 	journal  *store.Disk // control's
 	backups  []journalBackup
@@ -95,6 +96,16 @@ func objects() []site.Object {
 	return all
 }
 
+// draw chooses an object, a slow one more often than its share: what is under way for long is what goes wrong.
+func (w *world) draw(r *rand.Rand) site.Object {
+	for {
+		o := w.objects[r.IntN(len(w.objects))]
+		if o.Kind == site.SlowHead || r.IntN(4) > 0 {
+			return o
+		}
+	}
+}
+
 func newWorld(s Schedule, folder string, log *slog.Logger) (*world, error) {
 	all, err := hosts(folder)
 	if err != nil {
@@ -103,6 +114,11 @@ func newWorld(s Schedule, folder string, log *slog.Logger) (*world, error) {
 	w := &world{
 		schedule: s, start: time.Now(), log: log, secret: []byte("a cluster secret made for runs"), net: memnet.New(s.Seed), folder: filepath.Join(folder, controlName), journal: &store.Disk{},
 		objects: objects(), hosts: all, cuts: map[int]func(from, to netip.Addr) bool{},
+	}
+	chance := w.random(1000)
+	w.clock = newClock(w.start, chance)
+	for _, name := range edgeNames() {
+		w.hosts[name].clock = newClock(w.start, chance)
 	}
 	var paths []string
 	for _, o := range w.objects {
