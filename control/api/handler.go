@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/cloudfront"
+	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/sigv4"
 )
@@ -205,6 +206,8 @@ func (h *handler) failure(err error) *cloudfront.Error {
 	case errors.As(err, &signature):
 		code, message, status := signature.Query()
 		return &cloudfront.Error{Code: cloudfront.Code(code), Status: status, Message: message}
+	case errors.Is(err, store.ErrNotLeader), errors.Is(err, store.ErrUnknown):
+		return cloudfront.CodeServiceUnavailable.Errorf("Another control is about to lead. Whether the request was carried out is not certain: repeat it, with the same CallerReference.")
 	}
 	return cloudfront.CodeInternalFailure.Errorf("The request could not be processed because of an internal error. Try it again.")
 }

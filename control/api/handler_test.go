@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"context"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +15,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/api"
 	"github.com/warmfront/warmfront/control/cloudfront"
+	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -241,6 +244,31 @@ func TestARandomSourceThatFails(t *testing.T) {
 			if code := errorCode(t, resp); code != "InternalFailure" || resp.StatusCode != 500 {
 				t.Errorf("%s: %s %d", name, code, resp.StatusCode)
 			}
+		}
+	}
+}
+
+// deposed is the journal of a control that leads no more.
+type deposed struct {
+	*memory
+	err error
+}
+
+func (d deposed) Propose(context.Context, func(*cdn.State) ([]cdn.Change, error)) (cdn.Version, error) {
+	return cdn.Version{}, fmt.Errorf("write the journal: %w", d.err)
+}
+
+// TestAControlThatLeadsNoMore asks for another try, which AWS's tools make by
+// themselves.
+func TestAControlThatLeadsNoMore(t *testing.T) {
+	for _, err := range []error{store.ErrNotLeader, store.ErrUnknown} {
+		j := newMemory()
+		cfg := configFor(j)
+		cfg.Journal = deposed{j, err}
+		f := &fixture{t: t, journal: j, handler: api.Handler(cfg)}
+		resp := f.do(request("POST", "/2020-05-31/origin-access-control", accessDocument("name")))
+		if code := errorCode(t, resp); code != "ServiceUnavailable" || resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%v: %s %d", err, code, resp.StatusCode)
 		}
 	}
 }
