@@ -122,6 +122,8 @@ type Client struct {
 	// mu is held during a step of the follower and what follows from it.
 	mu       sync.Mutex
 	follower *journal.Follower
+	// journal names the one that follower is of; "" before the node has ever joined.
+	journal string
 	// stream ends the open stream; nil unless it has brought something. relay ends
 	// that of a neighbour; nil where none is followed.
 	stream, relay context.CancelFunc
@@ -163,7 +165,7 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	state, seen := c.load()
-	c.follower = journal.NewFollower(state, seen)
+	c.follower, c.journal = journal.NewFollower(state, seen), c.joined().Journal
 	lease := c.follower.Lease()
 	c.lease.Store(&lease)
 	c.state.Store(state)
@@ -361,6 +363,11 @@ func (c *Client) chores(ctx context.Context) {
 func (c *Client) step(e journal.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.take(e)
+}
+
+// take is step for who holds mu.
+func (c *Client) take(e journal.Event) {
 	actions := c.follower.Step(e)
 	c.entitled.Store(c.follower.Entitled())
 	for _, a := range actions {

@@ -331,3 +331,57 @@ func TestBackoff(t *testing.T) {
 		t.Errorf("after a success it waits %v", d)
 	}
 }
+
+// Versions of two journals are alike and mean different things: a node that comes to
+// another one sends its neighbours nothing of the first any more, and takes nothing
+// of it.
+func TestOfAJournalThatIsDroppedNothingIsRelayed(t *testing.T) {
+	ctl := startControl(t)
+	cfg := config(t, ctl)
+	ctx, cancel := context.WithCancel(t.Context())
+	first, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- first.Run(ctx) }()
+	if err := first.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := errors.Join(<-ended, first.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	old, v := c.State(), c.State().Version
+	if v.Number == 0 || c.Feed().Head() != v {
+		t.Fatalf("the disk has %v, and %v is relayed", v, c.Feed().Head())
+	}
+	left := false
+	n := &neighbour{id: "FRA-2", journal: c.Journal()}
+	if !c.beginRelay(n, func() { left = true }) {
+		t.Fatal("a neighbour that follows the same journal is not followed")
+	}
+	if err := c.adopt("another"); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := old.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.takeRelayed(journal.Frame{Snapshot: &snap})
+	if got := c.State().Version; !left || !got.IsZero() {
+		t.Errorf("the neighbour was left: %v; what it sent was taken: %v", left, got)
+	}
+	if got := c.Feed().Head(); !got.IsZero() {
+		t.Errorf("%v of the journal that was dropped is relayed", got)
+	}
+	if c.beginRelay(n, func() {}) {
+		t.Error("a neighbour that was asked for the journal that was dropped is followed")
+	}
+}

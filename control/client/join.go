@@ -86,26 +86,39 @@ func (c *Client) joinOnce(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if before.Journal != "" && before.Journal != answer.Journal {
-		if err := c.forgetJournal(); err != nil {
-			return nil, err
-		}
+	if err := c.adopt(answer.Journal); err != nil {
+		return nil, err
 	}
 	return c.newSession(*answer, ca.EncodeKey(key), true)
 }
 
-// forgetJournal drops what the disk had of a journal that is no more. A node that
-// has followed it in this run has stored objects by it and cannot go on.
-func (c *Client) forgetJournal() error {
+// adopt makes a journal the one that is followed, and drops what the disk had of one
+// that is no more. A node that has followed that in this run has stored objects by
+// it and cannot go on.
+//
+// Versions of the two are alike and mean different things. So no neighbour is sent
+// the old state under the new name, one that follows the old journal still leaves
+// when it is sent what comes before all it has, and nothing is taken from one.
+func (c *Client) adopt(name string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.follower.Synced() {
+	before := c.journal
+	if before == name {
+		return nil
+	}
+	if before != "" && c.follower.Synced() {
 		return ErrOtherJournal
 	}
+	c.journal = name
+	if before == "" {
+		return nil
+	}
 	c.log.Warn("control has another journal than the one on this node's disk, which is dropped")
+	c.leaveRelay()
 	state := cdn.NewState(0)
 	c.follower = journal.NewFollower(state, journal.Term{})
 	c.state.Store(state)
+	c.feed.Publish(state, nil)
 	return nil
 }
 

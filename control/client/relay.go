@@ -84,10 +84,12 @@ func (c *Client) awaitDetour(ctx context.Context) bool {
 
 // neighbour is a node that is ready to relay.
 type neighbour struct {
-	id    string
-	offer journal.Offer
-	conn  *tls.Conn
-	body  io.Reader
+	id string
+	// journal is the one that it was asked for and said to follow.
+	journal string
+	offer   journal.Offer
+	conn    *tls.Conn
+	body    io.Reader
 }
 
 func (n *neighbour) close() { _ = n.conn.Close() } // nothing was promised to it
@@ -199,7 +201,7 @@ func (c *Client) ask(ctx context.Context, s *session, n cdn.Node, after cdn.Vers
 	if !stop() {
 		return nil, ctx.Err()
 	}
-	return &neighbour{n.ID, offer, conn, resp.Body}, nil
+	return &neighbour{n.ID, s.answer.Journal, offer, conn, resp.Body}, nil
 }
 
 // readOffer reads what a neighbour says before it relays. Versions of another
@@ -236,15 +238,26 @@ func (c *Client) followNeighbour(ctx context.Context, n *neighbour) {
 			c.log.Debug("a neighbour is not followed any more", "neighbour", n.id, "error", errors.Join(err, ctx.Err()))
 			return
 		}
-		c.step(journal.Received{Frame: f, At: c.now(), Relayed: true})
+		c.takeRelayed(f)
 	}
 }
 
-// beginRelay notes how to leave a neighbour, unless control is back.
+// takeRelayed takes what the neighbour that is followed has sent. It may have been
+// left since: for control, or with the journal that it relays.
+func (c *Client) takeRelayed(f journal.Frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.relay != nil {
+		c.take(journal.Received{Frame: f, At: c.now(), Relayed: true})
+	}
+}
+
+// beginRelay notes how to leave a neighbour, unless control is back, or the node has
+// come to another journal than the neighbour was asked for.
 func (c *Client) beginRelay(n *neighbour, leave context.CancelFunc) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.detour.Direct() || c.follower.Stopped() != nil {
+	if c.detour.Direct() || c.follower.Stopped() != nil || n.journal != c.journal {
 		return false
 	}
 	c.relay = leave
