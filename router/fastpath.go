@@ -18,9 +18,9 @@ const (
 	maxLabel     = 63
 	optFixed     = 11 // root, type, class, TTL, length
 	subnetHeader = 4  // family, source and scope prefix lengths
-	// fastMost is the longest answer of the fast path: header, question, an IPv6
-	// address, and an OPT with a subnet.
-	fastMost = headerSize + maxName + 4 + 12 + 16 + optFixed + 4 + subnetHeader + 16
+	// fastMost is the longest answer of the fast path: header, question, the SOA of
+	// a name that does not exist, and an OPT with a subnet.
+	fastMost = headerSize + maxName + 4 + 12 + 39 + optFixed + 4 + subnetHeader + 16
 )
 
 // common is a query of the kind that nearly all are: one question for an address
@@ -163,6 +163,9 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 	}
 	t := s.index.find(c.name[:c.length])
 	if t == nil {
+		if s.absent(c, packet) {
+			return r.respondAbsent(s, c, packet, from, proto, buf)
+		}
 		return nil
 	}
 	family := pick.IPv4
@@ -192,14 +195,7 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 
 // write makes the answer.
 func (c *common) write(out, packet []byte, a netip.Addr, scope uint8) []byte {
-	const response, authoritative, recursionDesired, checkingDisabled = 0x80, 0x04, 0x01, 0x10
-	additional := byte(0)
-	if c.edns {
-		additional = 1
-	}
-	out = append(out, packet[0], packet[1],
-		response|authoritative|packet[2]&recursionDesired, packet[3]&checkingDisabled, 0, 1, 0, 1, 0, 0, 0, additional)
-	out = append(out, packet[headerSize:c.question]...)
+	out = c.header(out, packet, dns.RcodeSuccess, 1, 0)
 	out = append(out, 0xc0, headerSize, byte(c.qtype>>8), byte(c.qtype), 0, dns.ClassINET, 0, 0, 0, ttlAddress)
 	if c.qtype == dns.TypeA {
 		b := a.As4()
@@ -208,6 +204,23 @@ func (c *common) write(out, packet []byte, a netip.Addr, scope uint8) []byte {
 		b := a.As16()
 		out = append(append(out, 0, 16), b[:]...)
 	}
+	return c.opt(out, scope)
+}
+
+// header begins an answer: the header and the question.
+func (c *common) header(out, packet []byte, rcode, answers, authority byte) []byte {
+	const response, authoritative, recursionDesired, checkingDisabled = 0x80, 0x04, 0x01, 0x10
+	additional := byte(0)
+	if c.edns {
+		additional = 1
+	}
+	out = append(out, packet[0], packet[1], response|authoritative|packet[2]&recursionDesired,
+		packet[3]&checkingDisabled|rcode, 0, 1, 0, answers, 0, authority, 0, additional)
+	return append(out, packet[headerSize:c.question]...)
+}
+
+// opt ends an answer with the OPT, if one was sent.
+func (c *common) opt(out []byte, scope uint8) []byte {
 	if !c.edns {
 		return out
 	}

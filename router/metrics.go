@@ -19,6 +19,7 @@ type metrics struct {
 	// are left out.
 	distributions *prometheus.CounterVec
 
+	absent [2][2]prometheus.Counter        // like common, NXDOMAIN
 	common [2][2]prometheus.Counter        // of queries: NOERROR, by protocol, for A and for AAAA
 	placed [3]prometheus.Counter           // of geo: see placements
 	pops   [256]atomic.Pointer[popAnswers] // of answers, by the number of the POP
@@ -49,6 +50,7 @@ func newMetrics(reg prometheus.Registerer, up func() float64) (*metrics, error) 
 	for proto := range m.common {
 		for i, qtype := range [...]string{"A", "AAAA"} {
 			m.common[proto][i] = m.queries.WithLabelValues(Proto(proto).String(), qtype, "NOERROR")
+			m.absent[proto][i] = m.queries.WithLabelValues(Proto(proto).String(), qtype, "NXDOMAIN")
 		}
 	}
 	for i, how := range placements() {

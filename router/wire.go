@@ -56,6 +56,10 @@ func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte
 	if out = r.respondCommon(s, &c, packet, from, proto, buf); out != nil {
 		return out
 	}
+	if c.judged && c.verdict == ratelimit.Drop {
+		r.metrics.dropped.WithLabelValues("rate limit").Inc()
+		return nil // the answer need not be made
+	}
 	return r.respondLimited(s, packet, from, proto, buf, c.judged, c.verdict)
 }
 

@@ -24,7 +24,7 @@ import (
 type turn struct {
 	answers, lost int
 	took, cpu     time.Duration
-	p50, p99      time.Duration // of "steady"
+	p50, p99      time.Duration // of "steady" and "flood"
 }
 
 // perCPU is answers a second of the server's CPU.
@@ -98,7 +98,8 @@ type message struct {
 type loader struct {
 	fd       int
 	queries  [][]byte
-	next     int // which is sent next, of all time; its low 16 bits are the id
+	any      bool // whatever is answered is right, and not looked at
+	next     int  // which is sent next, of all time; its low 16 bits are the id
 	out, in  [batchSize]message
 	outVec   [batchSize]unix.Iovec
 	inVec    [batchSize]unix.Iovec
@@ -166,6 +167,9 @@ func (l *loader) receive(flags uintptr, got func(id uint16)) (int, error) {
 		return 0, errno
 	}
 	for i := range int(n) {
+		if l.any {
+			continue
+		}
 		b := l.incoming[i][:l.in[i].n]
 		// An answer, NOERROR, with one record.
 		if len(b) < 12 || b[2]&0x80 == 0 || b[3]&0x0f != 0 || binary.BigEndian.Uint16(b[6:]) != 1 {
@@ -206,13 +210,50 @@ func saturate(addr string, queries [][]byte, d time.Duration) (t turn, err error
 	return t, nil
 }
 
-// steady sends what is due each half millisecond, whether answers come or not.
-func steady(addr string, queries [][]byte, rate int, d time.Duration) (t turn, err error) {
-	l, err := newLoader(addr, queries)
+// stream is queries at a rate a second.
+type stream struct {
+	queries [][]byte
+	rate    int
+}
+
+// badQueries are for random names below the zone; every third is cut off.
+func badQueries() [][]byte {
+	rnd := rand.New(rand.NewPCG(2, 2))
+	plain := queries(false)[0]
+	out := make([][]byte, 10_000)
+	for i := range out {
+		q := slices.Clone(plain[:12])
+		q = append(q, 12)
+		for range 12 {
+			q = append(q, byte('a'+rnd.IntN(26)))
+		}
+		q = append(q, plain[12+1+len("dbench"):]...)
+		if i%3 == 0 {
+			q = q[:len(q)-1-rnd.IntN(12)]
+		}
+		out[i] = q
+	}
+	return out
+}
+
+// steady sends what is due each tenth of a millisecond, whether answers come or not. What is
+// sent beside it is not looked at.
+func steady(addr string, main stream, d time.Duration, beside ...stream) (t turn, err error) {
+	l, err := newLoader(addr, main.queries)
 	if err != nil {
 		return t, err
 	}
 	defer unix.Close(l.fd)
+	var others []*loader
+	for _, b := range beside {
+		o, err := newLoader(addr, b.queries)
+		if err != nil {
+			return t, err
+		}
+		defer unix.Close(o.fd)
+		o.any = true
+		others = append(others, o)
+	}
 	var sentAt [idMask + 1]time.Time
 	var times []time.Duration
 	start := time.Now()
@@ -225,19 +266,21 @@ func steady(addr string, queries [][]byte, rate int, d time.Duration) (t turn, e
 	// What comes within a tenth of a second after the last was sent counts too.
 	for t.took < d+100*time.Millisecond {
 		t.took = time.Since(start)
-		if due := int(t.took.Seconds()*float64(rate)) - l.next; t.took < d && due > 0 {
-			due = min(due, batchSize)
-			now := time.Now()
-			for i := range due {
-				sentAt[(l.next+i)&idMask] = now
+		if t.took < d {
+			for i, o := range others {
+				if err := o.due(t.took, beside[i].rate, func(int) {}); err != nil {
+					return t, err
+				}
 			}
-			if _, err := l.send(due); err != nil {
+			if err := l.due(t.took, main.rate, func(id int) { sentAt[id] = time.Now() }); err != nil {
 				return t, err
 			}
 		}
-		n, err := l.receive(unix.MSG_DONTWAIT, got)
-		if err != nil {
-			return t, err
+		n := 0
+		for _, o := range append(others, l) {
+			if n, err = o.receive(unix.MSG_DONTWAIT, got); err != nil {
+				return t, err
+			}
 		}
 		if n == 0 {
 			time.Sleep(50 * time.Microsecond)
@@ -251,6 +294,20 @@ func steady(addr string, queries [][]byte, rate int, d time.Duration) (t turn, e
 	t.took = d
 	t.p50, t.p99 = times[len(times)/2], times[len(times)*99/100]
 	return t, nil
+}
+
+// due sends what should have been sent by now, a batch at most, and says first of each that
+// it goes.
+func (l *loader) due(now time.Duration, rate int, goes func(id int)) error {
+	n := min(int(now.Seconds()*float64(rate))-l.next, batchSize)
+	if n <= 0 {
+		return nil
+	}
+	for i := range n {
+		goes((l.next + i) & idMask)
+	}
+	_, err := l.send(n)
+	return err
 }
 
 // loadAverage is how loaded the machine is, this included.

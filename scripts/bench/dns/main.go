@@ -2,7 +2,7 @@
 
 // Command dns measures DNS answers: a Warmfront router beside gdnsd and knot.
 //
-//	dns [-only warmfront,gdnsd] [-load subnet,plain,steady] [-rounds 5] [-duration 2s] [-o text|markdown]
+//	dns [-only warmfront,gdnsd] [-load subnet,plain,steady,flood] [-rounds 5] [-duration 2s] [-o text|markdown]
 //
 // All servers run at once, pinned to one core, each with a geo database of its kind; the loader has another. A round
 // drives one server after the other with the same load, and rounds follow one another, so that what changes on the machine
@@ -11,8 +11,9 @@
 // the smallest and the largest.
 //
 // The loads: "subnet" asks for one name with 10,000 different /24 in EDNS Client Subnet, "plain" without EDNS, both as
-// fast as answers come back; "steady" is "subnet" at 20,000 queries a second, for its latency. An answer counts if it
-// is NOERROR and has one.
+// fast as answers come back; "steady" is "subnet" at 20,000 queries a second, for its latency; "flood" is 2,000 a second
+// of those from one socket, which count, beside 20,000 a second from another of which a third are cut off and the rest ask
+// for names that do not exist. An answer counts if it is NOERROR and has one.
 //
 // gdnsd and Warmfront send each /24 to the nearest of twelve places by great-circle distance, from the same database;
 // knot decides by country. Warmfront is the router alone, as `warmfront router` runs it: with metrics, and with rate
@@ -71,7 +72,7 @@ func parse() (config, error) {
 	var cfg config
 	f := flag.NewFlagSet("dns", flag.ContinueOnError)
 	only := f.String("only", "gdnsd,knot,warmfront", "servers")
-	load := f.String("load", "subnet,plain,steady", "loads")
+	load := f.String("load", "subnet,plain,steady,flood", "loads")
 	f.IntVar(&cfg.rounds, "rounds", 5, "how often each server is driven with each load")
 	f.DurationVar(&cfg.duration, "duration", 2*time.Second, "how long each time")
 	f.StringVar(&cfg.output, "o", "text", "text or markdown")
@@ -83,8 +84,8 @@ func parse() (config, error) {
 	}
 	cfg.only, cfg.load = strings.Split(*only, ","), strings.Split(*load, ",")
 	for _, l := range cfg.load {
-		if !slices.Contains([]string{"subnet", "plain", "steady"}, l) {
-			return cfg, fmt.Errorf("-load %s: there are subnet, plain and steady", l)
+		if !slices.Contains([]string{"subnet", "plain", "steady", "flood"}, l) {
+			return cfg, fmt.Errorf("-load %s: there are subnet, plain, steady and flood", l)
 		}
 	}
 	if cfg.rounds < 1 || cfg.duration < 100*time.Millisecond {
@@ -173,9 +174,12 @@ func drive(cfg config, s *server, load string) (turn, error) {
 		return turn{}, err
 	}
 	var t turn
-	if load == "steady" {
-		t, err = steady(s.addr, queries(true), cfg.rate, cfg.duration)
-	} else {
+	switch load {
+	case "steady":
+		t, err = steady(s.addr, stream{queries(true), cfg.rate}, cfg.duration)
+	case "flood":
+		t, err = steady(s.addr, stream{queries(true), cfg.rate / 10}, cfg.duration, stream{badQueries(), cfg.rate})
+	default:
 		t, err = saturate(s.addr, queries(load == "subnet"), cfg.duration)
 	}
 	if err != nil {
