@@ -43,6 +43,8 @@ type ControlConfig struct {
 	// Store is where the journal is, shared with other controls; nil for a file in
 	// Folder.
 	Store *StoreConfig
+	// NewEpoch is set where the journal was put back from a backup.
+	NewEpoch bool
 	// Fault and ProxyPort are `up`'s; nil and 0 elsewhere.
 	Fault     func(context.Context, operator.Fault) (operator.Faulted, error)
 	FaultOf   func(node string) string
@@ -141,7 +143,7 @@ func (c *Control) coreConfig() control.Config {
 	w := cfg.world()
 	return control.Config{
 		ID: cfg.ID, DataDir: cfg.Folder.Join("control"), Zone: cfg.Zone, Secret: cfg.Secret, PeerAddr: cfg.listenAddr(cfg.Ports.Peer),
-		Terms: terms, NodeSettings: c.settings, APIAddresses: c.apiAddresses(), Log: cfg.Log,
+		Terms: terms, NewEpoch: cfg.NewEpoch, NodeSettings: c.settings, APIAddresses: c.apiAddresses(), Log: cfg.Log,
 		OnViewerCA: func(pem []byte) {
 			if err := c.writeCA(pem); err != nil {
 				cfg.Log.Error("the CA certificate is not written anew; viewers who trust the old copy refuse the new alias", "err", err)

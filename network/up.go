@@ -38,6 +38,7 @@ type UpConfig struct {
 	OriginAllow []netip.Prefix
 	AccessLog   edge.AccessLog // one for all edges; nil: none
 	NoDemo      bool           // no demo bucket and distribution
+	NewEpoch    bool           // the journal was put back from a backup
 	Version     string
 	Log         *slog.Logger
 	// OnApply is told of each state that a node has applied, before the node
@@ -107,7 +108,7 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 	}
 	u.control, err = NewControl(ControlConfig{
 		NodeConfig: u.node("control-1", controlAddr(), newGate()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
-		Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
+		NewEpoch: cfg.NewEpoch, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
 	})
 	if err == nil {
 		u.prepare()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/demo"
@@ -70,9 +71,15 @@ func newControl(g *global) *cobra.Command {
 	})
 	c.Flags().StringVar(&cfg.ID, "id", "", "name of this control, which begins with \"control\" (default: control-1)")
 	s.add(c.Flags())
+	addNewEpoch(c.Flags(), &cfg.NewEpoch)
 	c.Flags().StringVar(&cfg.CAOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
 	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number in ARNs")
 	return c
+}
+
+// addNewEpoch adds the flag that says that control was put back to a backup.
+func addNewEpoch(flags *pflag.FlagSet, to *bool) {
+	flags.BoolVar(to, "new-epoch", false, "for one start, after the journal was put back from a backup: every stored object is confirmed by its origin")
 }
 
 // ownKey is the key that control admits: the file's, or one made in its folder.
