@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"slices"
+
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
@@ -24,6 +26,15 @@ func (f *fetch) tagsNow(o *cache.Object) []string {
 		return o.Tags
 	}
 	return f.tags(o.Header)
+}
+
+// retag has the disk forget what is stored by other tags than it has by now: who
+// found it there after a crash, or once memory has let go of it, would miss an
+// invalidation of the new ones.
+func (e *Edge) retag(stored, now *cache.Object) {
+	if !slices.Equal(stored.Tags, now.Tags) {
+		e.store.Forget(stored)
+	}
 }
 
 // about is what a request knows, now that it sees which tags the object has that a

@@ -178,6 +178,46 @@ func TestAConfirmationBringsTheTagsUpToDate(t *testing.T) {
 	}
 }
 
+// TestOldTagsDoNotComeBackFromTheDisk with a process that ends before it has written
+// down what the origin said of them last.
+func TestOldTagsDoNotComeBackFromTheDisk(t *testing.T) {
+	dir, tag := t.TempDir(), "first"
+	answer := func(_ context.Context, i int, r *message.Request) (*message.Response, error) {
+		h := []string{"ETag", `"same"`, "Cache-Control", "max-age=86400", tagHeader, tag}
+		if r.Header.Has("If-None-Match") {
+			return status(304, "", h...), nil
+		}
+		return ok(fmt.Sprint("answer ", i), h...), nil
+	}
+	n := newNetworkOver(t, openDisk(t, dir), tagged, answer)
+	n.get("/x")
+	if err := n.edge.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	d := openDisk(t, dir)
+	n = newNetworkOver(t, d, tagged, answer)
+	if r := n.get("/x"); r.xcache() != "Hit" {
+		t.Fatalf("from the disk: %s", r.xcache())
+	}
+	n.edge.stopWriting()
+	n.edge.keeping.Wait()
+	n.lease.ended.Store(true)
+	tag = "second"
+	if r := n.get("/x"); r.xcache() != "RefreshHit" {
+		t.Fatalf("without a lease: %s", r.xcache())
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	n = newNetworkOver(t, openDisk(t, dir), tagged, answer)
+	n.invalidate("#second")
+	if r := n.get("/x"); r.xcache() != "Miss" {
+		t.Errorf("after invalidating the tag that the origin named last: %s", r.xcache())
+	}
+}
+
 // TestWhoJoinsAFetchIsNotServedWhatATagInvalidated is rule J: which tags the answer
 // will have nobody knows who waits for it.
 func TestWhoJoinsAFetchIsNotServedWhatATagInvalidated(t *testing.T) {

@@ -142,6 +142,7 @@ func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, s
 	o.URIs, o.Tags = bothURIs(stored.URIs, f.uris), f.tagsNow(o)
 	f.object, f.confirmed = o, true
 	if life.Store {
+		e.retag(stored, o)
 		f.kept = e.store.Put(o)
 	} else {
 		e.store.Remove(stored)
@@ -258,6 +259,7 @@ func (e *Edge) learn(f *flight, resp *message.Response, sent, received time.Time
 		updated := renewed(o, header, life)
 		updated.Tags = f.tagsNow(updated)
 		updated.Received, updated.InitialAge = received, rfc9111.InitialAge(header, sent, received)
+		e.retag(o, updated)
 		e.store.Put(updated)
 	}
 }

@@ -198,6 +198,15 @@ func (s *Store) Remove(o *Object) {
 	}
 }
 
+// Forget takes what the disk has of an object out, where what it says of the object
+// holds no more. Put has it written anew, but later, and not while the disk is
+// behind: until then a process that starts must not find the old.
+func (s *Store) Forget(o *Object) {
+	if s.disk != nil {
+		s.drop(o)
+	}
+}
+
 // RemoveKey takes every object of a key out.
 func (s *Store) RemoveKey(key string) {
 	if s.disk != nil {
