@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,25 +21,41 @@ import (
 // like a process that was sent SIGSTOP: the kernel still accepts, nothing
 // answers.
 type gate struct {
-	mu     sync.Mutex
-	cut    bool
-	resume chan struct{} // non-nil while paused; closed to go on
-	paused atomic.Bool
-	slow   atomic.Int64 // nanoseconds added to each round trip
-	conns  map[*gatedConn]struct{}
+	mu  sync.Mutex
+	cut bool
+	// control are the addresses, host:port, that the node calls control at;
+	// fromControl cuts those off and nothing else.
+	control     []string
+	fromControl bool
+	resume      chan struct{} // non-nil while paused; closed to go on
+	paused      atomic.Bool
+	slow        atomic.Int64 // nanoseconds added to each round trip
+	conns       map[*gatedConn]struct{}
 }
 
 var errPartitioned = errors.New("partitioned from the cluster by `warmfront fault partition`")
 
 func newGate() *gate { return &gate{conns: map[*gatedConn]struct{}{}} }
 
-// partition cuts the node off and breaks the cluster connections it has.
-func (g *gate) partition() {
+// knows says where the node calls control.
+func (g *gate) knows(control []string) {
 	g.mu.Lock()
-	g.cut = true
+	defer g.mu.Unlock()
+	g.control = control
+}
+
+// partition cuts the node off from the cluster, or from control alone, and breaks
+// the connections it has there.
+func (g *gate) partition(fromControl bool) {
+	g.mu.Lock()
+	if g.fromControl = fromControl; !fromControl {
+		g.cut = true
+	}
 	open := make([]*gatedConn, 0, len(g.conns))
 	for c := range g.conns {
-		open = append(open, c)
+		if g.severs(c.RemoteAddr().String()) {
+			open = append(open, c)
+		}
 	}
 	g.mu.Unlock()
 	for _, c := range open {
@@ -58,7 +76,7 @@ func (g *gate) pause() {
 func (g *gate) heal() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cut = false
+	g.cut, g.fromControl = false, false
 	g.slow.Store(0)
 	if g.resume != nil {
 		g.paused.Store(false)
@@ -67,9 +85,29 @@ func (g *gate) heal() {
 	}
 }
 
-func (g *gate) isCut() bool {
+// severs reports whether an address is on the other side of a partition. The caller
+// holds mu.
+func (g *gate) severs(address string) bool {
+	return g.cut || g.fromControl && slices.Contains(g.control, address)
+}
+
+func (g *gate) isSevered(address string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.severs(address) || g.resume != nil
+}
+
+// hides reports whether gossip with an address is dropped. Of a stream that was
+// accepted it is not the port that its peer gossips at.
+func (g *gate) hides(peer netip.Addr) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fromControl && slices.ContainsFunc(g.control, func(c string) bool {
+		at, err := netip.ParseAddrPort(c)
+		return err == nil && at.Addr() == peer.Unmap()
+	}) {
+		return true
+	}
 	return g.cut || g.resume != nil
 }
 
@@ -82,6 +120,8 @@ func (g *gate) state() string {
 		return "paused"
 	case g.cut:
 		return "partitioned"
+	case g.fromControl:
+		return "cut off from control"
 	case g.slow.Load() > 0:
 		return "slow"
 	}
@@ -114,7 +154,7 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 func (g *gate) dialCluster(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		g.wait(ctx.Done())
-		if g.isCut() {
+		if g.isSevered(addr) {
 			return nil, errPartitioned
 		}
 		c, err := dial(ctx, network, addr)
@@ -180,7 +220,7 @@ func (g *gate) wrap(c net.Conn, cluster bool) (net.Conn, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.cut {
+	if g.severs(c.RemoteAddr().String()) {
 		return nil, errors.Join(errPartitioned, c.Close())
 	}
 	g.conns[gc] = struct{}{}

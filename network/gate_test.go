@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -32,7 +33,7 @@ func TestPartitionCutsTheClusterAndNotOrigins(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.partition()
+		g.partition(false)
 		if _, err := open.Read(make([]byte, 1)); err == nil {
 			t.Error("an open connection to the cluster goes on")
 		}
@@ -45,7 +46,7 @@ func TestPartitionCutsTheClusterAndNotOrigins(t *testing.T) {
 		if _, err := origin.Read(make([]byte, 1)); err != nil {
 			t.Errorf("the origin's connection: %v", err)
 		}
-		if !g.isCut() || g.state() != "partitioned" {
+		if !g.isSevered("anybody") || !g.hides(netip.Addr{}) || g.state() != "partitioned" {
 			t.Errorf("state %q", g.state())
 		}
 		g.heal()
@@ -53,6 +54,26 @@ func TestPartitionCutsTheClusterAndNotOrigins(t *testing.T) {
 			t.Errorf("healed: %v, %q", err, g.state())
 		}
 	})
+}
+
+func TestAPartitionFromControlCutsNothingElse(t *testing.T) {
+	g := newGate()
+	g.knows([]string{"127.0.0.1:7947"})
+	g.partition(true)
+	for address, want := range map[string]bool{"127.0.0.1:7947": true, "127.86.0.1:7947": false, "127.0.0.1:9000": false} {
+		if g.isSevered(address) != want {
+			t.Errorf("%s is cut off: %v", address, !want)
+		}
+	}
+	if !g.hides(netip.MustParseAddr("127.0.0.1")) || g.hides(netip.MustParseAddr("127.86.0.1")) {
+		t.Error("gossip is dropped with others than control, or not with control")
+	}
+	if g.state() != "cut off from control" {
+		t.Errorf("state %q", g.state())
+	}
+	if g.heal(); g.isSevered("127.0.0.1:7947") || g.state() != "" {
+		t.Errorf("healed: %q", g.state())
+	}
 }
 
 func TestPauseHoldsWhatArrivesUntilItEnds(t *testing.T) {

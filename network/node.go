@@ -67,6 +67,7 @@ func (cfg *NodeConfig) complete() error {
 	if cfg.gate == nil {
 		cfg.gate = newGate()
 	}
+	cfg.gate.knows(cfg.Control)
 	return cfg.Folder.Make()
 }
 
@@ -101,6 +102,7 @@ type member struct {
 	client   *client.Client
 	gossip   *gossip.Gossip
 	health   *health
+	relay    *relaying
 	registry *prometheus.Registry
 }
 
@@ -114,11 +116,13 @@ func newMember(cfg NodeConfig, node cdn.Node, disk client.Disk, onApply func(*cd
 		if cfg.OnApply != nil {
 			cfg.OnApply(node.ID, s)
 		}
+		// Others may be out of control's reach, and follow this one then.
+		m.gossip.AnnounceHead(s.Version)
 	}
 	var err error
 	m.client, err = client.New(client.Config{
 		Node: node, Control: cfg.Control, Secret: cfg.Secret, DataDir: cfg.Folder.Join("journal"),
-		Disk: disk, OnApply: applied, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
+		Disk: disk, OnApply: applied, Neighbours: m.neighbours, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -126,6 +130,8 @@ func newMember(cfg NodeConfig, node cdn.Node, disk client.Disk, onApply func(*cd
 	if m.gossip, err = newGossip(cfg, node, m.client.State, m.client.Hint, onMember); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	m.gossip.AnnounceHead(m.client.State().Version) // what the disk had
+	m.relay = newRelaying(m.client, cfg.Log)
 	if m.health, err = newHealth(cfg, m.registry, m.ready); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
@@ -138,6 +144,7 @@ func (m *member) run(ctx context.Context, name string, role program, groups ...[
 	s := newSupervisor()
 	s.start(ctx, "journal", m.client)
 	s.start(ctx, "gossip", m.gossip)
+	s.start(ctx, "relay", m.relay)
 	s.start(ctx, "metrics", m.health)
 	s.start(ctx, name, role)
 	s.wait(ctx)
@@ -151,6 +158,9 @@ func (m *member) close(role ...io.Closer) error {
 		c.add(m.health)
 	}
 	c.add(role...)
+	if m.relay != nil {
+		c.add(m.relay)
+	}
 	if m.gossip != nil {
 		c.add(m.gossip)
 	}
@@ -193,7 +203,7 @@ func newGossip(cfg NodeConfig, node cdn.Node, state func() *cdn.State, hint func
 		Node: node, Key: gossip.DeriveKey(cfg.Secret), Bind: netip.AddrPortFrom(cfg.Addr, cfg.Ports.Gossip),
 		Seeds: cfg.Join, Timing: timing, OnMember: onMember, OnHead: hint, Logger: cfg.Log,
 		Registered: func() []netip.AddrPort { return gossipAddrs(state()) },
-		Cut:        func(netip.AddrPort) bool { return cfg.gate.isCut() },
+		Cut:        func(peer netip.AddrPort) bool { return cfg.gate.hides(peer.Addr()) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", explainTaken(err))

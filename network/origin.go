@@ -52,6 +52,9 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 		return nil, err
 	}
 	w := cfg.world()
+	if err := o.listenRelay(w.region(cfg.Region)); err != nil {
+		return nil, err
+	}
 	o.server, err = origin.New(origin.Config{
 		Addr: cfg.Listen, Dir: cfg.Folder.Join("buckets"), Keys: o, Account: cfg.Account, Region: cfg.Region,
 		Logger: cfg.Log, Now: time.Now,

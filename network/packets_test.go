@@ -151,7 +151,7 @@ func TestDistanceAndFaultsActOnQUIC(t *testing.T) {
 			t.Errorf("the socket's buffers were not sized: %d", server.buffers.Load())
 		}
 		took("a second request", ask(t, c), rtt)
-		g.partition()
+		g.partition(false)
 		took("a request of a partitioned edge", ask(t, c), rtt)
 		g.heal()
 		g.slow.Store(int64(200 * time.Millisecond))

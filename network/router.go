@@ -70,6 +70,9 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	if r.member, err = newMember(cfg.NodeConfig, node, nil, refresh, r.hint); err != nil {
 		return nil, err
 	}
+	if err := r.listenRelay(cfg.world().home()); err != nil {
+		return nil, err
+	}
 	if cfg.Listen == "" {
 		cfg.Listen = cfg.listenAddr(cfg.Ports.DNS)
 	}

@@ -84,12 +84,15 @@ func (u *Up) fault(ctx context.Context, f operator.Fault) (operator.Faulted, err
 	act, ok := map[string]func(*slot) error{
 		"stop":      func(s *slot) error { s.stop(); return nil },
 		"pause":     func(s *slot) error { s.gate.pause(); return nil },
-		"partition": func(s *slot) error { s.gate.partition(); return nil },
+		"partition": func(s *slot) error { s.gate.partition(f.From != ""); return nil },
 		"slow":      func(s *slot) error { s.gate.slow.Store(int64(f.Delay)); return nil },
 		"heal":      func(s *slot) error { s.gate.heal(); return u.start(ctx, s) },
 	}[f.Kind]
 	if !ok {
 		return operator.Faulted{}, cdn.Errorf("InvalidArgument", "The fault %q is not one of stop, pause, partition, slow, heal.", f.Kind)
+	}
+	if f.From != "" && (f.Kind != "partition" || f.From != "control") {
+		return operator.Faulted{}, cdn.Errorf("InvalidArgument", "Only a partition is from something, and only from control.")
 	}
 	if f.Delay < 0 {
 		return operator.Faulted{}, cdn.Errorf("InvalidArgument", "The delay must not be negative.")

@@ -1,8 +1,8 @@
 package network
 
 import (
+	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -10,6 +10,8 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/ca"
 	"github.com/warmfront/warmfront/control/client"
+	"github.com/warmfront/warmfront/control/relay"
+	"github.com/warmfront/warmfront/control/wire"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/gossip"
@@ -22,6 +24,9 @@ func (e *Edge) tiers(cfg EdgeConfig, pop geo.POP) *tier.Config {
 	return &tier.Config{
 		Addr: cfg.listenAddr(cfg.Ports.Peer), Wrap: e.wrapPeers(cfg, pop), Identity: PeerIdentity(e.client),
 		Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Up: e.gone.isUp,
+		Other: map[string]func(context.Context, *tls.Conn){
+			wire.ProtocolJournal: func(_ context.Context, c *tls.Conn) { e.relay.server.Take(c) },
+		},
 	}
 }
 
@@ -62,25 +67,27 @@ type peerIdentity struct{ c *client.Client }
 // PeerIdentity is how a node that follows control by c proves to others who it is.
 func PeerIdentity(c *client.Client) tier.Identity { return peerIdentity{c} }
 
-var errNotJoined = errors.New("the node has not joined yet")
-
 func (p peerIdentity) Dial(id string) (*tls.Config, error) {
 	identity, ok := p.c.Identity()
 	if !ok {
-		return nil, errNotJoined
+		return nil, relay.ErrNotJoined
 	}
 	return identity.Dial(func(other string) bool { return other == id }), nil
 }
 
+// Accept lets edges in that want this one's cache, and any node that wants the
+// journal: registered ones.
 func (p peerIdentity) Accept() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		identity, ok := p.c.Identity()
-		if !ok {
-			return nil, errNotJoined
+		cfg, err := relay.Accept(p.c)
+		if err != nil {
+			return nil, err
 		}
-		cfg := ca.Accept(identity.Nodes)
-		cfg.Certificates, cfg.ClientAuth = []tls.Certificate{identity.Certificate}, tls.RequireAndVerifyClientCert
+		cfg.NextProtos = append(cfg.NextProtos, "http/1.1")
 		cfg.VerifyConnection = func(s tls.ConnectionState) error {
+			if s.NegotiatedProtocol == wire.ProtocolJournal {
+				return relay.Registered(p.c, s)
+			}
 			id, err := ca.PeerID(&s)
 			if err != nil {
 				return err

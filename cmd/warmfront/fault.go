@@ -19,7 +19,7 @@ func newFault(g *global) *cobra.Command {
 		Long: "Make a fault at a node (NRT-1), an edge location (NRT), a continent (asia) or everywhere (all):\n\n" +
 			"  stop       the node's process ends; heal starts it again with the state on its disk\n" +
 			"  pause      nothing it was sent is read and nothing it wrote leaves, as if it slept\n" +
-			"  partition  the cluster is out of its reach; viewers and origins are not\n" +
+			"  partition  the cluster, or control alone (--from control), is out of its reach; viewers and origins are not\n" +
 			"  slow       every round trip takes --delay longer",
 	}
 	for _, kind := range []struct{ name, short string }{
@@ -27,6 +27,7 @@ func newFault(g *global) *cobra.Command {
 		{"slow", "Make nodes slow"}, {"heal", "End all faults of nodes"},
 	} {
 		var delay time.Duration
+		var from string
 		sub := &cobra.Command{
 			Use: kind.name + " NODE|POP|CONTINENT|all", Short: kind.short, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,7 +36,7 @@ func newFault(g *global) *cobra.Command {
 					return err
 				}
 				var done operator.Faulted
-				f := operator.Fault{Kind: kind.name, Target: args[0], Delay: delay}
+				f := operator.Fault{Kind: kind.name, Target: args[0], From: from, Delay: delay}
 				if err := c.operator(cmd.Context(), http.MethodPost, "/warmfront/v1/faults", f, &done); err != nil {
 					return err
 				}
@@ -43,6 +44,9 @@ func newFault(g *global) *cobra.Command {
 					row(w, fmt.Sprintf("%s: %s", kind.name, strings.Join(done.Nodes, ", ")))
 				})
 			},
+		}
+		if kind.name == "partition" {
+			sub.Flags().StringVar(&from, "from", "", "only from this: control (neighbours then bring the node what changes; its lease ends)")
 		}
 		if kind.name == "slow" {
 			sub.Flags().DurationVar(&delay, "delay", 500*time.Millisecond, "how much longer a round trip takes")

@@ -68,6 +68,8 @@ type Fault struct {
 	Kind string `json:"kind"`
 	// Target is a node's id, a POP's code, a continent, or "all".
 	Target string `json:"target"`
+	// From is "control" for a partition from control alone.
+	From string `json:"from,omitempty"`
 	// Delay is what slow adds to each round trip.
 	Delay time.Duration `json:"delay_ns,omitempty"`
 }

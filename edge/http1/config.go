@@ -33,6 +33,9 @@ type Config struct {
 	// has done with them; it shuts them down itself, but ctx ends when the Server
 	// is closed. Nil: h2 is not offered.
 	HTTP2 func(ctx context.Context, c *tls.Conn)
+	// Other is given the connections that agree on another protocol by ALPN, by its
+	// name, on the same terms; offering it is TLS's business.
+	Other map[string]func(ctx context.Context, c *tls.Conn)
 
 	// NewExchange is called once for each connection.
 	NewExchange func() Exchange

@@ -48,12 +48,16 @@ func (c *conn) handshake() bool {
 	}
 	state := c.tls.ConnectionState()
 	c.req.ServerName, c.req.TLSVersion, c.req.Cipher = state.ServerName, tlsVersion(state.Version), tlsCipher(state.Version, state.CipherSuite)
-	if state.NegotiatedProtocol != "h2" {
+	serve, other := c.srv.cfg.Other[state.NegotiatedProtocol]
+	if state.NegotiatedProtocol == "h2" {
+		serve, other = c.srv.cfg.HTTP2, true
+	}
+	if !other {
 		return true
 	}
-	if c.srv.cfg.HTTP2 != nil && c.srv.give(c) {
+	if serve != nil && c.srv.give(c) {
 		_ = c.link.SetDeadline(time.Time{}) // a failure shows in the first read
-		c.srv.cfg.HTTP2(c.srv.ctx, c.tls)
+		serve(c.srv.ctx, c.tls)
 	}
 	return false
 }

@@ -36,7 +36,7 @@ type server struct {
 func newServer(cfg Config) *server {
 	s := &server{cfg: cfg}
 	s.http = http1.New(http1.Config{
-		Scheme: "https", TLS: cfg.Identity.Accept(), Draining: cfg.Draining, Logger: cfg.Logger,
+		Scheme: "https", TLS: cfg.Identity.Accept(), Other: cfg.Other, Draining: cfg.Draining, Logger: cfg.Logger,
 		NewExchange: func() http1.Exchange { return &exchange{server: s, core: cfg.NewExchange()} },
 	})
 	return s

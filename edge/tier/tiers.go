@@ -2,6 +2,7 @@ package tier
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -22,6 +23,9 @@ type Config struct {
 	Listen   func(network, address string) (net.Listener, error)
 	Wrap     func(net.Listener) net.Listener
 	Identity Identity
+	// Other is what else nodes are served on this port, by the protocol that they
+	// agree on with Identity (http1.Config).
+	Other map[string]func(ctx context.Context, c *tls.Conn)
 	// Dial connects to a node. Nil: net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Up says what is known of whether a node can be reached, by its id. Nil: nothing.
