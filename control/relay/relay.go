@@ -69,6 +69,11 @@ func New(node Node, log *slog.Logger) *Server {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, callerKey{}, c.(*conn).caller)
 		},
+		ConnState: func(c net.Conn, is http.ConnState) {
+			if is == http.StateClosed {
+				close(c.(*conn).ended)
+			}
+		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return s
@@ -195,13 +200,9 @@ func (s *Server) serve(c *tls.Conn) {
 type conn struct {
 	net.Conn
 	caller string
-	once   sync.Once
-	ended  chan struct{}
-}
-
-func (c *conn) Close() error {
-	c.once.Do(func() { close(c.ended) })
-	return c.Conn.Close()
+	// ended is closed once the HTTP server has done with the connection: whoever
+	// handed it over may not touch it while that may still write.
+	ended chan struct{}
 }
 
 type callerKey struct{}
