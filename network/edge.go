@@ -120,7 +120,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
-		DialOrigin: cfg.gate.dialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
+		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
 		Services: cfg.controlServices(),
 		Country: func(a netip.Addr) string {
@@ -162,7 +162,7 @@ func (e *Edge) wrapViewers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.L
 		if err != nil { // too short a secret, which joining refuses
 			return l
 		}
-		l = newSniffed(proxyproto.Listener(cfg.gate.listener(l), key))
+		l = newSniffed(proxyproto.Listener(cfg.gate.Listener(l), key))
 		l = wan.Listen(l, cfg.world().viewers(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
 		e.listeners = append(e.listeners, l)
 		return l

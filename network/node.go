@@ -19,6 +19,7 @@ import (
 	"github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/gossip"
+	"github.com/warmfront/warmfront/network/gate"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -50,7 +51,7 @@ type NodeConfig struct {
 
 	// gate is where faults act on the node, near is while everything is at one
 	// place; nil outside `up`.
-	gate *gate
+	gate *gate.Gate
 	near *atomic.Bool
 }
 
@@ -65,9 +66,9 @@ func (cfg *NodeConfig) complete() error {
 		return err
 	}
 	if cfg.gate == nil {
-		cfg.gate = newGate()
+		cfg.gate = gate.New()
 	}
-	cfg.gate.knows(cfg.Control)
+	cfg.gate.Knows(cfg.Control)
 	return cfg.Folder.Make()
 }
 
@@ -122,7 +123,7 @@ func newMember(cfg NodeConfig, node cdn.Node, disk client.Disk, onApply func(*cd
 	var err error
 	m.client, err = client.New(client.Config{
 		Node: node, Control: cfg.Control, Secret: cfg.Secret, DataDir: cfg.Folder.Join("journal"),
-		Disk: disk, OnApply: applied, Neighbours: m.neighbours, Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
+		Disk: disk, OnApply: applied, Neighbours: m.neighbours, Dial: cfg.gate.DialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -203,7 +204,7 @@ func newGossip(cfg NodeConfig, node cdn.Node, state func() *cdn.State, hint func
 		Node: node, Key: gossip.DeriveKey(cfg.Secret), Bind: netip.AddrPortFrom(cfg.Addr, cfg.Ports.Gossip),
 		Seeds: cfg.Join, Timing: timing, OnMember: onMember, OnHead: hint, Logger: cfg.Log,
 		Registered: func() []netip.AddrPort { return gossipAddrs(state()) },
-		Cut:        func(peer netip.AddrPort) bool { return cfg.gate.hides(peer.Addr()) },
+		Cut:        func(peer netip.AddrPort) bool { return cfg.gate.Hides(peer.Addr()) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", explainTaken(err))

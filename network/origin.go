@@ -59,7 +59,7 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 		Addr: cfg.Listen, Dir: cfg.Folder.Join("buckets"), Keys: o, Account: cfg.Account, Region: cfg.Region,
 		Logger: cfg.Log, Now: time.Now,
 		WrapListener: func(l net.Listener) net.Listener {
-			l = wan.Listen(cfg.gate.listener(l), w.nodes(w.region(cfg.Region), cfg.gate), wan.Options{Wrap: cfg.Sandbox})
+			l = wan.Listen(cfg.gate.Listener(l), w.nodes(w.region(cfg.Region), cfg.gate), wan.Options{Wrap: cfg.Sandbox})
 			o.listeners = append(o.listeners, l)
 			return l
 		},

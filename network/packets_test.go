@@ -25,6 +25,7 @@ import (
 	"github.com/warmfront/warmfront/edge/http3"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network/gate"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -131,13 +132,13 @@ func ask(t *testing.T, c *http.Client) time.Duration {
 func TestDistanceAndFaultsActOnQUIC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rtt = 300 * time.Millisecond
-		g := newGate()
+		g := gate.New()
 		server, client := cables()
 		delay := func(a net.Addr) time.Duration {
 			if a != server.peer {
 				t.Errorf("the delay of %v is asked for", a)
 			}
-			return rtt + g.delay()
+			return rtt + g.Delay()
 		}
 		c := quicEdge(t, viewerPackets(server, g, delay), wan.NewPacketConn(client, func(net.Addr) time.Duration { return 0 }))
 		took := func(what string, got, want time.Duration) {
@@ -151,14 +152,14 @@ func TestDistanceAndFaultsActOnQUIC(t *testing.T) {
 			t.Errorf("the socket's buffers were not sized: %d", server.buffers.Load())
 		}
 		took("a second request", ask(t, c), rtt)
-		g.partition(false)
+		g.Partition(false)
 		took("a request of a partitioned edge", ask(t, c), rtt)
-		g.heal()
-		g.slow.Store(int64(200 * time.Millisecond))
+		g.Heal()
+		g.Slow(200 * time.Millisecond)
 		took("a request of a slow edge", ask(t, c), rtt+200*time.Millisecond)
-		g.heal()
-		g.pause()
-		time.AfterFunc(10*time.Second, g.heal)
+		g.Heal()
+		g.Pause()
+		time.AfterFunc(10*time.Second, g.Heal)
 		if got := ask(t, c); got < 10*time.Second || got > 12*time.Second {
 			t.Errorf("a request of an edge that was paused for 10 s took %v", got)
 		}
@@ -167,11 +168,11 @@ func TestDistanceAndFaultsActOnQUIC(t *testing.T) {
 
 func TestAPausedEdgeCanBeClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
+		g := gate.New()
 		server, client := cables()
 		c := quicEdge(t, viewerPackets(server, g, func(net.Addr) time.Duration { return 0 }), wan.NewPacketConn(client, func(net.Addr) time.Duration { return 0 }))
 		ask(t, c)
-		g.pause() // and the end of the test closes it
+		g.Pause() // and the end of the test closes it
 	})
 }
 
@@ -182,7 +183,7 @@ func TestViewersOverQUICAreWhereTheirAddressIs(t *testing.T) {
 	}
 	nrt, _ := db.Catalogue().ByCode("NRT")
 	syd, _ := db.Catalogue().ByCode("SYD")
-	cfg := EdgeConfig{NodeConfig: NodeConfig{Geo: db, WAN: wan.Model{Seed: 1, Scale: 1}, Sandbox: true, gate: newGate()}}
+	cfg := EdgeConfig{NodeConfig: NodeConfig{Geo: db, WAN: wan.Model{Seed: 1, Scale: 1}, Sandbox: true, gate: gate.New()}}
 	wrap := (&Edge{}).wrapViewerPackets(cfg, nrt)
 	listen := func(a netip.Addr) net.PacketConn {
 		pc, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))

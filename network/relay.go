@@ -34,7 +34,7 @@ func (m *member) listenRelay(at wan.Place) error {
 		return fmt.Errorf("the port for other nodes: %w", explainTaken(err))
 	}
 	if m.cfg.Sandbox {
-		l = wan.Listen(m.cfg.gate.clusterListener(l), m.cfg.world().nodes(at, m.cfg.gate), wan.Options{Wrap: true})
+		l = wan.Listen(m.cfg.gate.ClusterListener(l), m.cfg.world().nodes(at, m.cfg.gate), wan.Options{Wrap: true})
 	}
 	m.relay.listener = l
 	return nil

@@ -89,8 +89,8 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 		RateLimit: ratelimit.Default(cfg.RateLimit), Explain: cfg.Sandbox, RoundTrip: roundTrip(cfg.WAN),
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		Table: table(cfg.Geo),
-		POPs:  routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.dialOut(dialFrom(cfg.Addr)),
-		Hold: cfg.gate.wait, WrapListener: cfg.gate.listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
+		POPs:  routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.DialOut(dialFrom(cfg.Addr)),
+		Hold: cfg.gate.Wait, WrapListener: cfg.gate.Listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
 	})
 	if err != nil {
 		return nil, explainTaken(err)

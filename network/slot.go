@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network/gate"
 )
 
 // slot is one node's place in `up`: what it is made from, whatever runs there
@@ -17,7 +18,7 @@ import (
 type slot struct {
 	id, pop, continent string
 	role               cdn.Role
-	gate               *gate
+	gate               *gate.Gate
 	make               func() (program, error)
 
 	changing sync.Mutex // held while the node is started or stopped, which takes time
@@ -54,7 +55,7 @@ func (s *slot) stop() {
 	running := s.running
 	s.running, s.program = nil, nil
 	s.mu.Unlock()
-	s.gate.heal() // a paused node could not stop
+	s.gate.Heal() // a paused node could not stop
 	if running != nil {
 		running.stop()
 	}
@@ -83,10 +84,10 @@ func (s *slot) ready(ctx context.Context) error {
 func (u *Up) fault(ctx context.Context, f operator.Fault) (operator.Faulted, error) {
 	act, ok := map[string]func(*slot) error{
 		"stop":      func(s *slot) error { s.stop(); return nil },
-		"pause":     func(s *slot) error { s.gate.pause(); return nil },
-		"partition": func(s *slot) error { s.gate.partition(f.From != ""); return nil },
-		"slow":      func(s *slot) error { s.gate.slow.Store(int64(f.Delay)); return nil },
-		"heal":      func(s *slot) error { s.gate.heal(); return u.start(ctx, s) },
+		"pause":     func(s *slot) error { s.gate.Pause(); return nil },
+		"partition": func(s *slot) error { s.gate.Partition(f.From != ""); return nil },
+		"slow":      func(s *slot) error { s.gate.Slow(f.Delay); return nil },
+		"heal":      func(s *slot) error { s.gate.Heal(); return u.start(ctx, s) },
 	}[f.Kind]
 	if !ok {
 		return operator.Faulted{}, cdn.Errorf("InvalidArgument", "The fault %q is not one of stop, pause, partition, slow, heal.", f.Kind)
@@ -145,5 +146,5 @@ func (u *Up) faultOf(id string) string {
 	if s.current() == nil {
 		return "stopped"
 	}
-	return s.gate.state()
+	return s.gate.State()
 }

@@ -23,7 +23,7 @@ import (
 func (e *Edge) tiers(cfg EdgeConfig, pop geo.POP) *tier.Config {
 	return &tier.Config{
 		Addr: cfg.listenAddr(cfg.Ports.Peer), Wrap: e.wrapPeers(cfg, pop), Identity: PeerIdentity(e.client),
-		Dial: cfg.gate.dialCluster(dialFrom(cfg.Addr)), Up: e.gone.isUp,
+		Dial: cfg.gate.DialCluster(dialFrom(cfg.Addr)), Up: e.gone.isUp,
 		Other: map[string]func(context.Context, *tls.Conn){
 			wire.ProtocolJournal: func(_ context.Context, c *tls.Conn) { e.relay.server.Take(c) },
 		},
@@ -36,7 +36,7 @@ func (e *Edge) wrapPeers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.Lis
 		return nil
 	}
 	return func(l net.Listener) net.Listener {
-		l = wan.Listen(cfg.gate.clusterListener(l), cfg.world().nodes(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
+		l = wan.Listen(cfg.gate.ClusterListener(l), cfg.world().nodes(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
 		e.listeners = append(e.listeners, l)
 		return l
 	}

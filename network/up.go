@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
+	"github.com/warmfront/warmfront/network/gate"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
@@ -107,7 +108,7 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 		return nil, err
 	}
 	u.control, err = NewControl(ControlConfig{
-		NodeConfig: u.node("control-1", controlAddr(), newGate()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
+		NodeConfig: u.node("control-1", controlAddr(), gate.New()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
 		NewEpoch: cfg.NewEpoch, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
 	})
 	if err == nil {
@@ -116,7 +117,7 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 	return u, err
 }
 
-func (u *Up) node(id string, addr netip.Addr, g *gate) NodeConfig {
+func (u *Up) node(id string, addr netip.Addr, g *gate.Gate) NodeConfig {
 	seeds := []string{hostPort(controlAddr().String(), u.cfg.Ports.Gossip)}
 	for k := range routers {
 		seeds = append(seeds, hostPort(routerAddr(k+1).String(), u.cfg.Ports.Gossip))
@@ -136,7 +137,7 @@ func (u *Up) node(id string, addr netip.Addr, g *gate) NodeConfig {
 // prepare describes every node but control.
 func (u *Up) prepare() {
 	add := func(role cdn.Role, id, pop, continent string, addr netip.Addr, make func(NodeConfig) (program, error)) {
-		g := newGate()
+		g := gate.New()
 		u.slots[id] = &slot{id: id, role: role, pop: pop, continent: continent, gate: g,
 			make: func() (program, error) { return make(u.node(id, addr, g)) }}
 	}
@@ -180,7 +181,7 @@ func (u *Up) Run(ctx context.Context, ready func(Running)) error {
 	}
 	defer u.lock.Close()
 	for _, s := range u.slots { // what is paused could not stop
-		s.gate.heal()
+		s.gate.Heal()
 	}
 	return errors.Join(err, u.sup.stopAll([]string{"proxy", "edge", "router"}, []string{"origin"}))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network/gate"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -57,9 +58,9 @@ func addrOf(a net.Addr) netip.Addr {
 
 // viewers is the delay of an edge's viewers: the way from wherever each is, and
 // what a fault adds.
-func (w *world) viewers(edge wan.Place, g *gate) func(net.Addr) time.Duration {
+func (w *world) viewers(edge wan.Place, g *gate.Gate) func(net.Addr) time.Duration {
 	return func(a net.Addr) time.Duration {
-		d := g.delay()
+		d := g.Delay()
 		if !w.off() && !w.isNear() {
 			d += w.model.ViewerRTT(w.at(addrOf(a)), edge)
 		}
@@ -70,9 +71,9 @@ func (w *world) viewers(edge wan.Place, g *gate) func(net.Addr) time.Duration {
 // nodes is the delay of traffic from other nodes to a service at a place, and
 // what a fault adds. What comes from an address without a city, tools on this
 // machine, has no distance.
-func (w *world) nodes(to wan.Place, g *gate) func(net.Addr) time.Duration {
+func (w *world) nodes(to wan.Place, g *gate.Gate) func(net.Addr) time.Duration {
 	return func(a net.Addr) time.Duration {
-		from, d := addrOf(a), g.delay()
+		from, d := addrOf(a), g.Delay()
 		if w.off() || w.isNear() || isService(from) {
 			return d
 		}
@@ -93,7 +94,7 @@ func (w *world) region(name string) wan.Place {
 
 // dialFrom connects from the node's own address where the other end is on this
 // machine too, so that the accepting side can tell how far the way was.
-func dialFrom(self netip.Addr) dialFunc {
+func dialFrom(self netip.Addr) gate.DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		d := net.Dialer{Timeout: 10 * time.Second}
 		if to, err := netip.ParseAddrPort(addr); err == nil && to.Addr().IsLoopback() && self.IsLoopback() {

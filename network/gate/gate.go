@@ -1,4 +1,7 @@
-package network
+// Package gate is where faults act on one node of a sandbox: what a node sends and
+// receives passes through its [Gate], which can cut it off from the cluster or from
+// control, slow it down, or hold it as if its process were stopped.
+package gate
 
 import (
 	"context"
@@ -11,8 +14,7 @@ import (
 	"time"
 )
 
-// gate is where faults act on one node of a sandbox: every connection of the
-// node passes through it. A node without faults pays one atomic load per read
+// Gate is what every connection of a node passes through. A node without faults pays one atomic load per read
 // and write.
 //
 // Cluster traffic (journal, leases, peers; gossip asks cut itself) stops in a
@@ -20,7 +22,7 @@ import (
 // when an edge loses its control plane but not the Internet. A pause stops both,
 // like a process that was sent SIGSTOP: the kernel still accepts, nothing
 // answers.
-type gate struct {
+type Gate struct {
 	mu  sync.Mutex
 	cut bool
 	// control are the addresses, host:port, that the node calls control at;
@@ -35,18 +37,19 @@ type gate struct {
 
 var errPartitioned = errors.New("partitioned from the cluster by `warmfront fault partition`")
 
-func newGate() *gate { return &gate{conns: map[*gatedConn]struct{}{}} }
+// New returns the gate of a node without faults.
+func New() *Gate { return &Gate{conns: map[*gatedConn]struct{}{}} }
 
-// knows says where the node calls control.
-func (g *gate) knows(control []string) {
+// Knows says where the node calls control.
+func (g *Gate) Knows(control []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.control = control
 }
 
-// partition cuts the node off from the cluster, or from control alone, and breaks
+// Partition cuts the node off from the cluster, or from control alone, and breaks
 // the connections it has there.
-func (g *gate) partition(fromControl bool) {
+func (g *Gate) Partition(fromControl bool) {
 	g.mu.Lock()
 	if g.fromControl = fromControl; !fromControl {
 		g.cut = true
@@ -63,7 +66,8 @@ func (g *gate) partition(fromControl bool) {
 	}
 }
 
-func (g *gate) pause() {
+// Pause holds the node as SIGSTOP would.
+func (g *Gate) Pause() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.resume == nil {
@@ -72,8 +76,8 @@ func (g *gate) pause() {
 	}
 }
 
-// heal ends all faults but a stop.
-func (g *gate) heal() {
+// Heal ends all faults but a stop.
+func (g *Gate) Heal() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.cut, g.fromControl = false, false
@@ -87,19 +91,19 @@ func (g *gate) heal() {
 
 // severs reports whether an address is on the other side of a partition. The caller
 // holds mu.
-func (g *gate) severs(address string) bool {
+func (g *Gate) severs(address string) bool {
 	return g.cut || g.fromControl && slices.Contains(g.control, address)
 }
 
-func (g *gate) isSevered(address string) bool {
+func (g *Gate) isSevered(address string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.severs(address) || g.resume != nil
 }
 
-// hides reports whether gossip with an address is dropped. Of a stream that was
+// Hides reports whether gossip with an address is dropped. Of a stream that was
 // accepted it is not the port that its peer gossips at.
-func (g *gate) hides(peer netip.Addr) bool {
+func (g *Gate) Hides(peer netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.fromControl && slices.ContainsFunc(g.control, func(c string) bool {
@@ -111,8 +115,8 @@ func (g *gate) hides(peer netip.Addr) bool {
 	return g.cut || g.resume != nil
 }
 
-// state names the faults in force, "" for none.
-func (g *gate) state() string {
+// State names the faults in force, "" for none.
+func (g *Gate) State() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -128,11 +132,15 @@ func (g *gate) state() string {
 	return ""
 }
 
-func (g *gate) delay() time.Duration { return time.Duration(g.slow.Load()) }
+// Slow adds d to each round trip of the node.
+func (g *Gate) Slow(d time.Duration) { g.slow.Store(int64(d)) }
 
-// wait returns at once, or while the node is paused when it goes on or done is
+// Delay is what Slow has added.
+func (g *Gate) Delay() time.Duration { return time.Duration(g.slow.Load()) }
+
+// Wait returns at once, or while the node is paused when it goes on or done is
 // closed.
-func (g *gate) wait(done <-chan struct{}) {
+func (g *Gate) Wait(done <-chan struct{}) {
 	if !g.paused.Load() {
 		return
 	}
@@ -148,12 +156,13 @@ func (g *gate) wait(done <-chan struct{}) {
 	}
 }
 
-type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+// DialFunc is net.Dialer.DialContext, or something like it.
+type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// dialCluster wraps the dialer for traffic within the cluster.
-func (g *gate) dialCluster(dial dialFunc) dialFunc {
+// DialCluster wraps the dialer for traffic within the cluster.
+func (g *Gate) DialCluster(dial DialFunc) DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		g.wait(ctx.Done())
+		g.Wait(ctx.Done())
 		if g.isSevered(addr) {
 			return nil, errPartitioned
 		}
@@ -165,10 +174,10 @@ func (g *gate) dialCluster(dial dialFunc) dialFunc {
 	}
 }
 
-// dialOut wraps the dialer for traffic with origins.
-func (g *gate) dialOut(dial dialFunc) dialFunc {
+// DialOut wraps the dialer for traffic with origins.
+func (g *Gate) DialOut(dial DialFunc) DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		g.wait(ctx.Done())
+		g.Wait(ctx.Done())
 		c, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
@@ -177,12 +186,12 @@ func (g *gate) dialOut(dial dialFunc) dialFunc {
 	}
 }
 
-// listener wraps one that viewers connect to.
-func (g *gate) listener(l net.Listener) net.Listener { return gatedListener{l, g} }
+// Listener wraps one that viewers connect to.
+func (g *Gate) Listener(l net.Listener) net.Listener { return gatedListener{l, g} }
 
 type gatedListener struct {
 	net.Listener
-	g *gate
+	g *Gate
 }
 
 func (l gatedListener) Accept() (net.Conn, error) {
@@ -193,12 +202,12 @@ func (l gatedListener) Accept() (net.Conn, error) {
 	return l.g.wrap(c, false)
 }
 
-// clusterListener wraps one that other nodes connect to: in a partition nobody does.
-func (g *gate) clusterListener(l net.Listener) net.Listener { return clusterListener{l, g} }
+// ClusterListener wraps one that other nodes connect to: in a partition nobody does.
+func (g *Gate) ClusterListener(l net.Listener) net.Listener { return clusterListener{l, g} }
 
 type clusterListener struct {
 	net.Listener
-	g *gate
+	g *Gate
 }
 
 func (l clusterListener) Accept() (net.Conn, error) {
@@ -213,7 +222,7 @@ func (l clusterListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (g *gate) wrap(c net.Conn, cluster bool) (net.Conn, error) {
+func (g *Gate) wrap(c net.Conn, cluster bool) (net.Conn, error) {
 	gc := &gatedConn{Conn: c, g: g, done: make(chan struct{})}
 	if !cluster {
 		return gc, nil
@@ -230,7 +239,7 @@ func (g *gate) wrap(c net.Conn, cluster bool) (net.Conn, error) {
 // gatedConn holds its reads and writes while the node is paused.
 type gatedConn struct {
 	net.Conn
-	g    *gate
+	g    *Gate
 	once sync.Once
 	done chan struct{}
 }
@@ -239,14 +248,14 @@ type gatedConn struct {
 func (c *gatedConn) NetConn() net.Conn { return c.Conn }
 
 func (c *gatedConn) Read(b []byte) (int, error) {
-	c.g.wait(c.done)
+	c.g.Wait(c.done)
 	n, err := c.Conn.Read(b)
-	c.g.wait(c.done) // what arrived during a pause is not seen before it ends
+	c.g.Wait(c.done) // what arrived during a pause is not seen before it ends
 	return n, err
 }
 
 func (c *gatedConn) Write(b []byte) (int, error) {
-	c.g.wait(c.done)
+	c.g.Wait(c.done)
 	return c.Conn.Write(b)
 }
 
@@ -267,23 +276,51 @@ func (c *gatedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// packets holds what a packet socket receives while the node is paused; what
-// came meanwhile is answered when the pause ends, if anybody still waits.
-func (g *gate) packets(pc net.PacketConn) net.PacketConn {
+// Packets is a packet socket whose buffers can be sized, as QUIC does: what arrives
+// in bursts, or during a pause, waits there.
+type Packets interface {
+	net.PacketConn
+	SetReadBuffer(bytes int) error
+	SetWriteBuffer(bytes int) error
+}
+
+// Packets holds what a packet socket receives while the node is paused; what came
+// meanwhile is answered when the pause ends, if anybody still waits. It holds what
+// is sent, too: QUIC has timers, and a process that does not run sends nothing.
+func (g *Gate) Packets(pc net.PacketConn) Packets {
 	return &gatedPackets{PacketConn: pc, g: g, done: make(chan struct{})}
 }
 
 type gatedPackets struct {
 	net.PacketConn
-	g    *gate
+	g    *Gate
 	once sync.Once
 	done chan struct{}
 }
 
 func (p *gatedPackets) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := p.PacketConn.ReadFrom(b)
-	p.g.wait(p.done)
+	p.g.Wait(p.done)
 	return n, from, err
+}
+
+func (p *gatedPackets) WriteTo(b []byte, to net.Addr) (int, error) {
+	p.g.Wait(p.done)
+	return p.PacketConn.WriteTo(b, to)
+}
+
+func (p *gatedPackets) SetReadBuffer(n int) error {
+	if s, ok := p.PacketConn.(Packets); ok {
+		return s.SetReadBuffer(n)
+	}
+	return nil
+}
+
+func (p *gatedPackets) SetWriteBuffer(n int) error {
+	if s, ok := p.PacketConn.(Packets); ok {
+		return s.SetWriteBuffer(n)
+	}
+	return nil
 }
 
 func (p *gatedPackets) Close() error {
