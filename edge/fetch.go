@@ -107,11 +107,17 @@ func (f *fetch) policy(status int) rfc9111.Policy {
 
 // launch begins a flight.
 func (e *Edge) launch(f *flight) {
-	f.Begun = reuse.Begin(e.order.Add(1), f.plan, f.planned, e.cfg.State())
-	if e.store.Doubt().OfOrder(f.arrived) {
-		f.Birth = cdn.Version{} // the plan is of a journal that is no more, as is its version
-	}
+	f.Begun = e.begin(f.arrived, f.plan, f.planned)
 	e.fetches.Start(func() { e.fly(f) }, func(err error) { e.crash(f, err) })
+}
+
+// begin stamps what begins to be fetched for a request.
+func (e *Edge) begin(arrived uint64, plan *cdn.Plan, planned cdn.Version) reuse.Begun {
+	b := reuse.Begin(e.order.Add(1), plan, planned, e.cfg.State())
+	if e.store.Doubt().OfOrder(arrived) { // read after the order was given: see Joined
+		b.Birth = cdn.Version{} // the plan is of a journal that is no more, as is its version
+	}
+	return b
 }
 
 // fly asks the origin and settles what the flight brings; then it fills the body

@@ -18,6 +18,10 @@ func (e *Edge) Disk() journal.Disk {
 func (e *Edge) Joined(name string, known journal.Disk, rolledBack bool) error {
 	order := uint64(0)
 	if before := *e.journal.Swap(&name); before != "" && before != name {
+		// In this order: a fetch that begins meanwhile for a request that went by the
+		// old journal either has a place up to order, or sees that everything is
+		// doubted, and has no birth.
+		e.store.DoubtAll()
 		order = e.order.Add(1)
 	}
 	return e.store.Joined(name, known.Mark, rolledBack || e.Disk().Older(known), order)

@@ -7,7 +7,6 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/policy"
-	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -19,7 +18,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	if err := originauth.Sign(x.edge.cfg.Signer, req, x.Plan, x.Origin); err != nil {
 		return x.failed(err)
 	}
-	begun, sent := reuse.Begin(x.edge.order.Add(1), x.Plan, x.state.Version, x.edge.cfg.State()), x.edge.cfg.Now()
+	begun, sent := x.edge.begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now()
 	resp, err := x.edge.origin.Do(ctx, x.Origin, req)
 	x.edge.metrics.Asked(resp, err)
 	switch {

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -228,5 +230,61 @@ func TestWhatIsOfAnotherJournalIsNotServed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// atWarning calls do when something is warned of.
+type atWarning struct {
+	slog.Handler
+	do func()
+}
+
+func (h atWarning) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (h atWarning) Handle(context.Context, slog.Record) error    { h.do(); return nil }
+
+// TestAFetchThatBeginsWhileAnotherJournalIsJoined goes by the one before: its birth is
+// a version of that, and would outlast every invalidation for a while.
+func TestAFetchThatBeginsWhileAnotherJournalIsJoined(t *testing.T) {
+	begin := func() {}
+	d, err := disk.Open(disk.Config{Dir: t.TempDir(), Limit: 64 << 20, Logger: slog.New(atWarning{slog.DiscardHandler, func() { begin() }})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &versions{}
+	n := newNetworkOver(t, d, site{}, v.answer)
+	if err := n.edge.Joined("J", journal.Disk{}, false); err != nil {
+		t.Fatal(err)
+	}
+	another := n.state.Load()
+	for range 10 {
+		n.invalidate("/other")
+	}
+	x := n.edge.newExchange()
+	x.receive(n.request("GET", "/a"))
+	if f := x.route(); f != nil {
+		t.Fatal(f.sentence)
+	}
+	f := x.newFlight() // it waits for its turn
+	n.lease.ended.Store(true)
+	n.state.Store(cdn.NewState(0))
+	begun := false
+	begin = func() {
+		begun = true
+		n.edge.launch(f)
+		if err := f.wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := n.edge.Joined("K", n.edge.Disk(), false); err != nil || !begun {
+		t.Fatal(err, begun)
+	}
+	n.state.Store(another)
+	n.lease.ended.Store(false)
+	n.invalidate("/a")
+	if r := n.get("/a"); r.xcache() == "Hit" {
+		t.Errorf("what was fetched by the journal before is served after an invalidation: %q", r.body)
+	}
+	if r := n.get("/a"); r.xcache() != "Hit" {
+		t.Errorf("what was fetched since: %s", r.xcache())
 	}
 }
