@@ -121,7 +121,11 @@ func (g *global) logger() (*slog.Logger, error) {
 func explain(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		return fmt.Sprintf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+		said := fmt.Sprintf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+		if api.ErrorCode() == "NoSuchDistribution" {
+			said += " See `warmfront distribution list`."
+		}
+		return said
 	}
 	var sent *url.Error // beneath what the SDK says of attempts and operations
 	if errors.As(err, &sent) && errors.Is(err, syscall.ECONNREFUSED) {
