@@ -180,7 +180,7 @@ func (r *replicas) edge(k int) *node.Client {
 }
 
 type listed struct {
-	Id, Status, DomainName string //nolint:revive,staticcheck // as CloudFront spells it
+	Id, Status, DomainName string
 }
 
 // TestAnEtcdAndTheLeadingControlAreKilled has three processes of etcd and two of

@@ -190,7 +190,7 @@ func (c *Client) ask(ctx context.Context, s *session, n cdn.Node, after cdn.Vers
 	if err := req.Write(conn); err != nil {
 		return nil, err
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), req) //nolint:bodyclose // the connection is what there is to close
 	if err != nil {
 		return nil, err
 	}

@@ -328,7 +328,8 @@ func (x *Index) Entries() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		var room [64]Entry
 		for shard := range x.shards {
-			for list, from, more := room[:0], uint32(0), true; more; {
+			for from, more := uint32(0), true; more; {
+				var list []Entry
 				list, from, more = x.shards[shard].part(from, room[:0])
 				for _, e := range list {
 					if !yield(e) {
