@@ -135,6 +135,8 @@ type Control struct {
 	ledger *journal.Ledger
 	open   *batch // changes accepted and not yet durable
 	hooks  []func(cdn.Version)
+	// refusals are the nodes that keep to another journal.
+	refusals map[string]refusal
 	// settled is what was reported; changed is closed and replaced when it rises.
 	settled map[journal.Scope]cdn.Version
 	changed chan struct{}
@@ -167,7 +169,7 @@ func New(cfg Config) (_ *Control, err error) {
 	c := &Control{
 		cfg: cfg, log: cfg.Log, store: cfg.Store, clock: cfg.Clock,
 		closing: make(chan struct{}), changed: make(chan struct{}), dirty: make(chan struct{}, 1),
-		open: newBatch(), disks: map[string]journal.Disk{},
+		open: newBatch(), refusals: map[string]refusal{}, disks: map[string]journal.Disk{},
 	}
 	defer func() {
 		if err != nil {

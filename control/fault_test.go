@@ -268,34 +268,6 @@ func TestASecondProcessOfANodeReplacesTheFirst(t *testing.T) {
 	})
 }
 
-func TestAControlWithAnotherJournal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t)
-		c.startControl()
-		node := c.startNode(edgeNode("FRA", 1))
-		for range 5 {
-			c.set("old", "1")
-		}
-		c.ctl.stop(t)
-		if err := os.RemoveAll(filepath.Join(c.dir, "control")); err != nil {
-			t.Fatal(err)
-		}
-		c.startControl()
-		if err := <-node.ended; !errors.Is(err, client.ErrOtherJournal) {
-			t.Errorf("the node that ran: %v", err)
-		}
-		if err := node.d.Close(); err != nil {
-			t.Fatal(err)
-		}
-		node = c.startNode(edgeNode("FRA", 1))
-		if got := node.d.State(); got.Version != c.ctl.d.Head() || got.Settings["old"] != nil {
-			t.Errorf("the node that was started anew is at %v with %s", got.Version, got.Settings)
-		}
-		node.stop(t)
-		c.ctl.stop(t)
-	})
-}
-
 func TestAForgottenNodeThatRunsJoinsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)

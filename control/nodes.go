@@ -25,6 +25,10 @@ type NodeStatus struct {
 	// may still be running. It serves from its cache what the origin confirms, and
 	// distributions that are to be served without a lease.
 	Fenced bool
+	// Follows is another journal than control's, up to Acked, that the node follows
+	// and does not give up; "" where it has this one, or has not called lately. It is
+	// fenced, and may not be registered.
+	Follows string
 }
 
 // Leased reports whether control knows of a lease the node holds.
@@ -45,7 +49,23 @@ func (c *Control) NodeStatus() []NodeStatus {
 		}
 		all = append(all, s)
 	}
+	all = c.addRefusals(all)
 	slices.SortFunc(all, func(a, b NodeStatus) int { return strings.Compare(a.Node.ID, b.Node.ID) })
+	return all
+}
+
+// addRefusals adds the nodes that keep to another journal. The caller holds mu.
+func (c *Control) addRefusals(all []NodeStatus) []NodeStatus {
+	for id, r := range c.refusals {
+		if time.Since(r.at) > refusalKept {
+			continue
+		}
+		if i := slices.IndexFunc(all, func(s NodeStatus) bool { return s.Node.ID == id }); i >= 0 {
+			all[i].Follows = r.journal
+			continue
+		}
+		all = append(all, NodeStatus{Node: r.node, Acked: r.applied, Fenced: true, Follows: r.journal})
+	}
 	return all
 }
 

@@ -86,14 +86,19 @@ func (c *Control) caller(r *http.Request) (string, error) {
 	if _, ok := c.State().Nodes[id]; !ok {
 		return "", journal.ErrNotRegistered
 	}
+	// Versions of another journal mean nothing here, though the node has its
+	// certificate from the same authority. An older release says nothing of it.
+	if of := r.Header.Get(wire.HeaderJournal); of != "" && of != c.journalID {
+		return "", &wire.Error{Code: wire.CodeOtherJournal, Journal: c.journalID, Message: "the node follows another journal"}
+	}
 	return id, nil
 }
 
 func (c *Control) fail(w http.ResponseWriter, err error) {
 	status := map[string]int{
 		wire.CodeDenied: http.StatusForbidden, wire.CodeNotRegistered: http.StatusForbidden, wire.CodeName: http.StatusNotFound,
-		wire.CodeSuperseded: http.StatusConflict, wire.CodeAhead: http.StatusConflict, wire.CodeInvalid: http.StatusBadRequest,
-		wire.CodeNotLeader: http.StatusMisdirectedRequest,
+		wire.CodeSuperseded: http.StatusConflict, wire.CodeAhead: http.StatusConflict, wire.CodeOtherJournal: http.StatusConflict,
+		wire.CodeInvalid: http.StatusBadRequest, wire.CodeNotLeader: http.StatusMisdirectedRequest,
 	}
 	e := wireError(err)
 	code, ok := status[e.Code]

@@ -34,8 +34,9 @@ type Follower struct {
 	// relayed likewise for a neighbour's; synced once the node has been level with a
 	// head that control told it in this life.
 	opened, relayed, synced bool
-	// entitled is set once a lease was granted since the node joined.
-	entitled bool
+	// entitled is set once a lease was granted since the node joined; before is what
+	// it was until the node set about to join.
+	entitled, before bool
 	// wanted is the newest version heard of from outside the streams; heard is set
 	// when control's brings something after that, or a neighbour's brings news.
 	wanted cdn.Version
@@ -106,6 +107,9 @@ type (
 	// Joining says that the node is about to join: control will take the process
 	// that it was for ended.
 	Joining struct{}
+	// TurnedAway says that who was asked to admit the node has not, and has taken no
+	// process for ended: the one that was joining stands with its journal as before.
+	TurnedAway struct{}
 	// Released says that the node stops serving and is about to give its lease up.
 	Released struct{}
 )
@@ -116,6 +120,7 @@ func (Hinted) event()     {}
 func (Rechecked) event()  {}
 func (Answered) event()   {}
 func (Joining) event()    {}
+func (TurnedAway) event() {}
 func (Released) event()   {}
 
 // Action is what the node must do, in the order given.
@@ -170,7 +175,9 @@ func (f *Follower) Step(e Event) []Action {
 	case Answered:
 		return f.answer(e)
 	case Joining:
-		f.entitled = false
+		f.entitled, f.before = false, f.entitled
+	case TurnedAway:
+		f.entitled, f.before = f.before, false
 	case Released:
 		f.stopped, f.lease, f.entitled = ErrReleased, Lease{}, false
 		return []Action{Renewed{}}

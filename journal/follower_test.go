@@ -132,6 +132,34 @@ func TestFollowerHasNoLeaseBeforeItWasLevelInThisLife(t *testing.T) {
 	}
 }
 
+// A node that sets about to join may be taken for ended, unless it is told that it
+// was not. Who tells it may be another than who was asked before and has said nothing.
+func TestFollowerThatIsTurnedAwayStandsAsBefore(t *testing.T) {
+	granted := Answered{Answer: LeaseAnswer{Granted: true, Terms: LabTerms(), Term: Term{1, 1}}}
+	for _, test := range []struct {
+		name   string
+		events []Event
+		want   bool
+	}{
+		{"turned away", []Event{granted, Joining{}, TurnedAway{}}, true},
+		{"turned away twice", []Event{granted, Joining{}, TurnedAway{}, Joining{}, TurnedAway{}}, true},
+		{"no answer", []Event{granted, Joining{}}, false},
+		{"no answer, and turned away by the next", []Event{granted, Joining{}, Joining{}, TurnedAway{}}, false},
+		{"turned away, and no answer", []Event{granted, Joining{}, TurnedAway{}, Joining{}}, false},
+		{"never leased", []Event{Joining{}, TurnedAway{}}, false},
+		{"turned away from nothing", []Event{granted, Joining{}, TurnedAway{}, TurnedAway{}}, false},
+		{"the lease was given up", []Event{granted, Joining{}, Released{}, TurnedAway{}}, false},
+	} {
+		f := at(t, ver(1, 5))
+		for _, e := range test.events {
+			f.Step(e)
+		}
+		if f.Entitled() != test.want {
+			t.Errorf("%s: entitled is %v", test.name, f.Entitled())
+		}
+	}
+}
+
 // A neighbour that is cut off as well is level with itself only.
 func TestFollowerIsNotSyncedByANeighbour(t *testing.T) {
 	f := NewFollower(cdn.NewState(0), Term{})

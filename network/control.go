@@ -105,7 +105,12 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 	if err := c.newCore(); err != nil {
 		return nil, explainTaken(err)
 	}
-	c.health, err = newHealth(cfg.NodeConfig, prometheus.NewRegistry(), func() bool { return c.serving.Load() != nil })
+	c.health, err = newHealth(cfg.NodeConfig, prometheus.NewRegistry(), func() error {
+		if c.serving.Load() == nil {
+			return errors.New("control does not answer yet")
+		}
+		return nil
+	})
 	return c, err
 }
 
@@ -226,7 +231,7 @@ func (c *Control) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) 
 	if s := c.serving.Load(); s != nil {
 		return s.certificate(h)
 	}
-	return nil, errors.New("no control leads yet")
+	return nil, errors.New("control does not answer yet")
 }
 
 // handler serves what has a path of its own, and CloudFront's API for the rest.
@@ -276,10 +281,10 @@ func (c *Control) nodes() operator.Nodes {
 	for _, m := range c.gossip.Members() {
 		seen[m.Node.ID] = m.State
 	}
-	all := operator.Nodes{Head: c.Core().Head(), Nodes: []operator.Node{}}
+	all := operator.Nodes{Head: c.Core().Head(), Journal: c.Core().Journal(), Nodes: []operator.Node{}}
 	for _, s := range c.Core().NodeStatus() {
 		n := operator.Node{
-			Node: s.Node, Applied: s.Acked, LeaseLeft: s.LeaseLeft, Fenced: s.Fenced, Incarnation: s.Incarnation, Gossip: string(seen[s.Node.ID]),
+			Node: s.Node, Applied: s.Acked, LeaseLeft: s.LeaseLeft, Fenced: s.Fenced, Incarnation: s.Incarnation, Follows: s.Follows, Gossip: string(seen[s.Node.ID]),
 		}
 		if c.cfg.FaultOf != nil {
 			n.Fault = c.cfg.FaultOf(s.Node.ID)

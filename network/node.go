@@ -43,8 +43,11 @@ type NodeConfig struct {
 	// MetricsAddr is where /metrics and /healthz are, host:port; "" is the metrics
 	// port on the node's own address in a sandbox, on loopback elsewhere.
 	MetricsAddr string
-	Version     string
-	Log         *slog.Logger
+	// AdoptJournal names a journal of control's to follow instead of the one that the
+	// folder is of: --adopt-journal.
+	AdoptJournal string
+	Version      string
+	Log          *slog.Logger
 	// OnApply is told of each state that the node has applied, before the node
 	// acknowledges it, which waits for it. May be nil.
 	OnApply func(node string, s *cdn.State)
@@ -123,7 +126,7 @@ func newMember(cfg NodeConfig, node cdn.Node, disk client.Disk, onApply func(*cd
 	var err error
 	m.client, err = client.New(client.Config{
 		Node: node, Control: cfg.Control, Secret: cfg.Secret, DataDir: cfg.Folder.Join("journal"),
-		Disk: disk, OnApply: applied, Neighbours: m.neighbours, Dial: cfg.gate.DialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
+		Disk: disk, OnApply: applied, Neighbours: m.neighbours, Adopt: cfg.AdoptJournal, Dial: cfg.gate.DialCluster(dialFrom(cfg.Addr)), Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -230,11 +233,18 @@ func (l lease) Valid(now time.Time) bool { return l.c.Lease().Valid(now) }
 // Ready waits until the node has been level with control.
 func (m *member) Ready(ctx context.Context) error { return m.client.Ready(ctx) }
 
-// ready reports whether the node has been level with control since it started.
-func (m *member) ready() bool {
+// ready is nil once the node has been level with control since it started, unless
+// control has another journal by now.
+func (m *member) ready() error {
+	if err := m.client.Refusing(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return m.client.Ready(ctx) == nil
+	if m.client.Ready(ctx) != nil {
+		return errors.New("control has not been reached since the start")
+	}
+	return nil
 }
 
 // health serves /metrics and /healthz on the metrics port.
@@ -243,7 +253,7 @@ type health struct {
 	server   http.Server
 }
 
-func newHealth(cfg NodeConfig, registry *prometheus.Registry, ready func() bool) (*health, error) {
+func newHealth(cfg NodeConfig, registry *prometheus.Registry, ready func() error) (*health, error) {
 	l, err := net.Listen("tcp", cfg.metricsAddr())
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", explainTaken(err))
@@ -251,8 +261,8 @@ func newHealth(cfg NodeConfig, registry *prometheus.Registry, ready func() bool)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready() {
-			http.Error(w, "not ready: control has not been reached since the start", http.StatusServiceUnavailable)
+		if err := ready(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))

@@ -91,7 +91,7 @@ func NewProxy(cfg ProxyConfig) (_ *Proxy, err error) {
 		return p, err
 	}
 	node := NodeConfig{Addr: cfg.Addr, Ports: cfg.Ports, Sandbox: true, MetricsAddr: cfg.Metrics, Log: cfg.Log}
-	p.health, err = newHealth(node, prometheus.NewRegistry(), func() bool { return true })
+	p.health, err = newHealth(node, prometheus.NewRegistry(), func() error { return nil })
 	return p, err
 }
 

@@ -38,10 +38,12 @@ type UpConfig struct {
 	Origins     map[string]string
 	OriginAllow []netip.Prefix
 	AccessLog   edge.AccessLog // one for all edges; nil: none
-	NoDemo      bool           // no demo bucket and distribution
 	NewEpoch    bool           // the journal was put back from a backup
-	Version     string
-	Log         *slog.Logger
+	NoDemo      bool           // no demo bucket and distribution
+	// AdoptJournal is every node's.
+	AdoptJournal string
+	Version      string
+	Log          *slog.Logger
 	// OnApply is told of each state that a node has applied, before the node
 	// acknowledges it: one call at a time for a node, which waits for it. May be nil.
 	OnApply func(node string, s *cdn.State)
@@ -129,7 +131,7 @@ func (u *Up) node(id string, addr netip.Addr, g *gate.Gate) NodeConfig {
 	return NodeConfig{
 		Folder: folder, Addr: addr, Ports: u.cfg.Ports, Zone: u.cfg.Zone, Secret: u.secret,
 		Control: []string{hostPort(controlAddr().String(), u.cfg.Ports.Peer)}, Join: seeds,
-		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log,
+		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log, AdoptJournal: u.cfg.AdoptJournal,
 		OnApply: u.cfg.OnApply, gate: g, near: &u.near,
 	}
 }

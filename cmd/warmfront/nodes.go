@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,9 +25,12 @@ func newNodes(g *global) *cobra.Command {
 			return g.print(cmd, nodes, func(w *tabwriter.Writer) {
 				row(w, "NODE", "ROLE", "ADDRESS", "APPLIED", "LEASE", "INCARNATION", "GOSSIP", "FAULT")
 				for _, n := range nodes.Nodes {
-					row(w, n.ID, n.Role, n.Addr, n.Applied, leaseOf(n), n.Incarnation, n.Gossip, n.Fault)
+					row(w, n.ID, n.Role, n.Addr, n.Applied, n.LeaseText(), n.Incarnation, n.Gossip, n.Fault)
 				}
 				row(w, fmt.Sprintf("%d nodes", len(nodes.Nodes)), "", "head", nodes.Head)
+				for _, line := range nodes.Keepers() {
+					row(w, line)
+				}
 			})
 		},
 	}
@@ -51,16 +53,4 @@ func newNodes(g *global) *cobra.Command {
 		},
 	})
 	return c
-}
-
-// leaseOf says how long a node's lease runs. Control that has just started knows of
-// no lease, and not that there is none.
-func leaseOf(n operator.Node) string {
-	switch {
-	case n.LeaseLeft > 0:
-		return n.LeaseLeft.Round(100 * time.Millisecond).String()
-	case n.Fenced:
-		return "fenced"
-	}
-	return "unknown"
 }

@@ -96,8 +96,14 @@ type nodeFlags struct {
 	control, join []string
 	secretFile    string
 	metricsAddr   string
+	adopt         string
 	sandbox       bool
 	place         placeFlags
+}
+
+// addAdopt is for the roles that follow the journal.
+func addAdopt(flags *pflag.FlagSet, adopt *string) {
+	flags.StringVar(adopt, "adopt-journal", "", "follow this journal of control's, given by its name, in place of the one that --data is of: where control has lost its file for good")
 }
 
 func (f *nodeFlags) add(flags *pflag.FlagSet) {
@@ -115,7 +121,7 @@ func (f *nodeFlags) add(flags *pflag.FlagSet) {
 func (f *nodeFlags) config(g *global, log *slog.Logger) (network.NodeConfig, error) {
 	cfg := network.NodeConfig{
 		Folder: network.Folder(g.data), Ports: network.ContainerPorts(), Zone: f.zone, Control: f.control, Join: f.join,
-		Sandbox: f.sandbox, Home: f.place.home, MetricsAddr: f.metricsAddr, Version: version, Log: log,
+		Sandbox: f.sandbox, Home: f.place.home, MetricsAddr: f.metricsAddr, AdoptJournal: f.adopt, Version: version, Log: log,
 	}
 	var err error
 	if cfg.Addr, err = netip.ParseAddr(f.addr); err != nil {

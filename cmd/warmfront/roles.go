@@ -49,6 +49,9 @@ func newRole(g *global, c *cobra.Command, build func(node network.NodeConfig) (p
 		return errors.Join(err, p.Close())
 	}
 	f.add(c.Flags())
+	if c.Name() != "control" && c.Name() != "proxy" {
+		addAdopt(c.Flags(), &f.adopt)
+	}
 	return c
 }
 

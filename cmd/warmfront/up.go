@@ -28,6 +28,7 @@ type upFlags struct {
 	portBase     int
 	noDemo       bool
 	newEpoch     bool
+	adopt        string
 	detach, wait bool
 	exec         string
 	memory, disk string
@@ -65,6 +66,7 @@ func newUp(g *global) *cobra.Command {
 	flags.IntVar(&f.portBase, "port-base", 0, "added to every port, so that several networks run side by side")
 	flags.StringVar(&f.zone, "zone", network.DefaultZone, "domain the network is authoritative for")
 	flags.StringSliceVar(&f.aliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
+	addAdopt(flags, &f.adopt)
 	flags.BoolVar(&f.noDemo, "no-demo", false, "make no demo bucket and distribution")
 	addNewEpoch(flags, &f.newEpoch)
 	flags.BoolVar(&f.detach, "detach", false, "run in the background; stop it with warmfront down")
@@ -106,7 +108,8 @@ func (f upFlags) config(g *global, log *slog.Logger) (network.UpConfig, error) {
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
 		Folder: network.Folder(g.data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, AliasZones: f.aliasZones, Ports: ports,
-		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch, Version: version, Log: log,
+		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
+		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
 }
 

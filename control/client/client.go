@@ -60,6 +60,9 @@ type Config struct {
 	// reach; a few are asked at random. Nil: nobody is asked. It must not call the
 	// Client's methods that take an event.
 	Neighbours func() []cdn.Node
+	// Adopt is a journal to follow from now on, if control has it and the disk another
+	// (--adopt-journal). "" for none: the node then goes on with what it has.
+	Adopt string
 	// Dial opens connections to control and to neighbours; a net.Dialer's when nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Clock reads both clocks of the machine; those of time.Now when nil.
@@ -81,9 +84,10 @@ type Disk interface {
 var (
 	// ErrSuperseded says that another process has joined as this node.
 	ErrSuperseded = errors.New("another process has joined as this node; there must be one only")
-	// ErrOtherJournal says that control began its journal anew while this node
-	// was running: what the node has stored cannot be compared with it.
-	ErrOtherJournal = errors.New("control has another journal than the one this node follows; start the node anew")
+	// ErrOtherJournal says that control has another journal than the one the node
+	// follows: it has lost its file, or it is another control. The node does not go
+	// back in time by itself.
+	ErrOtherJournal = errors.New("control has another journal than the one this node follows")
 )
 
 // Client follows the journal for one node. All methods may be called
@@ -114,10 +118,13 @@ type Client struct {
 
 	ready     chan struct{} // closed with the first lease
 	readyOnce sync.Once
-	ackNow    chan struct{}
-	refetch   chan struct{}
-	astray    chan struct{} // when neighbours are to be asked has changed
-	unsaved   chan struct{}
+	// refused is closed when the node first refuses control's journal.
+	refused     chan struct{}
+	refusedOnce sync.Once
+	ackNow      chan struct{}
+	refetch     chan struct{}
+	astray      chan struct{} // when neighbours are to be asked has changed
+	unsaved     chan struct{}
 
 	// mu is held during a step of the follower and what follows from it.
 	mu       sync.Mutex
@@ -130,8 +137,9 @@ type Client struct {
 	detour        journal.Detour
 	// detoured is set from when a neighbour was followed until control is.
 	detoured bool
-	// trouble is why control is not followed at the moment.
-	trouble error
+	// trouble is why control is not followed at the moment; refusing is set while
+	// that is that it has another journal.
+	trouble, refusing error
 }
 
 // New makes the client of a node, with what its disk has. Run connects it.
@@ -150,7 +158,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, log: cfg.Log.With("node", cfg.Node.ID), clock: cfg.Clock,
-		ready: make(chan struct{}), ackNow: make(chan struct{}, 1),
+		ready: make(chan struct{}), refused: make(chan struct{}), ackNow: make(chan struct{}, 1),
 		refetch: make(chan struct{}, 1), unsaved: make(chan struct{}, 1), astray: make(chan struct{}, 1),
 	}
 	c.detour = journal.NewDetour(c.now(), 1)
@@ -205,11 +213,13 @@ func (c *Client) Entitled() bool { return c.entitled.Load() }
 func (c *Client) Hint(head cdn.Version) { c.step(journal.Hinted{Head: head}) }
 
 // Ready waits for the first lease: the node has been level with control and may
-// serve from its cache. With a context that has ended it says whether that was.
+// serve from its cache. With a context that has ended it says whether that was. It
+// does not wait for a control that has another journal.
 func (c *Client) Ready(ctx context.Context) error {
 	select {
 	case <-c.ready:
 		return nil
+	case <-c.refused:
 	case <-ctx.Done():
 	}
 	select {
@@ -220,6 +230,14 @@ func (c *Client) Ready(ctx context.Context) error {
 		defer c.mu.Unlock()
 		return errors.Join(ctx.Err(), c.follower.Stopped(), c.trouble)
 	}
+}
+
+// Refusing is why the node follows control no more though it is in reach, with what
+// to do about it; nil where it does follow it or would.
+func (c *Client) Refusing() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refusing
 }
 
 // Journal names the journal that State is of; "" before the node has ever joined.

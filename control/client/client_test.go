@@ -353,6 +353,7 @@ func TestOfAJournalThatIsDroppedNothingIsRelayed(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	cfg.Adopt = "another"
 	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

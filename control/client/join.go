@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/ca"
@@ -29,18 +30,53 @@ func (c *Client) join(ctx context.Context) error {
 				old.close()
 			}
 			c.saveIdentity(s)
-			c.note(nil)
+			c.accepted()
 			return nil
 		}
-		if ctx.Err() != nil || errors.Is(err, ErrOtherJournal) {
+		if ctx.Err() != nil {
 			return err
 		}
-		c.note(fmt.Errorf("join %s: %w", c.address(&c.next), err))
+		pause := wait.next()
+		if errors.Is(err, ErrOtherJournal) {
+			c.refuse(err)
+			pause = refusedPause
+		} else {
+			c.note(fmt.Errorf("join %s: %w", c.address(&c.next), err))
+		}
 		c.next.Add(1)
-		if !c.pause(ctx, wait.next(), nil) {
+		if !c.pause(ctx, pause, nil) {
 			return ctx.Err()
 		}
 	}
+}
+
+// refusedPause is between two looks at a control that has another journal: a person
+// has to do something first.
+const refusedPause = 5 * time.Second
+
+// refuse notes that control has another journal. The node keeps the one it has and
+// runs on without a lease: it may be control's journal again tomorrow, from a backup.
+func (c *Client) refuse(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refusing == nil || c.refusing.Error() != err.Error() {
+		c.log.Error("control's journal is refused; the node keeps what it has and is fenced", "error", err)
+	}
+	c.refusing, c.trouble = err, err
+	c.refusedOnce.Do(func() { close(c.refused) })
+}
+
+// accepted notes that the node follows the journal that control has.
+func (c *Client) accepted() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trouble, c.refusing = nil, nil
+}
+
+// otherJournal says what is wrong where control has another journal, and what to do.
+func (c *Client) otherJournal(own, controls string) error {
+	return fmt.Errorf("%w: it has %s, the node has %s up to %v. Restore control from a backup of its data folder; or, to give up what only the nodes still know, start the node with --adopt-journal %s",
+		ErrOtherJournal, controls, own, c.State().Version, controls)
 }
 
 // tellDisk has the node's disk know whose and how old it is (O). A control of an
@@ -77,12 +113,17 @@ func (c *Client) joinOnce(ctx context.Context) (*session, error) {
 	}
 	// Control takes the process that joined before for ended.
 	c.step(journal.Joining{})
-	before := c.joined()
-	body, err := json.Marshal(wire.JoinRequest{Node: c.cfg.Node, CSR: string(csr), Incarnation: before.Incarnation})
+	req := c.joinRequest(string(csr))
+	body, err := json.Marshal(req)
 	if err != nil {
 		return nil, err
 	}
 	answer, err := c.exchange(ctx, body)
+	var refused *wire.Error
+	if errors.As(err, &refused) && refused.Code == wire.CodeOtherJournal {
+		c.step(journal.TurnedAway{})
+		return nil, c.otherJournal(req.Journal, refused.Journal)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +133,26 @@ func (c *Client) joinOnce(ctx context.Context) (*session, error) {
 	return c.newSession(*answer, ca.EncodeKey(key), true)
 }
 
-// adopt makes a journal the one that is followed, and drops what the disk had of one
-// that is no more. A node that has followed that in this run has stored objects by
-// it and cannot go on.
+func (c *Client) joinRequest(csr string) wire.JoinRequest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return wire.JoinRequest{
+		Node: c.cfg.Node, CSR: csr, Incarnation: c.joined().Incarnation,
+		Journal: c.journal, Applied: c.follower.Applied(), Adopt: c.mayAdopt(),
+	}
+}
+
+// mayAdopt is the journal that the node may adopt, "" for none. The caller holds mu.
+func (c *Client) mayAdopt() string {
+	if c.follower.Synced() {
+		return ""
+	}
+	return c.cfg.Adopt
+}
+
+// adopt makes a journal the one that is followed. If the node follows another one, it
+// gives up what its disk has of that, where it was started to do so; a node that has
+// been level with control in this run has served by what it had, and does not.
 //
 // Versions of the two are alike and mean different things. So no neighbour is sent
 // the old state under the new name, one that follows the old journal still leaves
@@ -103,17 +161,17 @@ func (c *Client) adopt(name string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.journal
-	if before == name {
+	switch {
+	case before == name:
 		return nil
+	case before == "":
+		c.journal = name
+		return nil
+	case name == "" || name != c.mayAdopt():
+		return c.otherJournal(before, name)
 	}
-	if before != "" && c.follower.Synced() {
-		return ErrOtherJournal
-	}
+	c.log.Warn("the journal on this node's disk is given up for control's", "had", before, "up_to", c.follower.Applied(), "adopted", name)
 	c.journal = name
-	if before == "" {
-		return nil
-	}
-	c.log.Warn("control has another journal than the one on this node's disk, which is dropped")
 	c.leaveRelay()
 	state := cdn.NewState(0)
 	c.follower = journal.NewFollower(state, journal.Term{})

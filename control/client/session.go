@@ -96,6 +96,7 @@ func (c *Client) post(ctx context.Context, t *http.Transport, path string, body,
 		return err
 	}
 	req.ContentLength = int64(len(doc))
+	req.Header.Set(wire.HeaderJournal, c.joined().Journal)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := t.RoundTrip(req)
 	if err != nil {
@@ -135,7 +136,7 @@ func outcome(err error) error {
 	switch {
 	case errors.As(err, &e) && e.Code == wire.CodeSuperseded:
 		return ErrSuperseded
-	case errors.As(err, &e) && e.Code == wire.CodeNotRegistered,
+	case errors.As(err, &e) && (e.Code == wire.CodeNotRegistered || e.Code == wire.CodeOtherJournal),
 		errors.As(err, &alert), errors.As(err, &unknown), errors.As(err, &invalid):
 		return errRejoin
 	}

@@ -81,6 +81,7 @@ func (c *Client) readStream(ctx context.Context) (opened bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	req.Header.Set(wire.HeaderJournal, s.answer.Journal)
 	resp, err := s.slow.RoundTrip(req)
 	if err != nil {
 		return false, err

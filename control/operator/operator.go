@@ -28,30 +28,6 @@ import (
 // Service is the service name in signatures of requests to this interface.
 const Service = "warmfront"
 
-// Node is what `warmfront nodes` shows of one node.
-type Node struct {
-	cdn.Node
-	// Applied is the version the node acknowledged last.
-	Applied cdn.Version `json:"applied"`
-	// LeaseLeft is how much longer control must take the node to be serving; 0
-	// where it holds no lease.
-	LeaseLeft time.Duration `json:"lease_left_ns"`
-	// Fenced is set where the node certainly holds none: see control.NodeStatus.
-	Fenced bool `json:"fenced"`
-	// Incarnation counts how often the node has joined.
-	Incarnation uint64 `json:"incarnation"`
-	// Gossip is the state its peers give it: alive, suspect, dead, left or "".
-	Gossip string `json:"gossip,omitempty"`
-	// Fault is the fault in force on it, in a sandbox.
-	Fault string `json:"fault,omitempty"`
-}
-
-// Nodes is the answer to GET /warmfront/v1/nodes.
-type Nodes struct {
-	Head  cdn.Version `json:"head"`
-	Nodes []Node      `json:"nodes"`
-}
-
 // Network is the answer to GET /warmfront/v1/network.
 type Network struct {
 	Zone    string `json:"zone"`

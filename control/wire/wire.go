@@ -61,6 +61,11 @@ type JoinRequest struct {
 	CSR string `json:"csr"`
 	// Incarnation is the last one the node remembers, zero for none.
 	Incarnation uint64 `json:"incarnation,omitempty"`
+	// Journal is the journal that the node follows, "" for none, and Applied how far.
+	// Adopt is one that it is ready to follow instead.
+	Journal string      `json:"journal,omitempty"`
+	Applied cdn.Version `json:"applied,omitzero"`
+	Adopt   string      `json:"adopt,omitempty"`
 }
 
 // JoinAnswer is what an admitted node needs.
@@ -102,6 +107,8 @@ type CertificateAnswer struct {
 type Error struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	// Journal is the journal of who answers, with CodeOtherJournal.
+	Journal string `json:"journal,omitempty"`
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
