@@ -194,6 +194,9 @@ func (p *process) answerAsk(a asking, ask tier.Ask, answer func(*response, tier.
 			return
 		}
 		r := f.response
+		if r.above == 0 {
+			r.above = 1 + originOf(x.plan)
+		}
 		switch whole := first(r.versions); {
 		case a.match == 0 || r.status != 200 || a.match != whole:
 		case a.part:
@@ -233,7 +236,7 @@ func (f *flight) settle(old *stored, r *response) {
 	f.Answered(confirmed, p.state.Version)
 	switch {
 	case confirmed:
-		o := &stored{copied(old.Object), old.body}
+		o := &stored{copied(old.Object), old.body, r.above}
 		o.Birth, o.Order, o.Received = f.bornAt(), f.Order, now
 		for _, u := range f.ask.uris {
 			if !slices.Contains(o.URIs, u) {
@@ -264,7 +267,7 @@ func (f *flight) take(r *response, now time.Time) {
 	o := &stored{&cache.Object{
 		Key: f.item.key, Status: r.status, Header: r.header, Birth: f.bornAt(), Order: f.Order, Received: now,
 		Lifetime: f.p.w.lifetime(), URIs: f.ask.uris,
-	}, f.p.w.newBody()}
+	}, f.p.w.newBody(), r.above}
 	for _, part := range f.ask.parts {
 		o.body.versions[part] = r.versions[part]
 	}
@@ -289,7 +292,7 @@ func (f *flight) unanswered(old *stored, now time.Time) {
 		f.object = &stored{&cache.Object{
 			Key: f.item.key, Status: 502, Failure: "The origin gave no answer.", Birth: f.bornAt(), Order: f.Order, Received: now,
 			Lifetime: rfc9111.Lifetime{Store: true, Fresh: 2 * time.Second}, URIs: f.ask.uris,
-		}, f.p.w.newBody()}
+		}, f.p.w.newBody(), 0}
 		f.p.put(f.slot(), f.object)
 	}
 }
@@ -297,7 +300,7 @@ func (f *flight) unanswered(old *stored, now time.Time) {
 // keepStale is Edge.keepStale: what is stored stands in, and counts as fresh for a
 // while. Its birth stays what it was.
 func (f *flight) keepStale(old *stored, now time.Time) {
-	o := &stored{copied(old.Object), old.body}
+	o := &stored{copied(old.Object), old.body, old.above}
 	o.Lifetime.Fresh = now.Sub(o.Received) + 2*time.Second
 	f.object, f.stale = o, true
 	f.p.put(f.slot(), o)

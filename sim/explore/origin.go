@@ -24,6 +24,9 @@ type response struct {
 	// version is what is in each slice, or the first of them.
 	versions [2]int64
 	private  bool
+	// above is 1 + the origin that vouches for it by the configuration of the tier
+	// that gave it, 0 where none did.
+	above int
 }
 
 // originTimeout is how long an answer is waited for.

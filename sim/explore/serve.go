@@ -20,7 +20,8 @@ type slot struct {
 // stored is an object, and what the origin had when it gave what is in its body.
 type stored struct {
 	*cache.Object
-	body *body
+	body  *body
+	above int // as a response has it
 }
 
 // body is shared by an object and those that confirm it, in one process. What is on
@@ -73,10 +74,14 @@ func (w *world) request(p *process, a asking) {
 				w.Errors++
 				return
 			}
-			// A node without a lease goes on with the configuration it has: what it is
-			// to have confirmed, its own origin has.
-			if own := originOf(x.plan); !x.leased && own < len(x.origins) {
-				n.version = min(n.version, x.origins[own])
+			// A node without a lease goes on with the configuration it has, and so does
+			// a tier: what it is to have confirmed, that configuration's origin has.
+			if !x.leased {
+				for _, own := range x.vouching(f) {
+					if own < len(x.origins) {
+						n.version = min(n.version, x.origins[own])
+					}
+				}
 			}
 			versions := make([]int64, 0, 2)
 			for _, part := range a.parts {
@@ -86,6 +91,14 @@ func (w *world) request(p *process, a asking) {
 		}
 		p.receive(x)
 	})
+}
+
+// vouching are the origins that an answer may be of.
+func (x *exchange) vouching(f *found) []int {
+	if f.above == 0 {
+		return []int{originOf(x.plan)}
+	}
+	return []int{originOf(x.plan), f.above - 1}
 }
 
 // receive begins an exchange: the lease is read after the request and before the
@@ -128,7 +141,7 @@ func (p *process) get(s slot) *stored {
 	if d == nil {
 		return nil
 	}
-	o := &stored{copied(d.Object), d.body.copy()}
+	o := &stored{copied(d.Object), d.body.copy(), d.above}
 	o.Order = 0
 	p.memory[s] = o
 	return o
@@ -162,12 +175,12 @@ func (p *process) put(s slot, o *stored) {
 func (p *process) keep(s slot, o *stored) {
 	p.w.after(&p.machine, p.w.between(0, time.Second), func() {
 		if d := p.disk.objects[s]; d != nil && d.body.number == o.body.number && !o.body.failed {
-			p.disk.objects[s] = &stored{d.Object, o.body.copy()}
+			p.disk.objects[s] = &stored{d.Object, o.body.copy(), d.above}
 		}
 	})
 }
 
-func (o *stored) copy() *stored { return &stored{copied(o.Object), o.body.copy()} }
+func (o *stored) copy() *stored { return &stored{copied(o.Object), o.body.copy(), o.above} }
 
 func (b *body) copy() *body {
 	c := *b
@@ -244,7 +257,7 @@ func (x *exchange) hit(o *stored) {
 		x.answer(nil)
 		return
 	}
-	x.reading(o, &found{response{status: o.Status, header: o.Header}, o.Birth}, x.ask.parts)
+	x.reading(o, &found{response{status: o.Status, header: o.Header, above: o.above}, o.Birth}, x.ask.parts)
 }
 
 // reading reads the parts that are left.
