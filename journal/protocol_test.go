@@ -322,7 +322,7 @@ func TestNoLeasedNodeIsBehindWhatSettled(t *testing.T) {
 	}
 	// A world in which nothing is reported, or nothing is served without a lease by
 	// what Completed for others, would prove nothing.
-	if all.reported < 1000 || all.stale < 1000 || all.behind < 100 {
+	if least := 5 * int(seeds); all.reported < least || all.stale < least || all.behind < least/10 {
 		t.Errorf("the runs came by too little: %+v", all)
 	}
 	t.Logf("%+v", all)
