@@ -413,8 +413,9 @@ partitioned_edge() {
   complete "$second_id" "$(aws cloudfront create-invalidation --distribution-id "$second_id" --paths '/*' --query Invalidation.Id)" 15
   is JNB Miss old
   is JNB Hit old
-  "$warmfront" fault partition JNB >/dev/null
   publish new
+  local cut=$EPOCHREALTIME
+  "$warmfront" fault partition JNB >/dev/null
   # A viewer in Johannesburg who never stops asking: when each request began, and what it got.
   : >"$work/asked"
   (
@@ -426,7 +427,9 @@ partitioned_edge() {
   ) &
   local id asking=$! start=$EPOCHREALTIME took
   id=$(aws cloudfront create-invalidation --distribution-id "$second_id" --paths '/*' --query Invalidation.Id)
-  ! completed "$second_id" "$id" || fail "Completed although an edge that has a lease has not acknowledged"
+  # On a busy machine the command line takes longer than the lease of ten seconds, some of which may have passed.
+  ! completed "$second_id" "$id" || [ "$(elapsed "$cut")" -gt 7000 ] ||
+    fail "Completed although an edge that has a lease has not acknowledged"
   complete "$second_id" "$id" 30
   local complete_at=$EPOCHREALTIME
   took=$(elapsed "$start")
