@@ -434,7 +434,7 @@ partitioned_edge() {
   local complete_at=$EPOCHREALTIME
   took=$(elapsed "$start")
   "$warmfront" nodes >"$work/answer"
-  has "the lease has ended" '^JNB-1 .* none .*partitioned'
+  has "the lease has ended" '^JNB-1 .* fenced .*partitioned'
   within 30 asked_since "${complete_at//[.,]/}" 10 >/dev/null
   touch "$work/enough"
   wait $asking
@@ -449,7 +449,7 @@ partitioned_edge() {
 }
 
 asked_since() { [ "$(awk -v t="$1" '$1 > t' "$work/asked" | wc -l)" -ge "$2" ]; }
-leased() { "$warmfront" nodes >"$work/answer" && grep -q "^$1 " "$work/answer" && ! grep -q "^$1 .* none " "$work/answer"; }
+leased() { "$warmfront" nodes >"$work/answer" && grep -q "^$1 " "$work/answer" && ! grep -q "^$1 .* fenced " "$work/answer"; }
 
 # --- load, stopping, starting again ------------------------------------------------------------------------------
 
