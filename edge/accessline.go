@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -109,8 +110,8 @@ func originErrorType(err error) string {
 // brokenType is that of an answer which broke off.
 func brokenType(err error) string {
 	var failed *upstream.Error
-	var brokenOff *brokenOff
-	if errors.As(err, &failed) || errors.As(err, &brokenOff) || errors.Is(err, errChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
+	var BrokenOff *fetch.BrokenOff
+	if errors.As(err, &failed) || errors.As(err, &BrokenOff) || errors.Is(err, fetch.ErrChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return originErrorType(err)
 	}
 	return clientCommError

@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmfront/warmfront/edge/byteranges"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -24,27 +25,27 @@ func (x *exchange) hit(ctx context.Context, o *cache.Object) *message.Response {
 
 // fetched answers with what a flight brought, which was first made for this request
 // or is another's.
-func (x *exchange) fetched(ctx context.Context, f *flight, first bool) *message.Response {
+func (x *exchange) fetched(ctx context.Context, f *fetch.Flight, first bool) *message.Response {
 	x.done.hit, x.done.result = false, resultMiss
-	if f.confirmed {
+	if f.Confirmed {
 		x.done.result = resultRefreshHit
 	}
 	now := x.edge.cfg.Now()
-	x.done.status, x.done.stored, x.done.ttl = f.status, f.kept, f.object.TimeToLive(now)
-	if f.partial && x.Strict() && first {
+	x.done.status, x.done.stored, x.done.ttl = f.Status, f.Kept, f.Object.TimeToLive(now)
+	if f.Partial && x.Strict() && first {
 		return x.asItCame(ctx, f, now)
 	}
-	return x.fromObject(ctx, f.object, now)
+	return x.fromObject(ctx, f.Object, now)
 }
 
 // asItCame hands on the part of an object that the origin sent when it was asked
 // for the viewer's own range.
-func (x *exchange) asItCame(ctx context.Context, f *flight, now time.Time) *message.Response {
-	resp := x.begin(f.object, now)
-	resp.Status, resp.Length = 206, f.part.Length
-	resp.Header.Set("Content-Range", f.contentRange)
-	x.serving = f.object
-	f.object.Body.OpenFrom(ctx, &x.reader, f.part.First, f.part.Length, x)
+func (x *exchange) asItCame(ctx context.Context, f *fetch.Flight, now time.Time) *message.Response {
+	resp := x.begin(f.Object, now)
+	resp.Status, resp.Length = 206, f.Part.Length
+	resp.Header.Set("Content-Range", f.ContentRange)
+	x.serving = f.Object
+	f.Object.Body.OpenFrom(ctx, &x.reader, f.Part.First, f.Part.Length, x)
 	resp.Body, resp.Live = &x.reader, true
 	return resp
 }
@@ -119,7 +120,7 @@ func (x *exchange) manyRanges(ctx context.Context, resp *message.Response, o *ca
 	x.serving = o
 	boundary := strings.TrimRight(x.id, "=") // nobody can have guessed it
 	body, length := byteranges.New(byteranges.Object{
-		Type: o.Header.Get("Content-Type"), Size: size(o), Open: func(offset, length int64) byteranges.Part {
+		Type: o.Header.Get("Content-Type"), Size: fetch.Size(o), Open: func(offset, length int64) byteranges.Part {
 			if !o.Body.OpenFrom(ctx, &x.reader, offset, length, x) {
 				return nil
 			}
@@ -133,14 +134,6 @@ func (x *exchange) manyRanges(ctx context.Context, resp *message.Response, o *ca
 // seconds writes a number of whole seconds.
 func (x *exchange) seconds(d time.Duration) string {
 	return x.text.End(strconv.AppendInt(x.text.Begin(), int64(d/time.Second), 10))
-}
-
-// size is that of an object's body, -1 while it is not known.
-func size(o *cache.Object) int64 {
-	if o.Length < 0 && o.Body != nil && o.Body.Complete() {
-		return o.Body.Size()
-	}
-	return o.Length
 }
 
 // cut applies the viewer's conditions and range to a 200 (RFC 9110 sections 13.2
@@ -160,7 +153,7 @@ func (x *exchange) cut(resp *message.Response, o *cache.Object, ranges []rfc9111
 		resp.Header.Del("Content-Encoding")
 		return nil
 	}
-	size := size(o)
+	size := fetch.Size(o)
 	if x.Request.Method != "GET" || size < 0 || o.Body == nil || !v.Has("Range") {
 		return nil
 	}

@@ -261,7 +261,7 @@ func TestPrivateIsCompressed(t *testing.T) {
 			t.Errorf("%s: %v", r.xcache(), r.Header)
 		}
 	}
-	if busy := n.edge.encoders.Busy(); busy != 0 {
+	if busy := n.edge.fetcher.Encoders.Busy(); busy != 0 {
 		t.Errorf("%d encoders are not given back", busy)
 	}
 }

@@ -7,11 +7,9 @@
 // (limits.go), finds the plan by host and the behavior by path, with the cache key
 // (route.go, edge/policy), and applies the viewer checks (viewerchecks.go). What is
 // stored under the key is looked up, and decide.go says whether it is served,
-// confirmed or fetched anew (serve.go). A fetch is a flight (flight.go, fetch.go) that
-// others may join; it asks the edges between this one and the origin, and the origin
-// last (tiers.go), stores what may be stored (settle.go) and lets all who wait read it
-// while it arrives (fill.go); of large objects it brings the slices that are asked for
-// (slices.go); what cannot be shared is remembered for a while, and not waited for
+// confirmed or fetched anew (serve.go). What is fetched is brought by edge/fetch, once
+// for all who wait, from the edges between this one and the origin, and the origin
+// last; what cannot be shared is remembered for a while, and not waited for
 // (edge/collapse). Edges that ask this one are answered like viewers, but for what
 // is the asker's own to do (tiers.go). What TTL an object gets is
 // edge/rfc9111's to say (ttl.go there). The answer is cut to the viewer's

@@ -7,12 +7,13 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/cache/disk"
-	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/compression"
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/metrics"
@@ -25,17 +26,11 @@ type Edge struct {
 	cfg     Config
 	store   *cache.Store
 	disk    *disk.Store // nil: none
-	origin  origin
-	flights *collapse.Group[*flight]
-	lone    *collapse.Lone
+	fetcher *fetch.Fetcher
 	metrics *metrics.Metrics
-
-	encoders *compression.Encoders
 
 	pop, pseudonym, via, cacheName string
 
-	// order numbers arrivals of requests and beginnings of fetches.
-	order    atomic.Uint64
 	draining atomic.Bool
 	// journal is the one that births are versions of, "" while nobody knows.
 	journal atomic.Pointer[string]
@@ -43,7 +38,6 @@ type Edge struct {
 	// ctx lives as long as fetches may, which is longer than any viewer waits.
 	ctx     context.Context
 	stop    context.CancelFunc
-	fetches *collapse.Crew
 	keeping sync.WaitGroup
 	// writing to the disk ends after the fetches, which have things written.
 	writing     context.Context
@@ -55,11 +49,6 @@ type Edge struct {
 	servers     []serving
 	upstream    *upstream.Upstream
 	tiers       *tier.Tiers // nil where edges do not ask one another
-}
-
-// origin asks origins.
-type origin interface {
-	Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error)
 }
 
 // New makes an edge and listens; Run serves. Who does not call Run calls Close.
@@ -89,7 +78,7 @@ func New(cfg Config) (*Edge, error) {
 		_ = e.Close() // the first error is the one to tell
 		return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
 	}
-	e.origin = e.upstream
+	e.fetcher.Origin = e.upstream
 	if err := e.listen(); err != nil {
 		_ = e.Close() // the first error is the one to tell
 		return nil, fmt.Errorf("edge %s: %w", cfg.Node.ID, err)
@@ -102,8 +91,6 @@ func New(cfg Config) (*Edge, error) {
 func newCore(cfg Config, kept *disk.Store) *Edge {
 	e := &Edge{
 		cfg: cfg, store: cache.NewStore(cfg.MemoryBytes, kept, cfg.Logger), disk: kept,
-		flights: collapse.NewGroup[*flight](), lone: collapse.NewLone(), fetches: collapse.NewCrew(cfg.Logger),
-		encoders:  compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: identity.Pseudonym(cfg.Node.ID), cacheName: identity.CacheName(cfg.Node.ID),
 	}
@@ -113,8 +100,18 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 	e.writing, e.stopWriting = context.WithCancel(context.Background())
 	counted := names()
 	e.metrics = metrics.New(cfg.Registry, counted[:], metrics.Sources{Store: e.store, Disk: kept, Lease: cfg.Lease.Valid, Applied: e.applied})
+	e.fetcher = fetch.New(e.ctx, fetch.Config{
+		Store: e.store, Encoders: compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
+		State: cfg.State, Signer: cfg.Signer,
+		Leased: func(now time.Time) bool { return e.cfg.Lease.Valid(now) }, Entitled: func() bool { return e.cfg.entitled() },
+		Asked: e.metrics.Asked, Now: cfg.Now, Logger: cfg.Logger,
+	})
 	return e
 }
+
+// encodersFor is how many bodies are compressed at one time beside a cache of so
+// many bytes: encoders take megabytes too.
+func encodersFor(memory int64) int { return int(min(max(memory>>22, 32), 256)) }
 
 // applied is the version the edge has applied; zero before the first.
 func (e *Edge) applied() cdn.Version {

@@ -173,7 +173,7 @@ func newNetworkOver(t testing.TB, kept *disk.Store, s site, answer func(ctx cont
 		t.Fatal(err)
 	}
 	n.edge = newCore(cfg, kept)
-	n.edge.origin = n.at
+	n.edge.fetcher.Origin = n.at
 	n.edge.keep()
 	t.Cleanup(func() { _ = n.edge.Close() })
 	return n

@@ -121,7 +121,7 @@ func (x *exchange) receive(req *message.Request) {
 	x.reset()
 	x.asked, x.Request = req, x.mapHost(req)
 	x.id = x.ids.Next()
-	x.start, x.arrived = x.edge.cfg.Now(), x.edge.order.Add(1)
+	x.start, x.arrived = x.edge.cfg.Now(), x.edge.fetcher.Arrive()
 	// The lease first, then the state, never the other way round. A lease that is
 	// valid now means that everything Completed before now is in any state read
 	// from here on. Were the state read first, a fenced node could catch up and

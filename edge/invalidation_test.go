@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
+	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 func v(epoch, number uint64) cdn.Version { return cdn.Version{Epoch: epoch, Number: number} }
@@ -338,7 +339,7 @@ func TestAFetchByAnOldPlanIsOlderThanTheInvalidationAfterIt(t *testing.T) {
 		ask := func(int) *message.Request { return n.request("GET", "/x") }
 		first, second, queued := n.viewers(1, ask), n.viewers(1, ask), n.viewers(1, ask)
 		n.applyChange(site{s3: true}.change("E1"))
-		n.edge.cfg.Signer = originauth.S3{}
+		n.edge.fetcher.Signer = originauth.S3{}
 		n.invalidate("/*")
 		late := n.viewers(1, ask) // waits for the fetch that is queued, and may not use it
 		n.lease.ended.Store(false)
@@ -372,9 +373,9 @@ func TestAFetchSharesNothingWithTheRequest(t *testing.T) {
 		t.Fatal(f.sentence)
 	}
 	f := x.fetch()
-	before := fmt.Sprintf("%q %q %+v %q %q", f.key, f.uris, *f.request, f.varying, f.variant([]string{"x-lang"}))
+	before := fmt.Sprintf("%q %q %+v %q %q", f.Key, f.URIs, *f.Request, f.Varying, rfc9111.Variant([]string{"x-lang"}, f.Varying.Joined))
 	clear(buffer)
-	if after := fmt.Sprintf("%q %q %+v %q %q", f.key, f.uris, *f.request, f.varying, f.variant([]string{"x-lang"})); after != before {
+	if after := fmt.Sprintf("%q %q %+v %q %q", f.Key, f.URIs, *f.Request, f.Varying, rfc9111.Variant([]string{"x-lang"}, f.Varying.Joined)); after != before {
 		t.Errorf("%s has become %s", before, after)
 	}
 }

@@ -1,5 +1,7 @@
 package edge
 
+import ()
+
 import "github.com/warmfront/warmfront/journal"
 
 // Disk says which folder the edge keeps what it stores in, and how far that is: what
@@ -22,7 +24,7 @@ func (e *Edge) Joined(name string, known journal.Disk, rolledBack bool) error {
 		// old journal either has a place up to order, or sees that everything is
 		// doubted, and has no birth.
 		e.store.DoubtAll()
-		order = e.order.Add(1)
+		order = e.fetcher.Arrive()
 	}
 	return e.store.Joined(name, known.Mark, rolledBack || e.Disk().Older(known), order)
 }

@@ -71,7 +71,7 @@ func TestWhatIsPassedOnKeepsItsConditions(t *testing.T) {
 func TestRequestsToBucketsAreSigned(t *testing.T) {
 	key := sigv4.Credentials{AccessKeyID: "AKEDGE", SecretAccessKey: "secret"}
 	n := newNetwork(t, site{s3: true, behaviors: []behavior{{policy: optimized, methods: all7}}}, numbered())
-	n.edge.cfg.Signer = originauth.S3{Credentials: key}
+	n.edge.fetcher.Signer = originauth.S3{Credentials: key}
 	verify := func(method, uri string, header ...string) *sigv4.Signed {
 		t.Helper()
 		req := n.request(method, uri, header...)
@@ -110,7 +110,7 @@ func TestRequestsToBucketsAreSigned(t *testing.T) {
 	if n.at.last().Header.Has("X-Amz-Acl") {
 		t.Error("a viewer's words to S3 are signed for")
 	}
-	n.edge.cfg.Signer = nil
+	n.edge.fetcher.Signer = nil
 	if r := n.get("/unsigned"); r.Status != 502 {
 		t.Errorf("without a key: %d", r.Status)
 	}
@@ -122,7 +122,7 @@ func TestSigningBehavior(t *testing.T) {
 		signed                  bool
 	}{{"always", "Basic x", true}, {"never", "", false}, {"no-override", "", true}, {"no-override", "Basic x", false}} {
 		n := newNetwork(t, site{s3: true, behaviors: []behavior{{policy: optimized, methods: all7}}}, numbered())
-		n.edge.cfg.Signer = originauth.S3{}
+		n.edge.fetcher.Signer = originauth.S3{}
 		n.apply(cdn.KindAccessControlPut, cdn.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: c.behavior})
 		r := n.request("DELETE", "/x")
 		if c.authorization != "" {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
-	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -15,12 +15,8 @@ import (
 // answer to a GET.
 func (x *exchange) pass(ctx context.Context) *message.Response {
 	req := x.OriginRequest(x.asking(true))
-	if err := originauth.Sign(x.edge.cfg.Signer, req, x.Plan, x.Origin); err != nil {
-		return x.failed(err)
-	}
-	begun, sent := x.edge.begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now()
-	resp, err := x.edge.origin.Do(ctx, x.Origin, req)
-	x.edge.metrics.Asked(resp, err)
+	begun, sent := x.edge.fetcher.Begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now()
+	resp, err := x.edge.fetcher.Ask(ctx, x.Plan, x.Origin, req, nil)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return x.gone()
@@ -32,23 +28,20 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	if resp.Upgraded != nil {
 		return resp
 	}
-	clean(resp, received)
+	fetch.Clean(resp, received)
 	x.forgetUnsafe(resp)
 	if !x.Strict() || !rfc9111.AnswersGET(x.Request.Method, resp.Status, x.Request.URI(), resp.Header, x.Request.Host, x.Origin.Domain) {
 		return x.stream(resp)
 	}
 	f := x.newFlight()
-	f.Begun, f.status = begun, resp.Status
-	f.key = strings.Clone(x.Key("GET"))
-	f.get()
-	if resp = x.edge.take(f, nil, resp, req.Header, sent, received); f.object == nil {
-		return x.stream(f.take())
+	f.Begun, f.Status = begun, resp.Status
+	f.Key = strings.Clone(x.Key("GET"))
+	f.Get()
+	x.edge.fetcher.Adopt(f, resp, req.Header, sent, received)
+	if f.Object == nil {
+		return x.stream(f.Take())
 	}
-	defer f.abandon()
-	if resp != nil {
-		e := x.edge
-		e.fetches.Start(func() { e.fillBody(f, resp) }, func(err error) { e.breakOff(f, err) })
-	}
+	defer f.Abandon()
 	return x.fetched(ctx, f, true)
 }
 

@@ -217,9 +217,11 @@ func TestWhatIsOfAnotherJournalIsNotServed(t *testing.T) {
 			}
 			// A request of before asks after it, by a plan of the other journal.
 			late := asked.newFlight()
-			n.edge.launch(late)
-			<-late.done
-			late.abandon()
+			n.edge.fetcher.Launch(late)
+			if err := late.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			late.Abandon()
 			v.now.Store(1)
 			for _, uri := range []string{"/a", "/late"} {
 				if r := n.get(uri); r.xcache() == "Hit" || r.body != `version "v1"` {
@@ -270,8 +272,8 @@ func TestAFetchThatBeginsWhileAnotherJournalIsJoined(t *testing.T) {
 	begun := false
 	begin = func() {
 		begun = true
-		n.edge.launch(f)
-		if err := f.wait(t.Context()); err != nil {
+		n.edge.fetcher.Launch(f)
+		if err := f.Wait(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

@@ -202,7 +202,7 @@ func (e *Edge) Close() error {
 		closed(e.packets.Close())
 	}
 	e.stop()
-	e.fetches.Finish()
+	e.fetcher.Finish()
 	e.stopWriting()
 	e.keeping.Wait() // what is stored has been written
 	if e.disk != nil {

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/warmfront/warmfront/edge/cache"
-	"github.com/warmfront/warmfront/edge/collapse"
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -48,7 +48,7 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 			return x.errorPage(fault{504, "Nothing that is stored answers the request, and it may not be forwarded (only-if-cached)."})
 		}
 		x.done.forward = forwardReason(o, act)
-		if !x.Collapses() || x.edge.lone.Has(x.key, x.start) {
+		if !x.Collapses() || x.edge.fetcher.Alone(x.key, x.start) {
 			break
 		}
 		if resp := x.share(ctx); resp != nil {
@@ -122,16 +122,7 @@ func (x *exchange) judge(o *cache.Object) (reuse.Action, string) {
 
 // selects reports whether o is the variant for this request.
 func (x *exchange) selects(o *cache.Object) bool {
-	return len(o.Vary) == 0 || rfc9111.Selects(o.Vary, o.Variant, languages(o, x.Strict()), x.Field)
-}
-
-// languages is the header by which a variant in one of several languages may be
-// selected for a viewer that likes it best; CloudFront does not.
-func languages(o *cache.Object, strict bool) message.Header {
-	if strict {
-		return o.Header
-	}
-	return nil
+	return len(o.Vary) == 0 || rfc9111.Selects(o.Vary, o.Variant, fetch.Languages(o, x.Strict()), x.Field)
 }
 
 // refresh has an object confirmed while it is served stale.
@@ -139,23 +130,14 @@ func (x *exchange) refresh() {
 	x.done.detail = "stale-while-revalidate"
 	f, first := x.join(func(reuse.Begun) bool { return true }, x.renewed)
 	if first {
-		f.abandon()
+		f.Abandon()
 	}
 }
 
 // join returns a flight for what the request asks for that accept takes, and
 // whether it was made for it; nil if what is wanted has been stored meanwhile.
-func (x *exchange) join(accept func(reuse.Begun) bool, stored func() bool) (*flight, bool) {
-	return x.edge.flights.Join(x.key, collapse.Joining[*flight]{
-		Accept: func(f *flight) bool { return accept(f.Begun) },
-		Stored: stored,
-		Make: func() *flight {
-			f := x.newFlight()
-			f.queued = true
-			return f
-		},
-		Begin: x.edge.launch,
-	})
+func (x *exchange) join(accept func(reuse.Begun) bool, stored func() bool) (*fetch.Flight, bool) {
+	return x.edge.fetcher.Join(x.key, accept, stored, x.newFlight)
 }
 
 // renewed reports whether what was stale is fresh by now.
@@ -181,9 +163,9 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 		return nil
 	}
 	if first {
-		defer f.abandon()
+		defer f.Abandon()
 	}
-	if err := f.wait(ctx); err != nil {
+	if err := f.Wait(ctx); err != nil {
 		return x.gone()
 	}
 	x.done.collapsed = !first
@@ -198,25 +180,25 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 }
 
 // brought answers with what a flight brought, nil if the request cannot use it.
-func (x *exchange) brought(ctx context.Context, f *flight, first bool, known reuse.Facts) *message.Response {
-	known = x.about(f.object, known)
+func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, known reuse.Facts) *message.Response {
+	known = x.about(f.Object, known)
 	switch {
-	case f.stale && reuse.MayServeStale(f.object, known):
+	case f.Stale && reuse.MayServeStale(f.Object, known):
 		x.done.detail = "stale-if-error"
-		x.done.status = f.status
-		return x.hit(ctx, f.object)
-	case f.err != nil && (f.object == nil || f.stale):
-		return x.failed(f.err)
-	case f.stale && first:
+		x.done.status = f.Status
+		return x.hit(ctx, f.Object)
+	case f.Err != nil && (f.Object == nil || f.Stale):
+		return x.failed(f.Err)
+	case f.Stale && first:
 		return x.private(ctx, f)
-	case f.stale:
-		return x.errorPage(fault{f.status, "The origin answered with an error, and what is stored may not be served in its place."})
-	case f.object != nil:
-		if !first && !(x.selects(f.object) && reuse.MayUse(f.object, known)) || !first && x.lacks(f.object) {
+	case f.Stale:
+		return x.errorPage(fault{f.Status, "The origin answered with an error, and what is stored may not be served in its place."})
+	case f.Object != nil:
+		if !first && !(x.selects(f.Object) && reuse.MayUse(f.Object, known)) || !first && x.lacks(f.Object) {
 			return nil
 		}
-		if f.err != nil {
-			x.done.errorType = originErrorType(f.err)
+		if f.Err != nil {
+			x.done.errorType = originErrorType(f.Err)
 		}
 		return x.fetched(ctx, f, first)
 	case first:
@@ -229,9 +211,9 @@ func (x *exchange) brought(ctx context.Context, f *flight, first bool, known reu
 func (x *exchange) alone(ctx context.Context) *message.Response {
 	x.done.collapsed = false
 	f := x.newFlight()
-	x.edge.launch(f)
-	defer f.abandon()
-	if err := f.wait(ctx); err != nil {
+	x.edge.fetcher.Launch(f)
+	defer f.Abandon()
+	if err := f.Wait(ctx); err != nil {
 		return x.gone()
 	}
 	known := x.facts(x.newestInvalidation())
@@ -243,11 +225,11 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 
 // private answers with a response that is for this request alone. A range of it
 // is asked for anew: it may be far into something too large to store.
-func (x *exchange) private(ctx context.Context, f *flight) *message.Response {
-	x.done.status, x.done.birth, x.done.from = f.status, f.bornAt(), nil
-	resp := f.take()
-	own := f.ranged && x.Strict() // asked for by the viewer's own range
-	if !own && (f.ranged && resp.Status == 206 || x.Request.Header.Has("Range") && resp.Status == 200) {
+func (x *exchange) private(ctx context.Context, f *fetch.Flight) *message.Response {
+	x.done.status, x.done.birth, x.done.from = f.Status, f.BornAt(), nil
+	resp := f.Take()
+	own := f.Ranged && x.Strict() // asked for by the viewer's own range
+	if !own && (f.Ranged && resp.Status == 206 || x.Request.Header.Has("Range") && resp.Status == 200) {
 		resp.Close()
 		return x.pass(ctx)
 	}

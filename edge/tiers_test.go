@@ -41,7 +41,7 @@ func newRouted(t testing.TB, count int, route tier.Route, s site, answer func(ct
 		if c.at == nil {
 			c.at = n.at
 		}
-		n.at, n.edge.origin = c.at, c.at
+		n.at, n.edge.fetcher.Origin = c.at, c.at
 		id := fmt.Sprint("NRT-", k+1)
 		n.edge.cfg.Node.ID, n.edge.cfg.Node.K, n.edge.cacheName = id, k+1, identity.CacheName(id)
 		if err := n.edge.joinTiers(tier.Config{Addr: "127.0.0.1:0", Identity: authority.Identity(id), Patience: 2 * time.Second, Route: route}); err != nil {

@@ -2,23 +2,11 @@ package edge
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/edge/message"
-	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/viewertls"
 )
-
-// ownField reports whether a field of an origin's answer is one that the edge
-// says itself.
-func ownField(name string) bool {
-	switch strings.ToLower(name) {
-	case "x-cache", "x-amz-cf-pop", "x-amz-cf-id":
-		return true
-	}
-	return tier.Own(name)
-}
 
 // finish gives an answer the fields that tell what the edge did (developer guide,
 // "Response behavior"; RFC 9211).

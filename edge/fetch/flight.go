@@ -1,41 +1,42 @@
-package edge
+package fetch
 
 import (
 	"context"
 	"sync"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
-// flight is one request to an origin for the benefit of all who wait for it. It
+// Flight is one request to an origin for the benefit of all who wait for it. It
 // ends, for them, as soon as its header has told what it brought: the body then
 // grows in the cache and is read from there. It does not end with the viewer for
 // whom it began.
-type flight struct {
-	fetch
+type Flight struct {
+	Fetch
 	reuse.Begun // set when it begins
 	done        chan struct{}
 	// queued is set on flights that others may join.
 	queued bool
 
-	// What it brought, set before done is closed: an object, or a response that is
-	// for one viewer alone, or err. The latter two may come with an object that may
-	// be served stale.
-	object    *cache.Object
-	confirmed bool // by a 304
-	stale     bool // object is what was stored: the origin failed
-	status    int  // of the origin's answer, 0 where there was none
-	kept      bool // object was stored
-	// fill brings the object's body where that is kept in slices; part is what of it
-	// the origin sent, if partial is set, and contentRange what it called that.
+	// What it brought, to be read once Wait has returned: an Object, or a response
+	// that is for one viewer alone, or Err. The latter two may come with an Object
+	// that may be served stale.
+	Object    *cache.Object
+	Confirmed bool // by a 304
+	Stale     bool // Object is what was stored: the origin failed
+	Status    int  // of the origin's answer, 0 where there was none
+	Kept      bool // Object was stored
+	// Part is what of the object the origin sent, if Partial is set, and ContentRange
+	// what it called that; fill brings the body where it is kept in slices.
+	Part         rfc9111.Part
+	Partial      bool
+	ContentRange string
 	fill         *cache.Fill
-	part         rfc9111.Part
-	partial      bool
-	contentRange string
-	err          error // why there was no answer
+	Err          error // why there was no answer
 
 	mu        sync.Mutex
 	response  *message.Response // not to be shared: only who began the flight takes it
@@ -44,13 +45,14 @@ type flight struct {
 	interim   func(int, message.Header) // of the viewer for whom the flight began
 }
 
-// newFlight makes a flight for what a request asks for.
-func (x *exchange) newFlight() *flight {
-	return &flight{fetch: x.fetch(), done: make(chan struct{}), interim: x.Request.Interim}
+// NewFlight makes a flight of a fetch, which only who makes it waits for. interim is
+// given what the origin answers meanwhile, and may be nil.
+func NewFlight(f Fetch, interim func(int, message.Header)) *Flight {
+	return &Flight{Fetch: f, done: make(chan struct{}), interim: interim}
 }
 
 // passInterim hands an interim answer to the viewer for whom the flight began.
-func (f *flight) passInterim(status int, h message.Header) {
+func (f *Flight) passInterim(status int, h message.Header) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.abandoned && f.interim != nil {
@@ -58,8 +60,8 @@ func (f *flight) passInterim(status int, h message.Header) {
 	}
 }
 
-// wait returns when the flight has brought something, or ctx ends.
-func (f *flight) wait(ctx context.Context) error {
+// Wait returns when the flight has brought something, or ctx ends.
+func (f *Flight) Wait(ctx context.Context) error {
 	select {
 	case <-f.done:
 		return nil
@@ -69,7 +71,7 @@ func (f *flight) wait(ctx context.Context) error {
 }
 
 // keepPrivate holds a response for who began the flight, if they are still there.
-func (f *flight) keepPrivate(r *message.Response) {
+func (f *Flight) keepPrivate(r *message.Response) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.abandoned {
@@ -79,8 +81,8 @@ func (f *flight) keepPrivate(r *message.Response) {
 	f.response = r
 }
 
-// take gives the private response to who began the flight, nil if there is none.
-func (f *flight) take() *message.Response {
+// Take gives the private response to who began the flight, nil if there is none.
+func (f *Flight) Take() *message.Response {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.response
@@ -90,7 +92,7 @@ func (f *flight) take() *message.Response {
 
 // keepPlace holds the place where the body's bytes begin to come for who began the flight, if they are
 // still there: a body too large to keep must not run away before they read it.
-func (f *flight) keepPlace(o *cache.Object, offset int64) {
+func (f *Flight) keepPlace(o *cache.Object, offset int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.abandoned {
@@ -99,9 +101,9 @@ func (f *flight) keepPlace(o *cache.Object, offset int64) {
 	}
 }
 
-// abandon says that who began the flight has left, or has what it needs: nobody
+// Abandon says that who began the flight has left, or has what it needs: nobody
 // will take a private response or the place at the beginning any more.
-func (f *flight) abandon() {
+func (f *Flight) Abandon() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.abandoned = true
@@ -112,3 +114,6 @@ func (f *flight) abandon() {
 		f.hold = nil
 	}
 }
+
+// BornAt is the birth of what the flight brought.
+func (f *Flight) BornAt() cdn.Version { return reuse.Birth(f.Birth, f.answer.Birth) }

@@ -1,20 +1,22 @@
-package edge
+package fetch
 
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/compression"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // ask settles what a flight brings, and returns the response whose body is still
-// to come into f.object, if there is one.
-func (e *Edge) ask(f *flight) *message.Response {
-	stored := e.standIn(&f.fetch)
+// to come into f.Object, if there is one.
+func (ft *Fetcher) ask(f *Flight) *message.Response {
+	stored := ft.standIn(&f.Fetch)
 	if stored != nil {
 		f.others = stored.URIs
 	}
@@ -28,18 +30,18 @@ func (e *Edge) ask(f *flight) *message.Response {
 		}
 	}
 	for {
-		sent := e.cfg.Now()
-		resp, header, err := e.forward(&f.fetch, f.passInterim, condition)
-		received := e.cfg.Now()
+		sent := ft.Now()
+		resp, header, err := ft.forward(&f.Fetch, f.passInterim, condition)
+		received := ft.Now()
 		if err != nil {
-			f.err = err
-			e.unanswered(f, stored, received)
+			f.Err = err
+			ft.unanswered(f, stored, received)
 			return nil
 		}
-		f.status = resp.Status
-		f.Answered(conditional && resp.Status == 304, e.cfg.State().Version)
-		clean(resp, received)
-		e.learn(f, resp, sent, received)
+		f.Status = resp.Status
+		f.Answered(conditional && resp.Status == 304, ft.State().Version)
+		Clean(resp, received)
+		ft.learn(f, resp, sent, received)
 		switch {
 		case resp.Status == 304 && conditional:
 			resp.Close()
@@ -47,30 +49,30 @@ func (e *Edge) ask(f *flight) *message.Response {
 				conditional = false // it speaks of something else: asked for whole
 				continue
 			}
-			e.confirm(f, stored, resp.Header, sent, received)
+			ft.confirm(f, stored, resp.Header, sent, received)
 			return nil
 		case rfc9111.Failure(resp.Status) && stored != nil && stored.Lifetime.OnError(false, stored.Received, received):
 			f.keepPrivate(resp) // for who may not have the stale copy
-			e.keepStale(f, stored, resp.Status, received)
+			ft.keepStale(f, stored, resp.Status, received)
 			return nil
 		}
-		return e.take(f, stored, resp, header, sent, received)
+		return ft.take(f, stored, resp, header, sent, received)
 	}
 }
 
 // standIn returns what is stored for a fetch and may answer it if the origin
 // cannot: whole, and not invalidated. Where it has a validator the origin is asked
 // whether it still holds.
-func (e *Edge) standIn(f *fetch) *cache.Object {
-	o := e.store.Get(f.key, f.selects)
+func (ft *Fetcher) standIn(f *Fetch) *cache.Object {
+	o := ft.Store.Get(f.Key, f.selects)
 	if o == nil || o.Failure != "" || o.Fragment {
 		return nil
 	}
 	if o.Body != nil && (o.Body.Failed() || o.Length < 0 && !o.Body.Complete()) {
 		return nil
 	}
-	state := e.cfg.State()
-	inv := state.Invalidations(f.plan.ID)
+	state := ft.State()
+	inv := state.Invalidations(f.Plan.ID)
 	if newest := o.NewestInvalidation(state.Version, inv); o.Birth.Before(newest) && newest != inv.Floor() {
 		return nil // invalidated: fetched whole
 	}
@@ -79,73 +81,75 @@ func (e *Edge) standIn(f *fetch) *cache.Object {
 
 // take settles a response of the origin that is neither a confirmation nor a
 // failure that something stored stands in for.
-func (e *Edge) take(f *flight, stored *cache.Object, resp *message.Response, sentHeader message.Header, sent, received time.Time) *message.Response {
+func (ft *Fetcher) take(f *Flight, stored *cache.Object, resp *message.Response,
+	sentHeader message.Header, sent, received time.Time,
+) *message.Response {
 	contentRange := resp.Header.Get("Content-Range")
 	part, partial := takePart(f, resp)
-	life := rfc9111.Judge(f.policy(resp.Status), rfc9111.Request{Method: f.request.Method, Header: sentHeader},
+	life := rfc9111.Judge(f.policy(resp.Status), rfc9111.Request{Method: f.Request.Method, Header: sentHeader},
 		rfc9111.Response{Status: resp.Status, Header: resp.Header, RequestTime: sent, ResponseTime: received})
 	vary := rfc9111.VaryNames(resp.Header) // before compression, by which the key differs already
 	originTag, compressed := "", false
 	if !partial {
-		if originTag, compressed = e.compress(f, resp, life.Store); compressed {
+		if originTag, compressed = ft.compress(f, resp, life.Store); compressed {
 			part.Length, part.Size = 0, -1
 		}
 	}
-	body := e.bodyFor(f, resp, part, partial, compressed)
-	if !life.Store || body == nil && (hasBody(f, resp) || f.request.Method != "HEAD" && resp.Length > e.store.MaxObject()) {
+	body := ft.bodyFor(f, resp, part, partial, compressed)
+	if !life.Store || body == nil && (hasBody(f, resp) || f.Request.Method != "HEAD" && resp.Length > ft.Store.MaxObject()) {
 		if partial {
 			undoPart(resp, contentRange)
 		}
 		if stored != nil && resp.Status < 500 {
-			e.store.Remove(stored) // the origin has something else now
+			ft.Store.Remove(stored) // the origin has something else now
 		}
-		e.lone.Add(f.key, received)
+		ft.lone.Add(f.Key, received)
 		f.keepPrivate(resp)
 		return nil
 	}
-	e.lone.Remove(f.key)
+	ft.lone.Remove(f.Key)
 	o := &cache.Object{
-		Key: f.key, Vary: vary, Compressed: compressed, OriginTag: originTag, Status: resp.Status, Header: resp.Header, Length: part.Size,
-		Birth: f.bornAt(), Order: f.Order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.uris,
+		Key: f.Key, Vary: vary, Compressed: compressed, OriginTag: originTag, Status: resp.Status, Header: resp.Header, Length: part.Size,
+		Birth: f.BornAt(), Order: f.Order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.URIs,
 		Tags: f.tags(resp.Header),
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
 	o.Variant = f.variant(o.Vary)
-	f.object = o
+	f.Object = o
 	if body == nil {
 		resp.Close()
-		f.kept = e.store.Put(o)
+		f.Kept = ft.Store.Put(o)
 		return nil
 	}
 	o.Body = body
 	f.keepPlace(o, part.First)
 	if body.Sliced() {
 		o.Fragment = !o.Verifiable()
-		f.part, f.partial, f.contentRange = part, partial, contentRange
+		f.Part, f.Partial, f.ContentRange = part, partial, contentRange
 		f.fill = body.Fill(part.First, part.First+part.Length)
 	}
-	f.kept = e.store.Put(o)
+	f.Kept = ft.Store.Put(o)
 	return resp
 }
 
 // confirm settles a 304: the object's header is brought up to date, and its birth
 // becomes the version at which the confirmation began (L).
-func (e *Edge) confirm(f *flight, stored *cache.Object, header message.Header, sent, received time.Time) {
+func (ft *Fetcher) confirm(f *Flight, stored *cache.Object, header message.Header, sent, received time.Time) {
 	updated := rfc9111.Update(stored.Header, header)
 	if stored.Compressed {
 		compression.Label(&updated, compression.Encoding(stored.Header.Get("Content-Encoding")))
 	}
-	life := rfc9111.Judge(f.policy(stored.Status), rfc9111.Request{Method: f.request.Method},
+	life := rfc9111.Judge(f.policy(stored.Status), rfc9111.Request{Method: f.Request.Method},
 		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
 	o := renewed(stored, updated, life)
-	o.Birth, o.Order, o.Recorded, o.Received, o.InitialAge = f.bornAt(), f.Order, 0, received, rfc9111.InitialAge(updated, sent, received)
-	o.URIs, o.Tags = bothURIs(stored.URIs, f.uris), f.tagsNow(o)
-	f.object, f.confirmed = o, true
+	o.Birth, o.Order, o.Recorded, o.Received, o.InitialAge = f.BornAt(), f.Order, 0, received, rfc9111.InitialAge(updated, sent, received)
+	o.URIs, o.Tags = bothURIs(stored.URIs, f.URIs), f.tagsNow(o)
+	f.Object, f.Confirmed = o, true
 	if life.Store {
-		e.retag(stored, o)
-		f.kept = e.store.Put(o)
+		ft.retag(stored, o)
+		f.Kept = ft.Store.Put(o)
 	} else {
-		e.store.Remove(stored)
+		ft.Store.Remove(stored)
 	}
 }
 
@@ -173,9 +177,9 @@ func bothURIs(stored, asked []string) []string {
 // unanswered settles a flight whose origin gave no answer: with what is stored,
 // where its age allows that, else with the failure, which is kept as long as an
 // error of the origin would be.
-func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
+func (ft *Fetcher) unanswered(f *Flight, stored *cache.Object, now time.Time) {
 	if stored != nil && stored.Lifetime.OnError(true, stored.Received, now) {
-		e.keepStale(f, stored, 0, now)
+		ft.keepStale(f, stored, 0, now)
 		return
 	}
 	var told interface {
@@ -184,44 +188,44 @@ func (e *Edge) unanswered(f *flight, stored *cache.Object, now time.Time) {
 		Sentence() string
 	}
 	var passing interface{ Passing() bool }
-	if errors.As(f.err, &passing) && passing.Passing() || f.strict() || f.answer.Failed != "" || !errors.As(f.err, &told) { // a tier keeps its own
+	if errors.As(f.Err, &passing) && passing.Passing() || f.Strict() || f.answer.Failed != "" || !errors.As(f.Err, &told) { // a tier keeps its own
 		return
 	}
-	if least := f.plan.ErrorMinTTL(told.Status()); least > 0 {
-		f.object = &cache.Object{
-			Key: f.key, Status: told.Status(), Failure: told.Sentence(), Birth: f.bornAt(), Order: f.Order, Received: now,
-			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: f.uris,
+	if least := f.Plan.ErrorMinTTL(told.Status()); least > 0 {
+		f.Object = &cache.Object{
+			Key: f.Key, Status: told.Status(), Failure: told.Sentence(), Birth: f.BornAt(), Order: f.Order, Received: now,
+			Lifetime: rfc9111.Lifetime{Store: true, Fresh: least, Source: rfc9111.SourceError}, URIs: f.URIs,
 		}
-		f.kept = e.store.Put(f.object)
+		f.Kept = ft.Store.Put(f.Object)
 	}
 }
 
 // keepStale settles a flight with what is stored. CloudFront leaves the origin
 // alone then for the ErrorCachingMinTTL: the object counts as fresh that long.
 // Its birth stays what it was: nobody has confirmed it.
-func (e *Edge) keepStale(f *flight, stored *cache.Object, status int, now time.Time) {
-	f.object, f.stale, f.status = stored, true, status
-	if f.strict() {
+func (ft *Fetcher) keepStale(f *Flight, stored *cache.Object, status int, now time.Time) {
+	f.Object, f.Stale, f.Status = stored, true, status
+	if f.Strict() {
 		return
 	}
 	if status == 0 {
 		status = 504
 	}
 	life := stored.Lifetime
-	life.Fresh = now.Sub(stored.Received) + f.plan.ErrorMinTTL(status)
+	life.Fresh = now.Sub(stored.Received) + f.Plan.ErrorMinTTL(status)
 	gained := life.Fresh - stored.Lifetime.Fresh
 	for _, window := range []*time.Duration{&life.WhileRevalidate, &life.OnFailure, &life.Unreachable} {
 		if *window != rfc9111.Forever {
 			*window = max(0, *window-gained)
 		}
 	}
-	f.object = renewed(stored, stored.Header, life)
-	e.store.Put(f.object)
+	f.Object = renewed(stored, stored.Header, life)
+	ft.Store.Put(f.Object)
 }
 
-// clean drops from an origin's answer what belongs to its connection, what the
+// Clean drops from an origin's answer what belongs to its connection, what the
 // edge says itself, and gives it a Date if it has none (RFC 9110 section 6.6.1).
-func clean(resp *message.Response, received time.Time) {
+func Clean(resp *message.Response, received time.Time) {
 	resp.Header.DropHopByHop()
 	resp.Header.Del("Content-Length") // resp.Length says it
 	resp.Header.Filter(func(f message.Field) bool { return !ownField(f.Name) })
@@ -233,11 +237,11 @@ func clean(resp *message.Response, received time.Time) {
 // learn brings what a GET stored up to date by what the origin answers to a HEAD,
 // or drops it (RFC 9111 section 4.3.5); CloudFront does neither. The object's birth
 // stays what it was: the origin has confirmed no byte of it.
-func (e *Edge) learn(f *flight, resp *message.Response, sent, received time.Time) {
-	if f.stored == "" {
+func (ft *Fetcher) learn(f *Flight, resp *message.Response, sent, received time.Time) {
+	if f.Stored == "" {
 		return
 	}
-	o := e.store.Get(f.stored, f.selects)
+	o := ft.Store.Get(f.Stored, f.selects)
 	if o == nil || o.Failure != "" || o.Status != 200 {
 		return
 	}
@@ -246,12 +250,12 @@ func (e *Edge) learn(f *flight, resp *message.Response, sent, received time.Time
 		head, length = head.Clone(2), -1
 		compression.Label(&head, compression.Encoding(o.Header.Get("Content-Encoding")))
 	}
-	switch rfc9111.Head(o.Header, size(o), resp.Status, head, length) {
+	switch rfc9111.Head(o.Header, Size(o), resp.Status, head, length) {
 	case rfc9111.HeadOutdates:
-		e.store.Remove(o)
+		ft.Store.Remove(o)
 	case rfc9111.HeadUpdates:
 		header := rfc9111.Update(o.Header, head)
-		life := rfc9111.Judge(f.policy(200), rfc9111.Request{Method: "GET", Header: f.request.Header},
+		life := rfc9111.Judge(f.policy(200), rfc9111.Request{Method: "GET", Header: f.Request.Header},
 			rfc9111.Response{Status: 200, Header: header, RequestTime: sent, ResponseTime: received})
 		if !life.Store {
 			return
@@ -259,7 +263,25 @@ func (e *Edge) learn(f *flight, resp *message.Response, sent, received time.Time
 		updated := renewed(o, header, life)
 		updated.Tags = f.tagsNow(updated)
 		updated.Received, updated.InitialAge = received, rfc9111.InitialAge(header, sent, received)
-		e.retag(o, updated)
-		e.store.Put(updated)
+		ft.retag(o, updated)
+		ft.Store.Put(updated)
 	}
+}
+
+// Size is that of an object's body, -1 while it is not known.
+func Size(o *cache.Object) int64 {
+	if o.Length < 0 && o.Body != nil && o.Body.Complete() {
+		return o.Body.Size()
+	}
+	return o.Length
+}
+
+// ownField reports whether a field of an origin's answer is one that the edge
+// says itself.
+func ownField(name string) bool {
+	switch strings.ToLower(name) {
+	case "x-cache", "x-amz-cf-pop", "x-amz-cf-id":
+		return true
+	}
+	return tier.Own(name)
 }
