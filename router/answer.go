@@ -9,23 +9,17 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 // Proto is what a query came over.
-type Proto int
+type Proto = transport.Proto
 
 // The protocols.
 const (
-	UDP Proto = iota
-	TCP
+	UDP = transport.UDP
+	TCP = transport.TCP
 )
-
-func (p Proto) String() string {
-	if p == TCP {
-		return "tcp"
-	}
-	return "udp"
-}
 
 // Answer returns the answer to a query, nil where there must be none (q is
 // itself an answer). It changes nothing, and is the definition of what this server

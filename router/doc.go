@@ -1,7 +1,7 @@
 // Package router is the authoritative DNS server: it turns the name of a
 // distribution into the address of the edge nearest to the viewer.
 //
-// How one query goes: a packet is decoded to a message; the message is answered
+// How one query goes: a packet that router/transport has read is decoded to a message; the message is answered
 // by [Router.Answer], a pure function of the message, the asking address and an
 // immutable snapshot (zone, journal state, healthy edges); the answer is made to
 // fit and sent. Within Answer: EDNS is read, the name is looked up (what the zone
@@ -14,8 +14,8 @@
 //
 // Nearly all queries are common ones: one question for an address, at most with a
 // client subnet. Those are answered from their bytes (respondCommon), without a message,
-// an allocation or a lock, and on Linux packets are read and sent many at a time, each
-// worker on a socket of its own. What the two ways answer is the same byte for byte, which
+// an allocation or a lock. router/transport reads packets and sends answers, on Linux many
+// at a time, each worker on a socket of its own. What the two ways answer is the same byte for byte, which
 // tests and a fuzz target hold; whatever is unusual takes the longer one.
 //
 // It promises:

@@ -5,11 +5,12 @@ import (
 	"net/netip"
 
 	"github.com/miekg/dns"
+
+	"github.com/warmfront/warmfront/router/transport"
 )
 
-// udpSize is the largest UDP answer: what passes a path of IPv6's least MTU in
-// one piece (1280 less 48 of headers). Fragments get lost, and can be forged.
-const udpSize = 1232
+// udpSize is the largest UDP answer.
+const udpSize = transport.UDPSize
 
 // edns is what a query says by EDNS (RFC 6891), and the OPT of the answer.
 type edns struct {

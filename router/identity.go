@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/router/cookie"
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 // identity is what a router says of itself, and whom it believes.
@@ -55,7 +56,7 @@ func (id *identity) admit(e *edns, from netip.Addr, proto Proto, now time.Time) 
 	}
 	if e.keepalive && proto == TCP {
 		// In units of 100 ms (RFC 7828, section 3.1).
-		e.replies = append(e.replies, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE, Timeout: uint16(tcpIdle / (100 * time.Millisecond))})
+		e.replies = append(e.replies, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE, Timeout: uint16(transport.Idle / (100 * time.Millisecond))})
 	}
 	if e.cookie == nil || id.cookies == nil {
 		return true

@@ -2,39 +2,25 @@ package router
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
-)
-
-// When Run ends it reads for drainRead what had been sent before, so that
-// nothing in the kernel's buffers goes unanswered, and gives connections
-// drainTime in all.
-const (
-	drainRead = 100 * time.Millisecond
-	drainTime = 5 * time.Second
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 // Router is one authoritative DNS server.
 type Router struct {
 	cfg     Config
 	zones   zones
-	udp     []*net.UDPConn // of one port
-	batched bool           // the packets of udp are taken in batches
-	tcp     net.Listener
-	addr    netip.AddrPort
+	server  *transport.Server
 	probe   *health.HTTP
 	checker *health.Checker
 	metrics *metrics
-	conns   conns
 	limits  *limits
 
 	snap  atomic.Pointer[snapshot]
@@ -43,9 +29,6 @@ type Router struct {
 
 	relocating atomic.Bool // background takes in a location table
 	background sync.WaitGroup
-
-	closing sync.Once
-	closed  chan struct{} // by Close
 }
 
 // New listens on UDP and TCP. Answer works from here on; packets are answered,
@@ -55,11 +38,13 @@ func New(cfg Config) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{cfg: cfg, edges: map[string]cdn.Node{}, closed: make(chan struct{})}
+	r := &Router{cfg: cfg, edges: map[string]cdn.Node{}}
 	r.limits = newLimits(cfg.RateLimit)
-	r.conns = conns{open: map[net.Conn]netip.Addr{}, client: map[netip.Addr]int{}}
-	if err := r.listen(); err != nil {
-		return nil, err
+	r.server, err = transport.Listen(transport.Config{
+		Listen: cfg.Listen, Answer: r.serve, Dropped: r.dropped, Hold: cfg.Hold, WrapListener: cfg.WrapListener, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("router: %w", err)
 	}
 	if err := r.assemble(); err != nil {
 		_ = r.Close()
@@ -71,11 +56,11 @@ func New(cfg Config) (*Router, error) {
 // assemble makes everything that does not touch the network.
 func (r *Router) assemble() (err error) {
 	cfg := &r.cfg
-	if len(cfg.NS) == 0 && r.addr.Addr().IsUnspecified() {
-		return fmt.Errorf("router: listening on %s, it needs to be told the addresses of the zone's name servers", r.addr)
+	if len(cfg.NS) == 0 && r.Addr().Addr().IsUnspecified() {
+		return fmt.Errorf("router: listening on %s, it needs to be told the addresses of the zone's name servers", r.Addr())
 	}
 	if len(cfg.NS) == 0 {
-		cfg.NS = [][]netip.Addr{{r.addr.Addr()}}
+		cfg.NS = [][]netip.Addr{{r.Addr().Addr()}}
 	}
 	if r.zones, err = newZones(*cfg); err != nil {
 		return err
@@ -109,7 +94,7 @@ func (r *Router) edgesUp() (n float64) {
 }
 
 // Addr returns the address that all sockets listen on.
-func (r *Router) Addr() netip.AddrPort { return r.addr }
+func (r *Router) Addr() netip.AddrPort { return r.server.Addr() }
 
 // Hint takes in what gossip says of a node. It moves the node's next check
 // forward; only a clean leave also excludes it, and for no longer than
@@ -123,45 +108,24 @@ func (r *Router) Edges() []health.Edge { return r.checker.Edges() }
 // connections up to five seconds, and returns. The UDP sockets stay open until Close.
 func (r *Router) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	var failed error
-	var once sync.Once
-	serve := func(f func(context.Context) error) {
-		wg.Go(func() {
-			if err := f(ctx); err != nil {
-				once.Do(func() { failed = err })
-				cancel()
-			}
-		})
-	}
-	for i := range workers() {
-		serve(func(ctx context.Context) error { return r.serveUDP(ctx, i) })
-	}
-	serve(r.serveTCP)
-	wg.Go(func() { r.checker.Run(ctx) })
-
-	<-ctx.Done()
-	end := time.Now().Add(drainRead)
-	for _, c := range r.udp {
-		_ = c.SetReadDeadline(end)
-	}
-	_ = r.tcp.Close()
-	r.conns.drain(end)
-	overdue := time.AfterFunc(drainTime, r.conns.closeAll)
-	wg.Wait()
-	overdue.Stop()
+	var checking sync.WaitGroup
+	checking.Go(func() { r.checker.Run(ctx) })
+	err := r.server.Run(ctx)
+	cancel()
+	checking.Wait()
 	r.probe.Close()
-	return failed
+	return err
 }
 
 // Close frees the sockets. It is called after Run has returned, or instead of it.
 func (r *Router) Close() error {
-	r.closing.Do(func() { close(r.closed) })
 	r.background.Wait()
-	err := r.tcp.Close()
-	if errors.Is(err, net.ErrClosed) {
-		err = nil
-	}
-	return errors.Join(err, closeUDP(r.udp))
+	return r.server.Close()
 }
+
+// serve answers a packet for the server.
+func (r *Router) serve(packet []byte, from netip.AddrPort, proto Proto, buf []byte) []byte {
+	return r.respond(packet, from.Addr(), proto, buf)
+}
+
+func (r *Router) dropped(reason string) { r.metrics.dropped.WithLabelValues(reason).Inc() }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 // serve runs a router until the test ends.
@@ -207,7 +208,7 @@ func TestTCPLimits(t *testing.T) {
 		t.Error("a connection that sends answers is kept")
 	}
 	q := framed(pack(t, question("dall.warmfront.test.", dns.TypeA)))
-	for range maxConnsClient {
+	for range transport.MaxConnsClient {
 		c := dial(t, r)
 		if _, err := c.Write(q); err != nil {
 			t.Fatal(err)
@@ -215,7 +216,7 @@ func TestTCPLimits(t *testing.T) {
 		readFramed(t, c)
 	}
 	if !closed(dial(t, r)) {
-		t.Errorf("more than %d connections of one address", maxConnsClient)
+		t.Errorf("more than %d connections of one address", transport.MaxConnsClient)
 	}
 }
 

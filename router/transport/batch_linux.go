@@ -1,4 +1,4 @@
-package router
+package transport
 
 import (
 	"context"
@@ -49,7 +49,7 @@ type batch struct {
 
 	answers [batchSize]message
 	outputs [batchSize]unix.Iovec
-	buffers [batchSize][udpSize]byte
+	buffers [batchSize][UDPSize]byte
 
 	// What the functions below leave: they are made once, for a closure a
 	// call would be an allocation a call.
@@ -150,7 +150,7 @@ func (b *batch) flush() (failed error) {
 // down sets, or until it is closed, many with each call of the kernel. A batch is answered
 // before the next is read: what cannot be answered at once waits in the kernel,
 // which drops what is too much, and not in our memory.
-func (r *Router) serveBatches(ctx context.Context, c *net.UDPConn) error {
+func (s *Server) serveBatches(ctx context.Context, c *net.UDPConn) error {
 	conn, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -162,23 +162,23 @@ func (r *Router) serveBatches(ctx context.Context, c *net.UDPConn) error {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
 		case err != nil:
-			r.cfg.Logger.Warn("DNS packets were not read", "err", err)
+			s.cfg.Logger.Warn("DNS packets were not read", "err", err)
 			pause(ctx)
 			continue
 		}
-		r.hold()
+		s.hold()
 		for i := range n {
 			from := b.from(i)
 			if from.Port() == 0 {
 				continue // cannot be answered
 			}
 			packet := b.packets[i][:b.received[i].n]
-			if out := r.respond(packet, from.Addr(), UDP, b.buffers[i][:]); len(out) > 0 {
+			if out := s.cfg.Answer(packet, from, UDP, b.buffers[i][:]); len(out) > 0 {
 				b.answer(i, out)
 			}
 		}
 		if err := b.flush(); err != nil {
-			r.cfg.Logger.Debug("DNS answers were not sent", "err", err)
+			s.cfg.Logger.Debug("DNS answers were not sent", "err", err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package router
+package transport
 
 import (
 	"context"
@@ -30,58 +30,60 @@ func askDestination(c *net.UDPConn) error {
 }
 
 // serveUDP is one of the workers that answer packets.
-func (r *Router) serveUDP(ctx context.Context, worker int) error {
-	if len(r.udp) == 1 && !r.batched {
-		return r.serveEach(ctx, r.udp[0])
+func (s *Server) serveUDP(ctx context.Context, worker int) error {
+	if len(s.udp) == 1 && !s.batched {
+		return s.serveEach(ctx, s.udp[0])
 	}
-	return r.serveBatches(ctx, r.udp[worker%len(r.udp)])
+	return s.serveBatches(ctx, s.udp[worker%len(s.udp)])
 }
 
 // hold waits while the node is paused.
-func (r *Router) hold() {
-	if r.cfg.Hold != nil {
-		r.cfg.Hold(r.closed)
+func (s *Server) hold() {
+	if s.cfg.Hold != nil {
+		s.cfg.Hold(s.closed)
 	}
 }
 
 // serveEach answers packets one by one, from the address they were sent to, until the
 // socket's read deadline, which only shutting down sets, or until it is closed. Several
 // may serve one socket.
-func (r *Router) serveEach(ctx context.Context, c *net.UDPConn) error {
-	packet, buf := make([]byte, maxQuery), make([]byte, udpSize)
+func (s *Server) serveEach(ctx context.Context, c *net.UDPConn) error {
+	packet, buf := make([]byte, maxQuery), make([]byte, UDPSize)
 	for {
 		n, session, err := dns.ReadFromSessionUDP(c, packet)
 		switch {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
 		case err != nil:
-			r.cfg.Logger.Warn("a DNS packet was not read", "err", err)
+			s.cfg.Logger.Warn("a DNS packet was not read", "err", err)
 			pause(ctx)
 			continue
 		}
-		r.hold()
+		s.hold()
 		from := addrPort(session.RemoteAddr())
 		if from.Port() == 0 {
 			continue // cannot be answered
 		}
-		if out := r.respond(packet[:n], from.Addr().Unmap(), UDP, buf); out != nil {
+		if out := s.cfg.Answer(packet[:n], from, UDP, buf); out != nil {
 			if _, err := dns.WriteToSessionUDP(c, out, session); err != nil {
-				r.cfg.Logger.Debug("a DNS answer was not sent", "to", from, "err", err)
+				s.cfg.Logger.Debug("a DNS answer was not sent", "to", from, "err", err)
 			}
 		}
 	}
 }
 
-// addrPort returns the address and port of a peer.
+// addrPort returns the address and port of a peer, an IPv4 address as such.
 func addrPort(a net.Addr) netip.AddrPort {
+	var p netip.AddrPort
 	switch a := a.(type) {
 	case *net.UDPAddr:
-		return a.AddrPort()
+		p = a.AddrPort()
 	case *net.TCPAddr:
-		return a.AddrPort()
+		p = a.AddrPort()
+	default:
+		p, _ = netip.ParseAddrPort(a.String())
 	}
-	p, _ := netip.ParseAddrPort(a.String())
-	return p
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 }
 
 // pause keeps a loop that meets one error after another from turning freely.

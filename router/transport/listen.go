@@ -1,11 +1,10 @@
-package router
+package transport
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"runtime"
 	"strconv"
 )
@@ -14,12 +13,12 @@ import (
 func workers() int { return min(runtime.GOMAXPROCS(0), 8) }
 
 // listen binds the sockets to one port.
-func (r *Router) listen() error {
+func (s *Server) listen() error {
 	// With port 0 the kernel's choice for UDP may be taken for TCP.
 	const attempts = 16
 	var err error
 	for range attempts {
-		if err = r.listenOnce(); err == nil || !portIsZero(r.cfg.Listen) {
+		if err = s.listenOnce(); err == nil || !portIsZero(s.cfg.Listen) {
 			break
 		}
 	}
@@ -31,25 +30,25 @@ func portIsZero(addr string) bool {
 	return err == nil && (port == "0" || port == "")
 }
 
-func (r *Router) listenOnce() error {
-	udp, err := r.listenUDP()
+func (s *Server) listenOnce() error {
+	udp, err := s.listenUDP()
 	if err != nil {
-		return fmt.Errorf("router: %w", err)
+		return err
 	}
 	addr := addrPort(udp[0].LocalAddr())
-	host, _, err := net.SplitHostPort(r.cfg.Listen)
+	host, _, err := net.SplitHostPort(s.cfg.Listen)
 	if err != nil {
-		return errors.Join(fmt.Errorf("router: %w", err), closeUDP(udp))
+		return errors.Join(err, closeUDP(udp))
 	}
 	// The TCP socket has its port alone, so two routers cannot share one by mistake.
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(int(addr.Port()))))
 	if err != nil {
-		return errors.Join(fmt.Errorf("router: %w", err), closeUDP(udp))
+		return errors.Join(err, closeUDP(udp))
 	}
-	if r.cfg.WrapListener != nil {
-		l = r.cfg.WrapListener(l)
+	if s.cfg.WrapListener != nil {
+		l = s.cfg.WrapListener(l)
 	}
-	r.udp, r.tcp = udp, l
+	s.udp, s.tcp = udp, l
 	return nil
 }
 
@@ -60,13 +59,13 @@ const receiveBuffer = 4 << 20
 // listenUDP opens a socket for each worker, all of one port: workers that share one
 // wait for its lock. On the wildcard address there is but one, whose packets
 // are answered one by one with the address they were sent to.
-func (r *Router) listenUDP() (sockets []*net.UDPConn, err error) {
+func (s *Server) listenUDP() (sockets []*net.UDPConn, err error) {
 	config := net.ListenConfig{}
 	count := 1
 	if canBatch && workers() > 1 {
 		count, config.Control = workers(), reusePort
 	}
-	listen := r.cfg.Listen
+	listen := s.cfg.Listen
 	for range count {
 		pc, err := config.ListenPacket(context.Background(), "udp", listen)
 		if err != nil {
@@ -83,13 +82,13 @@ func (r *Router) listenUDP() (sockets []*net.UDPConn, err error) {
 			if err := askDestination(c); err != nil {
 				return nil, errors.Join(err, closeUDP(sockets))
 			}
-			r.batched = false
+			s.batched = false
 			break
 		}
-		r.batched, listen = canBatch, c.LocalAddr().String() // with the port that was chosen
+		s.batched, listen = canBatch, c.LocalAddr().String() // with the port that was chosen
 	}
 	addr := addrPort(sockets[0].LocalAddr())
-	r.addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	s.addr = addr
 	return sockets, nil
 }
 

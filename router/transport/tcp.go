@@ -1,4 +1,4 @@
-package router
+package transport
 
 import (
 	"bufio"
@@ -14,10 +14,10 @@ import (
 
 // What a stranger may hold of the TCP server (RFC 7766, section 6.2).
 const (
-	maxConns       = 1024 // in all; more are closed at once
-	maxConnsClient = 128  // of one address
-	tcpIdle        = 10 * time.Second
-	tcpQuery       = 5 * time.Second // from the first byte of a query to the last
+	MaxConns       = 1024             // in all; more are closed at once
+	MaxConnsClient = 128              // of one address
+	Idle           = 10 * time.Second // how long a connection may be without a query
+	tcpQuery       = 5 * time.Second  // from the first byte of a query to the last
 	tcpWrite       = 5 * time.Second
 )
 
@@ -33,7 +33,7 @@ type conns struct {
 func (c *conns) add(conn net.Conn, from netip.Addr) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.draining || len(c.open) >= maxConns || c.client[from] >= maxConnsClient {
+	if c.draining || len(c.open) >= MaxConns || c.client[from] >= MaxConnsClient {
 		return false
 	}
 	c.open[conn] = from
@@ -82,11 +82,11 @@ func (c *conns) closeAll() {
 
 // serveTCP accepts connections until the listener is closed, and returns when
 // the last has ended.
-func (r *Router) serveTCP(ctx context.Context) error {
+func (s *Server) serveTCP(ctx context.Context) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	for {
-		conn, err := r.tcp.Accept()
+		conn, err := s.tcp.Accept()
 		switch {
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			if err == nil {
@@ -95,27 +95,27 @@ func (r *Router) serveTCP(ctx context.Context) error {
 			return nil
 		case err != nil:
 			// Out of files, or a connection that was gone before it was accepted.
-			r.cfg.Logger.Warn("a DNS connection was not accepted", "err", err)
+			s.cfg.Logger.Warn("a DNS connection was not accepted", "err", err)
 			pause(ctx)
 			continue
 		}
-		from := addrPort(conn.RemoteAddr()).Addr().Unmap()
-		if !r.conns.add(conn, from) {
-			r.metrics.dropped.WithLabelValues("too many connections").Inc()
+		from := addrPort(conn.RemoteAddr())
+		if !s.conns.add(conn, from.Addr()) {
+			s.cfg.Dropped("too many connections")
 			_ = conn.Close()
 			continue
 		}
 		serving.Go(func() {
 			defer conn.Close()
-			defer r.conns.remove(conn)
-			r.serveConn(conn, from)
+			defer s.conns.remove(conn)
+			s.serveConn(conn, from)
 		})
 	}
 }
 
 // serveConn answers the queries of one connection in their order. Answers to queries
 // that came together leave together (RFC 7766, section 6.2.1.1).
-func (r *Router) serveConn(conn net.Conn, from netip.Addr) {
+func (s *Server) serveConn(conn net.Conn, from netip.AddrPort) {
 	in, out := bufio.NewReaderSize(conn, 2048), bufio.NewWriterSize(conn, 2048)
 	defer out.Flush()
 	var packet, buf []byte
@@ -124,11 +124,11 @@ func (r *Router) serveConn(conn net.Conn, from netip.Addr) {
 			if out.Flush() != nil {
 				return
 			}
-			r.conns.wait(conn, time.Now().Add(tcpIdle))
+			s.conns.wait(conn, time.Now().Add(Idle))
 			if _, err := in.Peek(1); err != nil {
 				return
 			}
-			r.conns.wait(conn, time.Now().Add(tcpQuery))
+			s.conns.wait(conn, time.Now().Add(tcpQuery))
 		}
 		var length [2]byte
 		if _, err := io.ReadFull(in, length[:]); err != nil {
@@ -142,7 +142,7 @@ func (r *Router) serveConn(conn net.Conn, from netip.Addr) {
 		if _, err := io.ReadFull(in, packet); err != nil {
 			return
 		}
-		answer := r.respond(packet, from, TCP, buf)
+		answer := s.cfg.Answer(packet, from, TCP, buf)
 		if answer == nil {
 			return // not a query: nothing more is to be expected of this peer
 		}

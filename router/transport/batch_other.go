@@ -1,6 +1,6 @@
 //go:build !linux
 
-package router
+package transport
 
 import (
 	"context"
@@ -13,4 +13,4 @@ const canBatch = false
 
 func reusePort(_, _ string, _ syscall.RawConn) error { return nil }
 
-func (r *Router) serveBatches(ctx context.Context, c *net.UDPConn) error { return r.serveEach(ctx, c) }
+func (s *Server) serveBatches(ctx context.Context, c *net.UDPConn) error { return s.serveEach(ctx, c) }
