@@ -7,21 +7,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/network"
 )
 
-func newEnv(g *global) *cobra.Command {
+func newEnv(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use:     "env",
 		Short:   "Print shell exports that point AWS tools at the running network",
 		Example: "  eval \"$(warmfront env)\"\n  aws s3 ls",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			running, err := network.Folder(g.data).Running()
+			running, err := network.Folder(g.Data).Running()
 			if err != nil {
 				return err
 			}
-			vars, err := environment(network.Folder(g.data), running)
+			vars, err := environment(network.Folder(g.Data), running)
 			if err != nil {
 				return err
 			}

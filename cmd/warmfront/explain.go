@@ -10,13 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/viewer"
 	explanation "github.com/warmfront/warmfront/router/explain"
 )
 
-func newExplain(g *global) *cobra.Command {
+func newExplain(g *cli.Global) *cobra.Command {
 	var from, router string
 	c := &cobra.Command{
 		Use:   "explain NAME --from CITY|POP|IP",
@@ -34,7 +35,7 @@ func newExplain(g *global) *cobra.Command {
 			}
 			if router == "" {
 				router = "127.0.0.1:5300"
-				if running, err := network.Folder(g.data).Running(); err == nil {
+				if running, err := network.Folder(g.Data).Running(); err == nil {
 					router = running.DNS
 				}
 			}
@@ -43,7 +44,7 @@ func newExplain(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.print(cmd, x, func(w *tabwriter.Writer) { describeExplanation(w, x) })
+			return g.Print(cmd, x, func(w *tabwriter.Writer) { describeExplanation(w, x) })
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "where the viewer is: a city, a POP's code or an IP address (default: at home)")
@@ -78,8 +79,8 @@ func parseViewer(s string) (netip.Addr, error) {
 const moreRanked = 3
 
 func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
-	row(w, "name", fmt.Sprintf("%s (distribution %s, %s)", x.Name, x.Distribution, x.PriceClass))
-	row(w, "viewer", fmt.Sprintf("%s, placed by %s", x.Viewer.Network, placedBy(x.Viewer.By)))
+	cli.Row(w, "name", fmt.Sprintf("%s (distribution %s, %s)", x.Name, x.Distribution, x.PriceClass))
+	cli.Row(w, "viewer", fmt.Sprintf("%s, placed by %s", x.Viewer.Network, placedBy(x.Viewer.By)))
 	place := fmt.Sprintf("%.2f %.2f", x.Place.Lat, x.Place.Lon)
 	if x.Place.City != "" {
 		place = x.Place.City + ", " + x.Place.Country + " (" + place + ")"
@@ -89,10 +90,10 @@ func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
 	if x.Viewer.By != "unknown" {
 		place += fmt.Sprintf(", known to the %s by %s for %s", x.Place.Precision, x.Place.Source, x.Place.Prefix)
 	}
-	row(w, "place", place)
-	row(w, "answer", describeAnswer(x.Answer))
+	cli.Row(w, "place", place)
+	cli.Row(w, "answer", describeAnswer(x.Answer))
 	_ = w.Flush()
-	row(w, "POP", "DISTANCE", "ROUND TRIP", "EDGES", "")
+	cli.Row(w, "POP", "DISTANCE", "ROUND TRIP", "EDGES", "")
 	answered := 0
 	for _, p := range x.Ranking {
 		why := p.Excluded
@@ -105,7 +106,7 @@ func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
 			}
 			answered++
 		}
-		row(w, p.Code, fmt.Sprintf("%.0f km", p.Km), p.RoundTrip.Round(100*time.Microsecond), fmt.Sprintf("%d of %d healthy", p.Healthy, p.Edges), why)
+		cli.Row(w, p.Code, fmt.Sprintf("%.0f km", p.Km), p.RoundTrip.Round(100*time.Microsecond), fmt.Sprintf("%d of %d healthy", p.Healthy, p.Edges), why)
 		if answered > moreRanked {
 			break
 		}

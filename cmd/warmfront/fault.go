@@ -9,10 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/operator"
 )
 
-func newFault(g *global) *cobra.Command {
+func newFault(g *cli.Global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fault",
 		Short: "Make a fault in a sandbox, and heal it",
@@ -31,17 +32,17 @@ func newFault(g *global) *cobra.Command {
 		sub := &cobra.Command{
 			Use: kind.name + " NODE|POP|CONTINENT|all", Short: kind.short, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				c, err := g.client()
+				c, err := g.Client()
 				if err != nil {
 					return err
 				}
 				var done operator.Faulted
 				f := operator.Fault{Kind: kind.name, Target: args[0], From: from, Delay: delay}
-				if err := c.operator(cmd.Context(), http.MethodPost, "/warmfront/v1/faults", f, &done); err != nil {
+				if err := c.Operator(cmd.Context(), http.MethodPost, "/warmfront/v1/faults", f, &done); err != nil {
 					return err
 				}
-				return g.print(cmd, done, func(w *tabwriter.Writer) {
-					row(w, fmt.Sprintf("%s: %s", kind.name, strings.Join(done.Nodes, ", ")))
+				return g.Print(cmd, done, func(w *tabwriter.Writer) {
+					cli.Row(w, fmt.Sprintf("%s: %s", kind.name, strings.Join(done.Nodes, ", ")))
 				})
 			},
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network/viewer"
@@ -28,7 +29,7 @@ type getFlags struct {
 	timeout           time.Duration
 }
 
-func newGet(g *global) *cobra.Command {
+func newGet(g *cli.Global) *cobra.Command {
 	var f getFlags
 	c := &cobra.Command{
 		Use:   "get URL --from CITY|POP|IP",
@@ -48,18 +49,18 @@ func newGet(g *global) *cobra.Command {
 	return c
 }
 
-func get(cmd *cobra.Command, g *global, f getFlags, url string) error {
-	c, err := g.client()
+func get(cmd *cobra.Command, g *cli.Global, f getFlags, url string) error {
+	c, err := g.Client()
 	if err != nil {
 		return err
 	}
-	roots, err := c.roots(cmd.Context())
+	roots, err := roots(cmd.Context(), c)
 	if err != nil {
 		return err
 	}
 	getter := viewer.Getter{Proxy: f.proxy, Roots: roots, Header: http.Header{}}
 	if getter.Proxy == "" {
-		getter.Proxy = c.running.Proxy
+		getter.Proxy = c.Running.Proxy
 	}
 	if getter.Proxy == "" {
 		getter.Proxy = "127.0.0.1:3128"
@@ -87,20 +88,20 @@ func get(cmd *cobra.Command, g *global, f getFlags, url string) error {
 	if f.file == "-" {
 		return nil
 	}
-	return g.print(cmd, got, func(w *tabwriter.Writer) { describeGot(w, got, f.head) })
+	return g.Print(cmd, got, func(w *tabwriter.Writer) { describeGot(w, got, f.head) })
 }
 
 // roots is the network's authority, from the state folder or from control.
-func (c *client) roots(ctx context.Context) (*x509.CertPool, error) {
+func roots(ctx context.Context, c *cli.Client) (*x509.CertPool, error) {
 	var pem []byte
-	if c.running.CA != "" {
+	if c.Running.CA != "" {
 		var err error
-		if pem, err = os.ReadFile(c.running.CA); err != nil {
+		if pem, err = os.ReadFile(c.Running.CA); err != nil {
 			return nil, err
 		}
 	} else {
 		var n operator.Network
-		if err := c.operator(ctx, http.MethodGet, "/warmfront/v1/network", nil, &n); err != nil {
+		if err := c.Operator(ctx, http.MethodGet, "/warmfront/v1/network", nil, &n); err != nil {
 			return nil, err
 		}
 		pem = []byte(n.CA)
@@ -136,7 +137,7 @@ func bodyWriter(cmd *cobra.Command, file string) (io.Writer, func() error, error
 var popCode = regexp.MustCompile(`^[A-Z]{3}`)
 
 func describeGot(w *tabwriter.Writer, got viewer.Got, headers bool) {
-	row(w, "viewer", fmt.Sprintf("%s (%s)", got.Place, got.Viewer))
+	cli.Row(w, "viewer", fmt.Sprintf("%s (%s)", got.Place, got.Viewer))
 	edge := fmt.Sprintf("%s (%s", got.POP, got.Edge)
 	if got.Scope >= 0 {
 		edge += fmt.Sprintf(", DNS answer for its /%d", got.Scope)
@@ -145,17 +146,17 @@ func describeGot(w *tabwriter.Writer, got viewer.Got, headers bool) {
 	if pop, ok := geo.BundledCatalogue().ByCode(popCode.FindString(got.POP)); ok {
 		edge += fmt.Sprintf(", %s, %.0f km away", pop.City, geo.Distance(got.Lat, got.Lon, pop.Lat, pop.Lon))
 	}
-	row(w, "edge", edge)
-	row(w, "status", fmt.Sprintf("%d %s, %s, %d bytes", got.Status, http.StatusText(got.Status), got.Proto, got.Bytes))
+	cli.Row(w, "edge", edge)
+	cli.Row(w, "status", fmt.Sprintf("%d %s, %s, %d bytes", got.Status, http.StatusText(got.Status), got.Proto, got.Bytes))
 	if location := got.Header.Get("Location"); location != "" {
-		row(w, "location", location)
+		cli.Row(w, "location", location)
 	}
 	cache := got.Cache
 	if age := got.Header.Get("Age"); age != "" {
 		cache += ", Age " + age
 	}
-	row(w, "cache", cache)
-	row(w, "time", fmt.Sprintf("resolve %v, TLS %v, first byte %v, all %v", got.Resolve, got.TLS, got.FirstByte, got.Total))
+	cli.Row(w, "cache", cache)
+	cli.Row(w, "time", fmt.Sprintf("resolve %v, TLS %v, first byte %v, all %v", got.Resolve, got.TLS, got.FirstByte, got.Total))
 	if headers {
 		_ = w.Flush()
 		for name, values := range got.Header {

@@ -7,29 +7,30 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/operator"
 )
 
-func newNodes(g *global) *cobra.Command {
+func newNodes(g *cli.Global) *cobra.Command {
 	c := &cobra.Command{
 		Use: "nodes", Short: "Show the nodes: where they are, what they have applied, their leases", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := g.client()
+			c, err := g.Client()
 			if err != nil {
 				return err
 			}
 			var nodes operator.Nodes
-			if err := c.operator(cmd.Context(), http.MethodGet, "/warmfront/v1/nodes", nil, &nodes); err != nil {
+			if err := c.Operator(cmd.Context(), http.MethodGet, "/warmfront/v1/nodes", nil, &nodes); err != nil {
 				return err
 			}
-			return g.print(cmd, nodes, func(w *tabwriter.Writer) {
-				row(w, "NODE", "ROLE", "ADDRESS", "APPLIED", "LEASE", "INCARNATION", "GOSSIP", "FAULT")
+			return g.Print(cmd, nodes, func(w *tabwriter.Writer) {
+				cli.Row(w, "NODE", "ROLE", "ADDRESS", "APPLIED", "LEASE", "INCARNATION", "GOSSIP", "FAULT")
 				for _, n := range nodes.Nodes {
-					row(w, n.ID, n.Role, n.Addr, n.Applied, n.LeaseText(), n.Incarnation, n.Gossip, n.Fault)
+					cli.Row(w, n.ID, n.Role, n.Addr, n.Applied, n.LeaseText(), n.Incarnation, n.Gossip, n.Fault)
 				}
-				row(w, fmt.Sprintf("%d nodes", len(nodes.Nodes)), "", "head", nodes.Head)
+				cli.Row(w, fmt.Sprintf("%d nodes", len(nodes.Nodes)), "", "head", nodes.Head)
 				for _, line := range nodes.Keepers() {
-					row(w, line)
+					cli.Row(w, line)
 				}
 			})
 		},
@@ -40,12 +41,12 @@ func newNodes(g *global) *cobra.Command {
 			"See that it is off: one that is cut off goes on serving the distributions that are to be served when isolated,\n" +
 			"and what is Completed once it is forgotten does not count it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := g.client()
+			c, err := g.Client()
 			if err != nil {
 				return err
 			}
 			var none struct{}
-			if err := c.operator(cmd.Context(), http.MethodDelete, "/warmfront/v1/nodes/"+args[0], nil, &none); err != nil {
+			if err := c.Operator(cmd.Context(), http.MethodDelete, "/warmfront/v1/nodes/"+args[0], nil, &none); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), args[0], "is forgotten")

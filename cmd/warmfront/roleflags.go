@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/wan"
@@ -118,9 +119,9 @@ func (f *nodeFlags) add(flags *pflag.FlagSet) {
 	f.place.add(flags)
 }
 
-func (f *nodeFlags) config(g *global, log *slog.Logger) (network.NodeConfig, error) {
+func (f *nodeFlags) config(g *cli.Global, log *slog.Logger) (network.NodeConfig, error) {
 	cfg := network.NodeConfig{
-		Folder: network.Folder(g.data), Ports: network.ContainerPorts(), Zone: f.zone, Control: f.control, Join: f.join,
+		Folder: network.Folder(g.Data), Ports: network.ContainerPorts(), Zone: f.zone, Control: f.control, Join: f.join,
 		Sandbox: f.sandbox, Home: f.place.home, MetricsAddr: f.metricsAddr, AdoptJournal: f.adopt, Version: version, Log: log,
 	}
 	var err error

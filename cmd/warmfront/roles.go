@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/demo"
 )
@@ -25,11 +26,11 @@ type program interface {
 
 // newRole makes c the command that runs a role: build makes its program of what every
 // node is told and of flags of its own.
-func newRole(g *global, c *cobra.Command, build func(node network.NodeConfig) (program, error)) *cobra.Command {
+func newRole(g *cli.Global, c *cobra.Command, build func(node network.NodeConfig) (program, error)) *cobra.Command {
 	var f nodeFlags
 	c.Args = cobra.NoArgs
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
-		log, err := g.logger()
+		log, err := g.Logger()
 		if err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ func newRole(g *global, c *cobra.Command, build func(node network.NodeConfig) (p
 	return c
 }
 
-func newControl(g *global) *cobra.Command {
+func newControl(g *cli.Global) *cobra.Command {
 	cfg := network.ControlConfig{}
 	var s storeFlags
 	c := newRole(g, &cobra.Command{Use: "control", Short: "Run control: the journal, CloudFront's API"}, func(node network.NodeConfig) (program, error) {
@@ -66,7 +67,7 @@ func newControl(g *global) *cobra.Command {
 		if err := node.Folder.Make(); err != nil {
 			return nil, err
 		}
-		if cfg.Key, err = g.ownKey(node.Folder); err != nil {
+		if cfg.Key, err = ownKey(g, node.Folder); err != nil {
 			return nil, err
 		}
 		cfg.NodeConfig = node
@@ -86,14 +87,14 @@ func addNewEpoch(flags *pflag.FlagSet, to *bool) {
 }
 
 // ownKey is the key that control admits: the file's, or one made in its folder.
-func (g *global) ownKey(folder network.Folder) (network.AccessKey, error) {
-	if g.keyFile != "" {
-		return network.ReadAccessKey(g.keyFile)
+func ownKey(g *cli.Global, folder network.Folder) (network.AccessKey, error) {
+	if g.KeyFile != "" {
+		return network.ReadAccessKey(g.KeyFile)
 	}
 	return folder.AccessKey()
 }
 
-func newRouter(g *global) *cobra.Command {
+func newRouter(g *cli.Global) *cobra.Command {
 	cfg := network.RouterConfig{}
 	var ns, trusted []string
 	c := &cobra.Command{Use: "router", Short: "Run a router: authoritative geo DNS"}
@@ -129,7 +130,7 @@ func newRouter(g *global) *cobra.Command {
 	return c
 }
 
-func newEdge(g *global) *cobra.Command {
+func newEdge(g *cli.Global) *cobra.Command {
 	var o originFlags
 	var access accessLogFlag
 	var memory, disk string
@@ -170,7 +171,7 @@ func newEdge(g *global) *cobra.Command {
 	return c
 }
 
-func newOrigin(g *global) *cobra.Command {
+func newOrigin(g *cli.Global) *cobra.Command {
 	cfg := network.OriginConfig{}
 	c := newRole(g, &cobra.Command{Use: "origin", Short: "Run the S3-compatible origin"}, func(node network.NodeConfig) (program, error) {
 		cfg.NodeConfig = node
@@ -181,7 +182,7 @@ func newOrigin(g *global) *cobra.Command {
 	return c
 }
 
-func newProxy(g *global) *cobra.Command {
+func newProxy(g *cli.Global) *cobra.Command {
 	var routers []string
 	c := newRole(g, &cobra.Command{Use: "proxy", Short: "Run the viewer proxy and the front door (sandbox only)"}, func(node network.NodeConfig) (program, error) {
 		if !node.Sandbox {
@@ -197,7 +198,7 @@ func newProxy(g *global) *cobra.Command {
 	return c
 }
 
-func newHealthcheck(*global) *cobra.Command {
+func newHealthcheck(*cli.Global) *cobra.Command {
 	var addr string
 	c := &cobra.Command{
 		Use: "healthcheck", Short: "Ask a node on this host whether it is ready, for container engines", Args: cobra.NoArgs,
@@ -223,22 +224,22 @@ func newHealthcheck(*global) *cobra.Command {
 	return c
 }
 
-func newDemo(g *global) *cobra.Command {
+func newDemo(g *cli.Global) *cobra.Command {
 	var s3 string
 	c := &cobra.Command{
 		Use: "demo", Short: "Make the demo bucket and its distribution, unless they are there, and print its domain name", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := g.client()
+			c, err := g.Client()
 			if err != nil {
 				return err
 			}
 			if s3 == "" {
-				s3 = c.running.S3
+				s3 = c.Running.S3
 			}
 			if s3 == "" {
 				return errors.New("--s3-endpoint is needed where no network runs from the state folder")
 			}
-			p := demo.Publisher{S3: s3, CloudFront: c.endpoint, Key: c.credentials(), Now: time.Now, Client: http.DefaultClient}
+			p := demo.Publisher{S3: s3, CloudFront: c.Endpoint, Key: c.Credentials(), Now: time.Now, Client: http.DefaultClient}
 			published, err := p.Publish(cmd.Context())
 			if err == nil {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), published.Domain)

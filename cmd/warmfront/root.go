@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -13,19 +12,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
+
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
+	"github.com/warmfront/warmfront/cmd/warmfront/distribution"
 )
 
-// global holds the flags that every command has.
-type global struct {
-	data     string
-	endpoint string
-	keyFile  string
-	output   string
-	logLevel string
-}
-
 func newRoot() *cobra.Command {
-	g := &global{}
+	g := &cli.Global{}
 	root := &cobra.Command{
 		Use:   "warmfront",
 		Short: "The CloudFront you can run",
@@ -39,18 +32,18 @@ func newRoot() *cobra.Command {
 			if err := flagsFromEnvironment(cmd); err != nil {
 				return err
 			}
-			if g.output != "text" && g.output != "json" {
-				return fmt.Errorf("--output %q: use text or json", g.output)
+			if g.Output != "text" && g.Output != "json" {
+				return fmt.Errorf("--output %q: use text or json", g.Output)
 			}
 			return nil
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&g.data, "data", ".warmfront", "state folder")
-	flags.StringVar(&g.endpoint, "endpoint", "", "control's address (default: the network that runs from the state folder, else http://127.0.0.1:8800)")
-	flags.StringVar(&g.keyFile, "access-key-file", "", "access key, in the form of AWS's shared credentials file (default: the state folder's, else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
-	flags.StringVarP(&g.output, "output", "o", "text", "how to print: text or json")
-	flags.StringVar(&g.logLevel, "log-level", "info", "what to log: debug, info, warn or error")
+	flags.StringVar(&g.Data, "data", ".warmfront", "state folder")
+	flags.StringVar(&g.Endpoint, "endpoint", "", "control's address (default: the network that runs from the state folder, else http://127.0.0.1:8800)")
+	flags.StringVar(&g.KeyFile, "access-key-file", "", "access key, in the form of AWS's shared credentials file (default: the state folder's, else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
+	flags.StringVarP(&g.Output, "output", "o", "text", "how to print: text or json")
+	flags.StringVar(&g.LogLevel, "log-level", "info", "what to log: debug, info, warn or error")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run a network:"},
 		&cobra.Group{ID: "use", Title: "Use one:"},
@@ -62,7 +55,7 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add("run", newUp(g), newDown(g), newEnv(g), newDemo(g))
-	add("use", newDistribution(g), newInvalidate(g), newInvalidations(g), newGet(g), newExplain(g), newNodes(g), newFault(g))
+	add("use", distribution.New(g), distribution.NewInvalidate(g), distribution.NewInvalidations(g), newGet(g), newExplain(g), newNodes(g), newFault(g))
 	add("role", newControl(g), newRouter(g), newEdge(g), newOrigin(g), newProxy(g), newHealthcheck(g))
 	root.AddCommand(newMan(root))
 	for _, c := range root.Commands() {
@@ -107,14 +100,6 @@ func flagsFromEnvironment(cmd *cobra.Command) error {
 		}
 	})
 	return errors.Join(errs...)
-}
-
-func (g *global) logger() (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level %q: use debug, info, warn or error", g.logLevel)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})), nil
 }
 
 // explain makes one sentence for a person of an error.

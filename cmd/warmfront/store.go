@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/ca"
 	"github.com/warmfront/warmfront/network"
 )
@@ -28,7 +29,7 @@ func (f *storeFlags) add(flags *pflag.FlagSet) {
 }
 
 // parse returns nil where the journal is in control's folder.
-func (f *storeFlags) parse(g *global, id string, sandbox bool) (*network.StoreConfig, error) {
+func (f *storeFlags) parse(g *cli.Global, id string, sandbox bool) (*network.StoreConfig, error) {
 	switch {
 	case f.address == "" && cmp.Or(f.ca, f.cert, f.key) != "":
 		return nil, errors.New("--store-ca, --store-cert and --store-key are for --store etcd://HOST:2379, which is missing")
@@ -36,7 +37,7 @@ func (f *storeFlags) parse(g *global, id string, sandbox bool) (*network.StoreCo
 		return nil, nil //nolint:nilnil // a file in control's folder, the default
 	case id == "":
 		return nil, errors.New("--id is needed with --store: the controls that share it have names of their own, control-1, control-2 and so on")
-	case g.keyFile == "":
+	case g.KeyFile == "":
 		return nil, errors.New("--access-key-file is needed with --store: all controls that share it admit the same key (copy the file access-key of one's folder)")
 	}
 	return parseStore(f.address, f.ca, f.cert, f.key, sandbox)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
 )
@@ -37,7 +38,7 @@ type upFlags struct {
 	accessLog    accessLogFlag
 }
 
-func newUp(g *global) *cobra.Command {
+func newUp(g *cli.Global) *cobra.Command {
 	var f upFlags
 	c := &cobra.Command{
 		Use:   "up",
@@ -80,7 +81,7 @@ func newUp(g *global) *cobra.Command {
 	return c
 }
 
-func (f upFlags) config(g *global, log *slog.Logger) (network.UpConfig, error) {
+func (f upFlags) config(g *cli.Global, log *slog.Logger) (network.UpConfig, error) {
 	var cfg network.UpConfig
 	db, model, err := f.place.open(log)
 	if err != nil {
@@ -107,22 +108,22 @@ func (f upFlags) config(g *global, log *slog.Logger) (network.UpConfig, error) {
 	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
-		Folder: network.Folder(g.data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, AliasZones: f.aliasZones, Ports: ports,
+		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, AliasZones: f.aliasZones, Ports: ports,
 		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
 }
 
-func up(cmd *cobra.Command, g *global, f upFlags) error {
+func up(cmd *cobra.Command, g *cli.Global, f upFlags) error {
 	// Many small programs in one: let the collector run often rather than let the
 	// heap double.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
 	if !cmd.Flags().Changed("log-level") {
-		g.logLevel = "warn"
+		g.LogLevel = "warn"
 	}
-	log, err := g.logger()
+	log, err := g.Logger()
 	if err != nil {
 		return err
 	}
@@ -173,18 +174,15 @@ func runUp(cmd *cobra.Command, f upFlags, cfg network.UpConfig, log *slog.Logger
 }
 
 func startProgress(w io.Writer) func(done, of int, what string) {
-	p := newProgress(w, "starting")
-	if p.w == io.Discard {
+	if !cli.IsTerminal(w) {
 		return nil
 	}
 	return func(done, of int, what string) {
-		const width = 24
-		full := width * done / max(of, 1)
 		end := ""
 		if done+1 >= of {
 			end = "\r\033[K"
 		}
-		_, _ = fmt.Fprintf(p.w, "\r\033[Kstarting [%s%s] %d of %d %s%s", strings.Repeat("#", full), strings.Repeat("-", width-full), done, of, what, end)
+		_, _ = fmt.Fprintf(w, "\r\033[Kstarting %s %d of %d %s%s", cli.Meter(done, of), done, of, what, end)
 	}
 }
 
@@ -306,10 +304,10 @@ func dataFlag(f network.Folder) string {
 
 // detach starts the same command in a session of its own and, with --wait, waits
 // until it is ready.
-func detach(cmd *cobra.Command, g *global, f upFlags) error {
-	folder := network.Folder(g.data)
+func detach(cmd *cobra.Command, g *cli.Global, f upFlags) error {
+	folder := network.Folder(g.Data)
 	if r, err := folder.Running(); err == nil {
-		return fmt.Errorf("a network runs from %s already (pid %d)", g.data, r.PID)
+		return fmt.Errorf("a network runs from %s already (pid %d)", g.Data, r.PID)
 	}
 	if err := folder.Make(); err != nil {
 		return err
@@ -366,11 +364,11 @@ func copyFile(w io.Writer, path string) error {
 	return err
 }
 
-func newDown(g *global) *cobra.Command {
+func newDown(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use: "down", Short: "Stop the network that runs from the state folder", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := network.Folder(g.data).Running()
+			r, err := network.Folder(g.Data).Running()
 			if err != nil {
 				return err
 			}

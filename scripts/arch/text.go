@@ -56,11 +56,11 @@ func Targets(r *Repo) (found []Finding) {
 	return found
 }
 
-// commands returns the first words of every cobra Use in cmd/warmfront, and the two commands that cobra adds.
+// commands returns the first words of every cobra Use in and below cmd/warmfront, and the two commands that cobra adds.
 func (r *Repo) commands() []string {
 	names := []string{"help", "completion"}
 	for _, f := range r.Files {
-		if f.Dir != "cmd/warmfront" || f.Test {
+		if !matches("cmd/warmfront/...", f.Dir) || f.Test {
 			continue
 		}
 		ast.Inspect(f.AST, func(n ast.Node) bool {

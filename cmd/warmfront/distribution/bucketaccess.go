@@ -1,4 +1,4 @@
-package main
+package distribution
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func (c *client) signFor(ctx context.Context, config *types.DistributionConfig) 
 }
 
 func (c *client) accessControl(ctx context.Context) (string, error) {
-	pages := cloudfront.NewListOriginAccessControlsPaginator(c.cloudFront(), &cloudfront.ListOriginAccessControlsInput{})
+	pages := cloudfront.NewListOriginAccessControlsPaginator(c.CloudFront(), &cloudfront.ListOriginAccessControlsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -46,7 +46,7 @@ func (c *client) accessControl(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	out, err := c.cloudFront().CreateOriginAccessControl(ctx, &cloudfront.CreateOriginAccessControlInput{
+	out, err := c.CloudFront().CreateOriginAccessControl(ctx, &cloudfront.CreateOriginAccessControlInput{
 		OriginAccessControlConfig: &types.OriginAccessControlConfig{
 			Name: aws.String(accessControlName), Description: aws.String("Made by warmfront distribution create"),
 			SigningProtocol: types.OriginAccessControlSigningProtocolsSigv4, SigningBehavior: types.OriginAccessControlSigningBehaviorsAlways,
@@ -62,13 +62,13 @@ func (c *client) accessControl(ctx context.Context) (string, error) {
 // grant lets the distribution read the bucket, or says on stderr why it cannot
 // read it yet. The distribution is made either way.
 func (c *client) grant(cmd *cobra.Command, bucket, arn string) {
-	s3 := c.running.S3
+	s3 := c.Running.S3
 	if s3 == "" {
 		s3 = os.Getenv("AWS_ENDPOINT_URL_S3")
 	}
 	why := "it is not known where the bucket is (AWS_ENDPOINT_URL_S3)"
 	if s3 != "" {
-		p := demo.Publisher{S3: s3, Key: c.credentials(), Now: time.Now, Client: http.DefaultClient}
+		p := demo.Publisher{S3: s3, Key: c.Credentials(), Now: time.Now, Client: http.DefaultClient}
 		granted, err := p.Grant(cmd.Context(), bucket, arn)
 		if granted {
 			return

@@ -1,4 +1,4 @@
-package main
+package distribution
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/operator"
 )
 
 // invalidation asks control how far an invalidation is.
 func (c *client) invalidation(ctx context.Context, distribution, id string) (inv operator.Invalidation, err error) {
 	path := "/warmfront/v1/distributions/" + url.PathEscape(distribution) + "/invalidations/" + url.PathEscape(id)
-	return inv, c.operator(ctx, http.MethodGet, path, nil, &inv)
+	return inv, c.Operator(ctx, http.MethodGet, path, nil, &inv)
 }
 
 // waitCompleted shows on w how far an invalidation is until it is Completed. The
@@ -28,7 +29,7 @@ func (c *client) waitCompleted(ctx context.Context, w *watch, distribution, id s
 		waiting, cancel = context.WithTimeout(ctx, timeout)
 	}
 	defer cancel()
-	tick := time.NewTicker(pollInterval)
+	tick := time.NewTicker(cli.PollInterval)
 	defer tick.Stop()
 	var last operator.Invalidation
 	for {
@@ -71,7 +72,7 @@ type watch struct {
 }
 
 func newWatch(w io.Writer, asJSON bool) *watch {
-	return &watch{w: w, live: isTerminal(w) && !asJSON, json: asJSON, start: time.Now(), hinted: map[string]bool{}}
+	return &watch{w: w, live: cli.IsTerminal(w) && !asJSON, json: asJSON, start: time.Now(), hinted: map[string]bool{}}
 }
 
 func (s *watch) show(inv operator.Invalidation) error {
@@ -80,7 +81,7 @@ func (s *watch) show(inv operator.Invalidation) error {
 		for _, hint := range s.hints(inv) {
 			text += hint + "\n"
 		}
-		line := fmt.Sprintf("%s %s %s", inv.ID, meter(inv.Acknowledged, inv.Edges), progressOf(inv))
+		line := fmt.Sprintf("%s %s %s", inv.ID, cli.Meter(inv.Acknowledged, inv.Edges), progressOf(inv))
 		if text == "" && line == s.said {
 			return nil
 		}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"encoding/json"
@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// print writes v as JSON under -o json, else calls text.
-func (g *global) print(cmd *cobra.Command, v any, text func(w *tabwriter.Writer)) error {
-	if g.output == "json" {
+// Print writes v as JSON under -o json, else calls text.
+func (g *Global) Print(cmd *cobra.Command, v any, text func(w *tabwriter.Writer)) error {
+	if g.Output == "json" {
 		e := json.NewEncoder(cmd.OutOrStdout())
 		e.SetIndent("", "  ")
 		return e.Encode(v)
@@ -21,8 +21,8 @@ func (g *global) print(cmd *cobra.Command, v any, text func(w *tabwriter.Writer)
 	return w.Flush()
 }
 
-// row writes the cells of one line of a table.
-func row(w *tabwriter.Writer, cells ...any) {
+// Row writes the cells of one line of a table.
+func Row(w *tabwriter.Writer, cells ...any) {
 	texts := make([]string, len(cells))
 	for i, c := range cells {
 		texts[i] = fmt.Sprint(c)

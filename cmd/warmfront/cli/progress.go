@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -12,24 +12,26 @@ import (
 	"github.com/warmfront/warmfront/control/operator"
 )
 
-// progress shows, on one line of a terminal, how many nodes have acknowledged
+// Progress shows, on one line of a terminal, how many nodes have acknowledged
 // the journal's head, who is missing and when its lease ends. Where stderr is
 // not a terminal it says nothing.
-type progress struct {
+type Progress struct {
 	w     io.Writer
 	what  string
 	start time.Time
 	shown bool
 }
 
-func newProgress(w io.Writer, what string) *progress {
-	if !isTerminal(w) {
+// NewProgress shows what is waited for, what, on w.
+func NewProgress(w io.Writer, what string) *Progress {
+	if !IsTerminal(w) {
 		w = io.Discard
 	}
-	return &progress{w: w, what: what, start: time.Now()}
+	return &Progress{w: w, what: what, start: time.Now()}
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal reports whether w is a terminal.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
@@ -38,20 +40,21 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-const pollInterval = 100 * time.Millisecond
+// PollInterval is how often who waits asks again.
+const PollInterval = 100 * time.Millisecond
 
-// tick waits a moment, then draws the line anew.
-func (p *progress) tick(ctx context.Context, c *client) error {
+// Tick waits a moment, then draws the line anew.
+func (p *Progress) Tick(ctx context.Context, c *Client) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(pollInterval):
+	case <-time.After(PollInterval):
 	}
 	if p.w == io.Discard {
 		return nil
 	}
 	var nodes operator.Nodes
-	if err := c.operator(ctx, "GET", "/warmfront/v1/nodes", nil, &nodes); err != nil {
+	if err := c.Operator(ctx, "GET", "/warmfront/v1/nodes", nil, &nodes); err != nil {
 		return err
 	}
 	p.shown = true
@@ -75,7 +78,7 @@ func bar(nodes operator.Nodes) string {
 			missing = append(missing, fmt.Sprintf("%s (lease ends in %s)", n.ID, n.LeaseLeft.Round(time.Second)))
 		}
 	}
-	text := fmt.Sprintf("%s %d of %d nodes", meter(acked, total), acked, total)
+	text := fmt.Sprintf("%s %d of %d nodes", Meter(acked, total), acked, total)
 	if len(missing) > 3 {
 		missing = append(missing[:3], "…")
 	}
@@ -85,8 +88,8 @@ func bar(nodes operator.Nodes) string {
 	return text
 }
 
-// meter is "[#####-----]".
-func meter(done, total int) string {
+// Meter is "[#####-----]".
+func Meter(done, total int) string {
 	const width = 24
 	full := width
 	if total > 0 {
@@ -95,7 +98,8 @@ func meter(done, total int) string {
 	return "[" + strings.Repeat("#", full) + strings.Repeat("-", width-full) + "]"
 }
 
-func (p *progress) done() {
+// Done ends the line, if there is one.
+func (p *Progress) Done() {
 	if p.shown {
 		_, _ = fmt.Fprintf(p.w, "\r\033[K%s: done in %s\n", p.what, time.Since(p.start).Round(10*time.Millisecond))
 	}

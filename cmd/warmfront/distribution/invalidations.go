@@ -1,4 +1,4 @@
-package main
+package distribution
 
 import (
 	"errors"
@@ -12,10 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/operator"
 )
 
-func newInvalidations(g *global) *cobra.Command {
+// NewInvalidations makes `warmfront invalidations`.
+func NewInvalidations(flags *cli.Global) *cobra.Command {
+	g := &global{flags}
 	c := &cobra.Command{Use: "invalidations", Short: "List invalidations, and show how far one is"}
 	c.AddCommand(newInvalidationsList(g), newInvalidationsGet(g))
 	return c
@@ -30,7 +33,7 @@ func newInvalidationsList(g *global) *cobra.Command {
 				return err
 			}
 			items := []types.InvalidationSummary{}
-			pages := cloudfront.NewListInvalidationsPaginator(c.cloudFront(), &cloudfront.ListInvalidationsInput{DistributionId: &args[0]})
+			pages := cloudfront.NewListInvalidationsPaginator(c.CloudFront(), &cloudfront.ListInvalidationsInput{DistributionId: &args[0]})
 			for pages.HasMorePages() {
 				page, err := pages.NextPage(cmd.Context())
 				if err != nil {
@@ -38,10 +41,10 @@ func newInvalidationsList(g *global) *cobra.Command {
 				}
 				items = append(items, page.InvalidationList.Items...)
 			}
-			return g.print(cmd, items, func(w *tabwriter.Writer) {
-				row(w, "ID", "STATUS", "CREATED")
+			return g.Print(cmd, items, func(w *tabwriter.Writer) {
+				cli.Row(w, "ID", "STATUS", "CREATED")
 				for _, inv := range items {
-					row(w, aws.ToString(inv.Id), aws.ToString(inv.Status), aws.ToTime(inv.CreateTime).Format(time.RFC3339))
+					cli.Row(w, aws.ToString(inv.Id), aws.ToString(inv.Status), aws.ToTime(inv.CreateTime).Format(time.RFC3339))
 				}
 			})
 		},
@@ -63,14 +66,14 @@ func newInvalidationsGet(g *global) *cobra.Command {
 			}
 			inv, err := c.invalidation(cmd.Context(), args[0], args[1])
 			if err == nil && wait && inv.Status != operator.Completed {
-				if err = c.waitCompleted(cmd.Context(), newWatch(cmd.ErrOrStderr(), g.output == "json"), args[0], args[1], timeout); err == nil {
+				if err = c.waitCompleted(cmd.Context(), newWatch(cmd.ErrOrStderr(), g.Output == "json"), args[0], args[1], timeout); err == nil {
 					inv, err = c.invalidation(cmd.Context(), args[0], args[1])
 				}
 			}
 			if err != nil {
 				return err
 			}
-			return g.print(cmd, inv, func(w *tabwriter.Writer) { describeInvalidation(w, inv) })
+			return g.Print(cmd, inv, func(w *tabwriter.Writer) { describeInvalidation(w, inv) })
 		},
 	}
 	waitFlags(c, &wait, &timeout)
@@ -97,26 +100,26 @@ func checkTimeout(cmd *cobra.Command, wait bool) error {
 }
 
 func describeInvalidation(w *tabwriter.Writer, inv operator.Invalidation) {
-	row(w, "id", inv.ID)
-	row(w, "distribution", inv.Distribution)
-	row(w, "status", inv.Status)
-	row(w, "paths", abridge(inv.Paths))
-	row(w, "created", inv.CreateTime.Format(time.RFC3339))
-	row(w, "version", inv.Version)
-	row(w, "when isolated", inv.WhenIsolated)
-	row(w, "edges", fmt.Sprintf("%d of %d have it", inv.Acknowledged, inv.Edges))
+	cli.Row(w, "id", inv.ID)
+	cli.Row(w, "distribution", inv.Distribution)
+	cli.Row(w, "status", inv.Status)
+	cli.Row(w, "paths", abridge(inv.Paths))
+	cli.Row(w, "created", inv.CreateTime.Format(time.RFC3339))
+	cli.Row(w, "version", inv.Version)
+	cli.Row(w, "when isolated", inv.WhenIsolated)
+	cli.Row(w, "edges", fmt.Sprintf("%d of %d have it", inv.Acknowledged, inv.Edges))
 	if len(inv.Fenced) > 0 {
-		row(w, "fenced", strings.Join(inv.Fenced, ", ")+": not waited for, they hold no lease")
+		cli.Row(w, "fenced", strings.Join(inv.Fenced, ", ")+": not waited for, they hold no lease")
 	}
 	for _, wait := range inv.Waiting {
-		row(w, "waiting for", waitOf(wait)+", which has applied "+wait.Applied.String())
+		cli.Row(w, "waiting for", waitOf(wait)+", which has applied "+wait.Applied.String())
 	}
 	if inv.QuietLeft > 0 && inv.Status != operator.Completed {
-		row(w, "waiting for", fmt.Sprintf("leases from before control's start (%s)", seconds(inv.QuietLeft)))
+		cli.Row(w, "waiting for", fmt.Sprintf("leases from before control's start (%s)", seconds(inv.QuietLeft)))
 	}
 	for _, wait := range inv.Waiting {
 		if isLost(wait) {
-			row(w, "next step", hint(inv, wait))
+			cli.Row(w, "next step", hint(inv, wait))
 		}
 	}
 }

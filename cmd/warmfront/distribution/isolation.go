@@ -1,4 +1,4 @@
-package main
+package distribution
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 )
 
 func newDistributionIsolation(g *global) *cobra.Command {
@@ -33,17 +34,17 @@ func newDistributionIsolation(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			got, err := c.cloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]})
+			got, err := c.CloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]})
 			if err != nil {
 				return err
 			}
-			_, err = c.cloudFront().TagResource(cmd.Context(), &cloudfront.TagResourceInput{
+			_, err = c.CloudFront().TagResource(cmd.Context(), &cloudfront.TagResourceInput{
 				Resource: got.Distribution.ARN, Tags: whenIsolatedTag(when.String()),
 			})
 			if err != nil {
 				return err
 			}
-			if got, err = c.cloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]}); err != nil {
+			if got, err = c.CloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]}); err != nil {
 				return err
 			}
 			return g.finish(cmd, c, got.Distribution, wait)
@@ -59,7 +60,7 @@ func whenIsolatedTag(value string) *types.Tags {
 
 // whenIsolated reads a distribution's setting.
 func (c *client) whenIsolated(ctx context.Context, arn *string) (cdn.WhenIsolated, error) {
-	out, err := c.cloudFront().ListTagsForResource(ctx, &cloudfront.ListTagsForResourceInput{Resource: arn})
+	out, err := c.CloudFront().ListTagsForResource(ctx, &cloudfront.ListTagsForResourceInput{Resource: arn})
 	var deleted *types.NoSuchResource // since it was listed
 	if errors.As(err, &deleted) {
 		return cdn.Confirm, nil
@@ -92,22 +93,22 @@ func (g *global) show(cmd *cobra.Command, c *client, d *types.Distribution) erro
 	if err != nil {
 		return err
 	}
-	return g.print(cmd, shownDistribution{d, when.String()}, func(w *tabwriter.Writer) {
+	return g.Print(cmd, shownDistribution{d, when.String()}, func(w *tabwriter.Writer) {
 		describe(w, d)
-		row(w, "when isolated", when)
+		cli.Row(w, "when isolated", when)
 	})
 }
 
 // create makes a distribution; it is tagged where its setting is not the default.
 func (c *client) create(ctx context.Context, config *types.DistributionConfig, when cdn.WhenIsolated) (*types.Distribution, error) {
 	if when == cdn.Confirm {
-		out, err := c.cloudFront().CreateDistribution(ctx, &cloudfront.CreateDistributionInput{DistributionConfig: config})
+		out, err := c.CloudFront().CreateDistribution(ctx, &cloudfront.CreateDistributionInput{DistributionConfig: config})
 		if err != nil {
 			return nil, err
 		}
 		return out.Distribution, nil
 	}
-	out, err := c.cloudFront().CreateDistributionWithTags(ctx, &cloudfront.CreateDistributionWithTagsInput{
+	out, err := c.CloudFront().CreateDistributionWithTags(ctx, &cloudfront.CreateDistributionWithTagsInput{
 		DistributionConfigWithTags: &types.DistributionConfigWithTags{DistributionConfig: config, Tags: whenIsolatedTag(when.String())},
 	})
 	if err != nil {

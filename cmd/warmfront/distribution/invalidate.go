@@ -1,4 +1,4 @@
-package main
+package distribution
 
 import (
 	"text/tabwriter"
@@ -9,10 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/spf13/cobra"
 
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/operator"
 )
 
-func newInvalidate(g *global) *cobra.Command {
+// NewInvalidate makes `warmfront invalidate`.
+func NewInvalidate(flags *cli.Global) *cobra.Command {
+	g := &global{flags}
 	var wait bool
 	var timeout time.Duration
 	var reference string
@@ -36,7 +39,7 @@ func newInvalidate(g *global) *cobra.Command {
 				reference = "warmfront-" + time.Now().UTC().Format("20060102T150405.000000000")
 			}
 			paths := args[1:]
-			out, err := c.cloudFront().CreateInvalidation(cmd.Context(), &cloudfront.CreateInvalidationInput{
+			out, err := c.CloudFront().CreateInvalidation(cmd.Context(), &cloudfront.CreateInvalidationInput{
 				DistributionId: &args[0],
 				InvalidationBatch: &types.InvalidationBatch{
 					CallerReference: &reference,
@@ -48,13 +51,13 @@ func newInvalidate(g *global) *cobra.Command {
 			}
 			inv := out.Invalidation
 			if wait {
-				w := newWatch(cmd.ErrOrStderr(), g.output == "json")
+				w := newWatch(cmd.ErrOrStderr(), g.Output == "json")
 				if err := c.waitCompleted(cmd.Context(), w, args[0], aws.ToString(inv.Id), timeout); err != nil {
 					return err
 				}
 				inv.Status = aws.String(operator.Completed)
 			}
-			return g.print(cmd, inv, func(w *tabwriter.Writer) { row(w, aws.ToString(inv.Id), aws.ToString(inv.Status)) })
+			return g.Print(cmd, inv, func(w *tabwriter.Writer) { cli.Row(w, aws.ToString(inv.Id), aws.ToString(inv.Status)) })
 		},
 	}
 	waitFlags(c, &wait, &timeout)

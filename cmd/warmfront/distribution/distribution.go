@@ -1,4 +1,4 @@
-package main
+package distribution
 
 import (
 	"context"
@@ -18,12 +18,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 )
 
 // cachingOptimized is the managed policy that caches for 24 hours by default.
 const cachingOptimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 
-func newDistribution(g *global) *cobra.Command {
+// New makes `warmfront distribution`.
+func New(flags *cli.Global) *cobra.Command {
+	g := &global{flags}
 	c := &cobra.Command{
 		Use:     "distribution",
 		Aliases: []string{"dist"},
@@ -107,36 +110,36 @@ func createDistribution(cmd *cobra.Command, g *global, f createFlags) error {
 // finish waits if asked to, and prints the distribution.
 func (g *global) finish(cmd *cobra.Command, c *client, d *types.Distribution, wait bool) error {
 	if wait {
-		p := newProgress(cmd.ErrOrStderr(), "deploying "+aws.ToString(d.Id))
+		p := cli.NewProgress(cmd.ErrOrStderr(), "deploying "+aws.ToString(d.Id))
 		for aws.ToString(d.Status) != "Deployed" {
-			if err := p.tick(cmd.Context(), c); err != nil {
+			if err := p.Tick(cmd.Context(), c.Client); err != nil {
 				return err
 			}
-			out, err := c.cloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: d.Id})
+			out, err := c.CloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: d.Id})
 			if err != nil {
 				return err
 			}
 			d = out.Distribution
 		}
-		p.done()
+		p.Done()
 	}
 	return g.show(cmd, c, d)
 }
 
 func describe(w *tabwriter.Writer, d *types.Distribution) {
 	config := d.DistributionConfig
-	row(w, "id", aws.ToString(d.Id))
-	row(w, "domain name", aws.ToString(d.DomainName))
+	cli.Row(w, "id", aws.ToString(d.Id))
+	cli.Row(w, "domain name", aws.ToString(d.DomainName))
 	if config.Aliases != nil && len(config.Aliases.Items) > 0 {
-		row(w, "aliases", strings.Join(config.Aliases.Items, ", "))
+		cli.Row(w, "aliases", strings.Join(config.Aliases.Items, ", "))
 	}
-	row(w, "status", aws.ToString(d.Status))
-	row(w, "enabled", aws.ToBool(config.Enabled))
-	row(w, "price class", config.PriceClass)
+	cli.Row(w, "status", aws.ToString(d.Status))
+	cli.Row(w, "enabled", aws.ToBool(config.Enabled))
+	cli.Row(w, "price class", config.PriceClass)
 	for _, o := range config.Origins.Items {
-		row(w, "origin", aws.ToString(o.Id)+" = "+aws.ToString(o.DomainName)+aws.ToString(o.OriginPath))
+		cli.Row(w, "origin", aws.ToString(o.Id)+" = "+aws.ToString(o.DomainName)+aws.ToString(o.OriginPath))
 	}
-	row(w, "last modified", d.LastModifiedTime.Format(time.RFC3339))
+	cli.Row(w, "last modified", d.LastModifiedTime.Format(time.RFC3339))
 }
 
 func (f createFlags) distributionConfig() (*types.DistributionConfig, error) {
@@ -247,7 +250,7 @@ func newDistributionList(g *global) *cobra.Command {
 				return err
 			}
 			items := []shownSummary{}
-			pages := cloudfront.NewListDistributionsPaginator(c.cloudFront(), &cloudfront.ListDistributionsInput{})
+			pages := cloudfront.NewListDistributionsPaginator(c.CloudFront(), &cloudfront.ListDistributionsInput{})
 			for pages.HasMorePages() {
 				page, err := pages.NextPage(cmd.Context())
 				if err != nil {
@@ -261,14 +264,14 @@ func newDistributionList(g *global) *cobra.Command {
 					items = append(items, shownSummary{d, when.String()})
 				}
 			}
-			return g.print(cmd, items, func(w *tabwriter.Writer) {
-				row(w, "ID", "DOMAIN NAME", "STATUS", "ENABLED", "PRICE CLASS", "ORIGINS", "WHEN ISOLATED", "COMMENT")
+			return g.Print(cmd, items, func(w *tabwriter.Writer) {
+				cli.Row(w, "ID", "DOMAIN NAME", "STATUS", "ENABLED", "PRICE CLASS", "ORIGINS", "WHEN ISOLATED", "COMMENT")
 				for _, d := range items {
 					var origins []string
 					for _, o := range d.Origins.Items {
 						origins = append(origins, aws.ToString(o.DomainName))
 					}
-					row(w, aws.ToString(d.Id), aws.ToString(d.DomainName), aws.ToString(d.Status), aws.ToBool(d.Enabled), d.PriceClass,
+					cli.Row(w, aws.ToString(d.Id), aws.ToString(d.DomainName), aws.ToString(d.Status), aws.ToBool(d.Enabled), d.PriceClass,
 						strings.Join(origins, ","), d.WhenIsolated, aws.ToString(d.Comment))
 				}
 			})
@@ -284,7 +287,7 @@ func newDistributionGet(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, err := c.cloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]})
+			out, err := c.CloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]})
 			if err != nil {
 				return err
 			}
@@ -346,7 +349,7 @@ func newDistributionUpdate(g *global) *cobra.Command {
 // change reads a distribution's configuration, lets edit change it and puts it
 // back on condition that nobody else did meanwhile.
 func (c *client) change(ctx context.Context, id string, edit func(*types.DistributionConfig) (*types.DistributionConfig, error)) (*types.Distribution, error) {
-	got, err := c.cloudFront().GetDistributionConfig(ctx, &cloudfront.GetDistributionConfigInput{Id: &id})
+	got, err := c.CloudFront().GetDistributionConfig(ctx, &cloudfront.GetDistributionConfigInput{Id: &id})
 	if err != nil {
 		return nil, err
 	}
@@ -354,7 +357,7 @@ func (c *client) change(ctx context.Context, id string, edit func(*types.Distrib
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.cloudFront().UpdateDistribution(ctx, &cloudfront.UpdateDistributionInput{Id: &id, IfMatch: got.ETag, DistributionConfig: config})
+	out, err := c.CloudFront().UpdateDistribution(ctx, &cloudfront.UpdateDistributionInput{Id: &id, IfMatch: got.ETag, DistributionConfig: config})
 	if err != nil {
 		return nil, err
 	}
@@ -376,11 +379,11 @@ func newDistributionDelete(g *global) *cobra.Command {
 					return err
 				}
 			}
-			got, err := c.cloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]})
+			got, err := c.CloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &args[0]})
 			if err != nil {
 				return err
 			}
-			_, err = c.cloudFront().DeleteDistribution(cmd.Context(), &cloudfront.DeleteDistributionInput{Id: &args[0], IfMatch: got.ETag})
+			_, err = c.CloudFront().DeleteDistribution(cmd.Context(), &cloudfront.DeleteDistributionInput{Id: &args[0], IfMatch: got.ETag})
 			var enabled *types.DistributionNotDisabled
 			if errors.As(err, &enabled) {
 				return fmt.Errorf("%s is not disabled and deployed: run again with --disable", args[0])
@@ -400,16 +403,16 @@ func (c *client) disable(cmd *cobra.Command, id string) error {
 		dc.Enabled = aws.Bool(false)
 		return dc, nil
 	})
-	p := newProgress(cmd.ErrOrStderr(), "disabling "+id)
+	p := cli.NewProgress(cmd.ErrOrStderr(), "disabling "+id)
 	for err == nil && aws.ToString(d.Status) != "Deployed" {
-		if err = p.tick(cmd.Context(), c); err != nil {
+		if err = p.Tick(cmd.Context(), c.Client); err != nil {
 			return err
 		}
 		var out *cloudfront.GetDistributionOutput
-		if out, err = c.cloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &id}); err == nil {
+		if out, err = c.CloudFront().GetDistribution(cmd.Context(), &cloudfront.GetDistributionInput{Id: &id}); err == nil {
 			d = out.Distribution
 		}
 	}
-	p.done()
+	p.Done()
 	return err
 }
