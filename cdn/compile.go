@@ -195,8 +195,9 @@ func compileOriginTimes(e *Element, o *Origin) error {
 }
 
 func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
+	primary := primaryOrigins(doc)
 	for _, e := range doc.Items("CacheBehaviors") {
-		b, err := compileBehavior(e, p)
+		b, err := compileBehavior(e, p, primary)
 		if err != nil {
 			return err
 		}
@@ -214,15 +215,30 @@ func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
 	if e == nil {
 		return Errorf("InvalidArgument", "The configuration has no DefaultCacheBehavior.")
 	}
-	b, err := compileBehavior(e, p)
+	b, err := compileBehavior(e, p, primary)
 	b.Pattern = "*"
 	p.Behaviors = append(p.Behaviors, b)
 	return err
 }
 
-func compileBehavior(e *Element, p *Plan) (Behavior, error) {
+// primaryOrigins gives for the id of each origin group that of its first member,
+// which is all that this release asks (compatibility.md, "Accepted").
+func primaryOrigins(doc *Element) map[string]string {
+	primary := map[string]string{}
+	for _, g := range doc.Items("OriginGroups") {
+		if members := g.Items("Members"); len(members) > 0 {
+			primary[g.String("Id")] = members[0].String("OriginId")
+		}
+	}
+	return primary
+}
+
+func compileBehavior(e *Element, p *Plan, primary map[string]string) (Behavior, error) {
 	b := Behavior{Compress: e.Bool("Compress")}
 	target := e.String("TargetOriginId")
+	if first, isGroup := primary[target]; isGroup {
+		target = first
+	}
 	if b.Origin = slices.IndexFunc(p.Origins, func(o Origin) bool { return o.ID == target }); b.Origin < 0 {
 		return b, Errorf("NoSuchOrigin", "The cache behavior's TargetOriginId %q is the id of no origin of this distribution.", target)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/cloudfront"
+	"github.com/warmfront/warmfront/control/distconfig"
 	"github.com/warmfront/warmfront/journal"
 )
 
@@ -45,7 +46,7 @@ func (h *handler) createDistributionWithTags(c *call) (*answer, error) {
 }
 
 func (h *handler) create(c *call, cfg *cloudfront.DistributionConfig, tags map[string]string) (*answer, error) {
-	if err := checkConfig(cfg); err != nil {
+	if err := distconfig.Check(cfg); err != nil {
 		return nil, err
 	}
 	at := h.settled("") // a new one has no invalidations
@@ -67,6 +68,9 @@ func (h *handler) create(c *call, cfg *cloudfront.DistributionConfig, tags map[s
 			return nil, err
 		}
 		var err error
+		if err := checkReferences(s, cfg); err != nil {
+			return nil, err
+		}
 		if ignored, err = h.checkPlan(s, d); err != nil {
 			return nil, err
 		}
@@ -156,7 +160,7 @@ func (h *handler) updateDistribution(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkConfig(cfg); err != nil {
+	if err := distconfig.Check(cfg); err != nil {
 		return nil, err
 	}
 	at := h.settled(c.get("Id"))
@@ -176,6 +180,9 @@ func (h *handler) updateDistribution(c *call) (*answer, error) {
 		d = *old
 		d.LastModified, d.Config = h.now(), string(cloudfront.Marshal(cloudfront.Version, cfg))
 		if d.ETag, err = h.newETag(); err != nil {
+			return nil, err
+		}
+		if err := checkReferences(s, cfg); err != nil {
 			return nil, err
 		}
 		if ignored, err = h.checkPlan(s, &d); err != nil {

@@ -135,7 +135,7 @@ func matches(pattern, dir string) bool {
 
 // pure are packages whose decisions the live node, the simulator and the fuzzers share: they take now as a parameter
 // and do no I/O.
-var pure = []string{"cdn", "journal", "edge/rfc9111", "edge/reuse", "sim/explore", "sigv4", "control/cloudfront"}
+var pure = []string{"cdn", "journal", "edge/rfc9111", "edge/reuse", "sim/explore", "sigv4", "control/cloudfront", "control/distconfig"}
 
 // ioPackages of the standard library do I/O. net/http is not among them: its Header, Request and status codes are
 // vocabulary too.

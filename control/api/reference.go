@@ -1,0 +1,32 @@
+package api
+
+import (
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/cloudfront"
+	"github.com/warmfront/warmfront/control/distconfig"
+)
+
+// exists tells whether there is what a configuration may name. Of kinds that are
+// not kept here there is whatever is asked for: what names them is kept and given
+// back, and Plan.Ignored says that nobody acts on it.
+func exists(s *cdn.State, kind distconfig.Kind, id string) bool {
+	switch kind {
+	case distconfig.CachePolicy:
+		_, found := cdn.ManagedCachePolicy(id)
+		return found
+	case distconfig.AccessControl:
+		return s.AccessControl[id] != nil
+	}
+	return true
+}
+
+// checkReferences refuses a configuration that names what there is not. It is
+// called inside Propose: what exists then is not deleted before the change.
+func checkReferences(s *cdn.State, cfg *cloudfront.DistributionConfig) error {
+	for _, r := range distconfig.References(cfg) {
+		if !exists(s, r.Kind, r.ID) {
+			return r.NotFound()
+		}
+	}
+	return nil
+}
