@@ -165,36 +165,53 @@ func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr) (
 		}
 		return t
 	}
-	var site *pick.Site
-	var outcome string
-	site, outcome, e.scope = s.nearest(e, pool, from)
-	rr := addressRecord(family.Of(site.Node(plan.ID)), ttlAddress)
-	rr.Header().Name = r.Question[0].Name
-	r.Answer = []dns.RR{rr}
-	return trace{pop: site.Code, distribution: plan.ID, geo: outcome}
+	choice, outcome, shared := s.choose(e, pool, plan, from)
+	e.scope = shared
+	addrs := choice.Addresses(family, s.most)
+	for _, a := range addrs.All() {
+		rr := addressRecord(a, ttlAddress)
+		rr.Header().Name = r.Question[0].Name
+		r.Answer = append(r.Answer, rr)
+	}
+	return trace{pop: choice.Site.Code, distribution: plan.ID, geo: outcome}
 }
 
-// nearest returns the site of a pool for the viewer, how the viewer was placed, and
-// the scope within which others are given the same.
-func (s *snapshot) nearest(e *edns, pool *pick.Pool, from netip.Addr) (site *pick.Site, outcome string, shared uint8) {
+// choose returns what the viewer is given of a pool, how the viewer was placed, and
+// the scope within which others are given the same. A viewer of a subnet that nobody knows
+// is given what is given at the asking address.
+func (s *snapshot) choose(e *edns, pool *pick.Pool, plan *cdn.Plan, from netip.Addr) (c pick.Choice, outcome string, shared uint8) {
+	from = from.Unmap()
 	if !pool.Divided() {
-		place, outcome := s.place(e, from)
-		if e.viewer.IsValid() && pool.Tailored() {
-			shared = scope(e.viewer, place.Prefix)
-		}
-		return pool.Nearest(pick.Point{Lat: place.Lat, Lon: place.Lon}), outcome, shared
+		return s.chooseByPlace(e, pool, plan, from)
 	}
 	if e.viewer.IsValid() {
-		site, bits := pool.Find(e.viewer.Addr())
+		c, bits := pool.Find(e.viewer.Addr(), plan.ID)
 		shared = uint8(bits)
-		if site != nil {
-			return site, "subnet", shared
+		if c.Site != nil {
+			return c, "subnet", shared
 		}
 	}
-	if site, _ := pool.Find(from.Unmap()); site != nil {
-		return site, "address", shared
+	if c, _ := pool.Find(from, plan.ID); c.Site != nil {
+		return c, "address", shared
 	}
-	return pool.Nearest(pick.Point{Lat: s.home.Lat, Lon: s.home.Lon}), "unknown", shared
+	return pool.Nearest(s.home.point(), pick.Block(from, 0), plan.ID), "unknown", shared
+}
+
+// chooseByPlace is choose without a location table.
+func (s *snapshot) chooseByPlace(e *edns, pool *pick.Pool, plan *cdn.Plan, from netip.Addr) (c pick.Choice, outcome string, shared uint8) {
+	place, outcome := s.place(e, from)
+	block := pick.Block(from, 0)
+	if outcome == "subnet" {
+		block = pick.Block(e.viewer.Addr(), int(scope(e.viewer, place.Prefix)))
+	}
+	c = pool.Nearest(place.point(), block, plan.ID)
+	if e.viewer.IsValid() && (pool.Tailored() || c.Block.IsValid()) {
+		shared = scope(e.viewer, place.Prefix)
+		if outcome == "subnet" && c.Block.IsValid() {
+			shared = uint8(c.Block.Bits())
+		}
+	}
+	return c, outcome, shared
 }
 
 // place says where the viewer is. A subnet that nobody knows (a private one,

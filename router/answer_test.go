@@ -176,8 +176,14 @@ func mark(r *Router, down ...string) {
 		list = append(list, e)
 	}
 	next := *r.snap.Load()
-	next.table = r.table(list, next.locations)
+	next.table = r.table(list, pick.Conditions{Locations: next.locations, Spill: r.spill})
 	r.snap.Store(&next)
+}
+
+// overLimit marks all POPs as healthy, and has some send on a part of their viewers.
+func overLimit(r *Router, spill map[string]float64) {
+	r.spill = spill
+	mark(r)
 }
 
 func question(name string, qtype uint16) *dns.Msg {
@@ -312,6 +318,49 @@ func edgeAddr(t testing.TB, code string) string {
 		t.Fatalf("no POP %s", code)
 	}
 	return edgeOf(p, 1).Addr.String()
+}
+
+// TestSeveralAddresses: as many as the POP has healthy nodes, up to what is configured, in
+// an order that belongs to the block of viewers.
+func TestSeveralAddresses(t *testing.T) {
+	var nodes []cdn.Node
+	for _, p := range twelve(t) {
+		for k := range map[string]int{"NRT": 6, "FRA": 2}[p.Code] {
+			n := edgeOf(p, k+1)
+			n.HTTPSPort = 8443
+			nodes = append(nodes, n)
+		}
+	}
+	s := state(t, distributions(), nodes)
+	r := newRouter(t, func(c *Config) { withTable(t)(c); c.State = func() *cdn.State { return s } })
+	mark(r)
+	for from, want := range map[string]int{"NRT": 4, "FRA": 2} {
+		orders := map[string]bool{}
+		for i := range 20 {
+			a := viewer(t, from).As4()
+			a[2] = byte(8 + i)
+			q := question("dall.warmfront.test.", dns.TypeA)
+			m, again := r.Answer(q, netip.AddrFrom4(a), UDP), r.Answer(q, netip.AddrFrom4(a), UDP)
+			if len(m.Answer) != want || !slices.Equal(lines(m.Answer), lines(again.Answer)) {
+				t.Fatalf("from %s: %v, then %v; want %d addresses", from, lines(m.Answer), lines(again.Answer), want)
+			}
+			orders[strings.Join(lines(m.Answer), " ")] = true
+			h := r.Answer(question("dall.warmfront.test.", dns.TypeHTTPS), netip.AddrFrom4(a), TCP)
+			if got := lines(h.Extra); len(got) < want || !slices.Equal(got[:want], lines(m.Answer)) {
+				t.Fatalf("HTTPS from %s is accompanied by %v, the addresses are %v", from, got, lines(m.Answer))
+			}
+			a[3]++
+			if neighbour := r.Answer(q, netip.AddrFrom4(a), UDP); !slices.Equal(lines(neighbour.Answer), lines(m.Answer)) {
+				t.Fatalf("in one /24: %v and %v", lines(m.Answer), lines(neighbour.Answer))
+			}
+		}
+		if len(orders) < 2 {
+			t.Errorf("from %s all blocks are given %v", from, orders)
+		}
+	}
+	if _, bits := askSubnet(t, r, "dall.warmfront.test.", viewer(t, "NRT")); bits != 24 {
+		t.Errorf("the order belongs to a block, and the scope is %d", bits)
+	}
 }
 
 // TestTwelveCities: each city is sent to its own edge, and when that is down to
@@ -477,7 +526,7 @@ func TestClassOverflow(t *testing.T) {
 			}
 			old := r.snap.Load()
 			next := *old
-			next.table = r.table(list, nil)
+			next.table = r.table(list, pick.Conditions{})
 			r.sayOverflow(old.table, next.table)
 			r.snap.Store(&next)
 		}

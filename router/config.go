@@ -34,6 +34,8 @@ type Place struct {
 	Prefix netip.Prefix
 }
 
+func (p Place) point() pick.Point { return pick.Point{Lat: p.Lat, Lon: p.Lon} }
+
 // Record is what the zone holds for a name besides distributions.
 type Record struct {
 	Addrs []netip.Addr
@@ -96,6 +98,10 @@ type Config struct {
 	Explain   bool
 	RoundTrip func(viewer, pop pick.Point) time.Duration
 
+	// Addresses is how many one answer has at most, of as many healthy edges of the POP:
+	// --addresses. 0 is four, as CloudFront's answers have: whoever cannot reach one has others
+	// at hand before the answer expires, and an answer fits 512 bytes with any name.
+	Addresses int
 	// ClassOverflow sends viewers outside a price class of which every edge is down:
 	// --class-overflow.
 	ClassOverflow bool
@@ -131,6 +137,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Health == (health.Settings{}) {
 		c.Health = health.Default()
+	}
+	if c.Addresses == 0 {
+		c.Addresses = 4
+	}
+	if c.Addresses < 1 || c.Addresses > 8 {
+		return c, fmt.Errorf("router: %d addresses in an answer: use 1 to 8", c.Addresses)
 	}
 	if h := c.Health; h.Interval <= 0 || h.Timeout <= 0 || h.Down < 1 || h.Up < 1 {
 		return c, errors.New("router: the health settings must be above zero")

@@ -31,10 +31,17 @@ type Decision struct {
 	// outside it.
 	Overflow bool
 
-	POP  pick.POP
-	Node cdn.Node
-	Addr netip.Addr // what DNS answers
-	TTL  uint32     // seconds
+	POP   pick.POP
+	Nodes []cdn.Node // of which DNS answers the addresses
+	Node  cdn.Node   // the first of them
+	Addr  netip.Addr // its address
+	TTL   uint32     // seconds
+	// Block is the viewers for whom the answer was made, the zero Prefix where it is the
+	// same for all who are nearest to the POP.
+	Block netip.Prefix
+	// From is the code of the nearest POP where that is over its limit of load and the
+	// block is sent on from there; "" otherwise.
+	From string
 }
 
 // The types that Resolve decides on, for those who do not import the DNS library.
@@ -76,15 +83,20 @@ func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.A
 	d := Decision{Distribution: plan.ID, PriceClass: plan.PriceClass, TTL: ttlAddress}
 	d.Place, d.By = s.place(e, from)
 	d.Located = d.By != "unknown"
-	d.Ranking = s.table.Rank(pick.Point{Lat: d.Place.Lat, Lon: d.Place.Lon}, plan.PriceClass, family, plan.ID)
 	pool := s.table.Pool(plan.PriceClass, family)
 	if pool.Empty() || family == pick.IPv6 && !plan.IPv6 {
+		d.Ranking = s.table.Rank(d.Place.point(), plan.PriceClass, family, plan.ID, netip.Prefix{})
 		return d, fmt.Errorf("%s, %s: %w", name, plan.PriceClass, ErrNoEdge)
 	}
-	var site *pick.Site
-	site, _, e.scope = s.nearest(e, pool, from)
-	d.Overflow = pool.Overflow
-	d.Degraded, d.POP, d.Node = pool.Degraded, site.POP, site.Node(plan.ID)
+	choice, _, shared := s.choose(e, pool, plan, from)
+	e.scope = shared
+	d.Ranking = s.table.Rank(d.Place.point(), plan.PriceClass, family, plan.ID, choice.Block)
+	d.Overflow, d.Degraded = pool.Overflow, pool.Degraded
+	d.POP, d.Nodes, d.Block = choice.Site.POP, choice.Nodes(s.most), choice.Block
+	d.Node = d.Nodes[0]
 	d.Addr = family.Of(d.Node)
+	if choice.From != nil {
+		d.From = choice.From.Code
+	}
 	return d, nil
 }

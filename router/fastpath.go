@@ -18,9 +18,9 @@ const (
 	maxLabel     = 63
 	optFixed     = 11 // root, type, class, TTL, length
 	subnetHeader = 4  // family, source and scope prefix lengths
-	// fastMost is the longest answer of the fast path: header, question, the SOA of
-	// a name that does not exist, and an OPT with a subnet.
-	fastMost = headerSize + maxName + 4 + 12 + 39 + optFixed + 4 + subnetHeader + 16
+	// fastMost is the longest answer of the fast path, for that is what everybody takes by
+	// UDP. It has room for the SOA of a name that does not exist.
+	fastMost = dns.MinMsgSize
 )
 
 // common is a query of the kind that nearly all are: one question for an address
@@ -188,21 +188,28 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 		}
 	}
 	e := edns{viewer: c.viewer}
-	site, outcome, scope := s.nearest(&e, pool, from)
-	r.metrics.observeCommon(t, site, outcome, c.qtype, proto)
-	return c.write(buf[:0], packet, site.Addr(t.plan.ID, family), scope)
+	choice, outcome, scope := s.choose(&e, pool, t.plan, from)
+	addrs := choice.Addresses(family, s.most)
+	const record = 12 + 16
+	if c.question+len(addrs.All())*record+optFixed+4+len(c.subnet) > fastMost {
+		return nil
+	}
+	r.metrics.observeCommon(t, choice.Site, outcome, c.qtype, proto)
+	return c.write(buf[:0], packet, addrs.All(), scope)
 }
 
 // write makes the answer.
-func (c *common) write(out, packet []byte, a netip.Addr, scope uint8) []byte {
-	out = c.header(out, packet, dns.RcodeSuccess, 1, 0)
-	out = append(out, 0xc0, headerSize, byte(c.qtype>>8), byte(c.qtype), 0, dns.ClassINET, 0, 0, 0, ttlAddress)
-	if c.qtype == dns.TypeA {
-		b := a.As4()
-		out = append(append(out, 0, 4), b[:]...)
-	} else {
-		b := a.As16()
-		out = append(append(out, 0, 16), b[:]...)
+func (c *common) write(out, packet []byte, addrs []netip.Addr, scope uint8) []byte {
+	out = c.header(out, packet, dns.RcodeSuccess, byte(len(addrs)), 0)
+	for _, a := range addrs {
+		out = append(out, 0xc0, headerSize, byte(c.qtype>>8), byte(c.qtype), 0, dns.ClassINET, 0, 0, 0, ttlAddress)
+		if c.qtype == dns.TypeA {
+			b := a.As4()
+			out = append(append(out, 0, 4), b[:]...)
+		} else {
+			b := a.As16()
+			out = append(append(out, 0, 16), b[:]...)
+		}
 	}
 	return c.opt(out, scope)
 }

@@ -62,8 +62,21 @@ func variants(t testing.TB) []*Router {
 	s := state(t, distributions(), nodes)
 	several := newRouter(t, func(c *Config) { withTable(t)(c); c.State = func() *cdn.State { return s } })
 	mark(several)
+	spilling := newRouter(t, withTable(t))
+	overLimit(spilling, map[string]float64{"NRT": 0.5, "FRA": 0.3, "IAD": 1, "SIN": 0.5})
+	crowded := newRouter(t, func(c *Config) { // many long answers, and no table
+		var nodes []cdn.Node
+		for _, p := range twelve(t) {
+			for k := range 9 {
+				nodes = append(nodes, edgeOf(p, k+1))
+			}
+		}
+		s := state(t, distributions(), nodes)
+		c.State, c.Addresses = func() *cdn.State { return s }, 8
+	})
+	overLimit(crowded, map[string]float64{"NRT": 0.5, "FRA": 0.9})
 	unread := newRouter(t, func(c *Config) { c.State = func() *cdn.State { return nil } })
-	return []*Router{full, degraded, bare, choosy, several, unread}
+	return []*Router{full, degraded, bare, choosy, several, spilling, crowded, unread}
 }
 
 // FuzzCommon throws packets at both paths: what the fast one answers, the other answers

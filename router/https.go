@@ -3,6 +3,7 @@ package router
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,20 +67,23 @@ func (s *snapshot) service(name string) (plan *cdn.Plan, port uint16) {
 // that one question does for three. Port is that of the question, 443 for the
 // name itself.
 func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16, from netip.Addr) (t trace) {
-	var addrs [2]netip.Addr
+	var addrs [2][]netip.Addr
 	var at uint16 // the port of the edge
 	for _, family := range []pick.Family{pick.IPv4, pick.IPv6} {
 		pool := s.table.Pool(plan.PriceClass, family)
 		if family == pick.IPv6 && !plan.IPv6 || pool.Empty() {
 			continue
 		}
-		site, outcome, scope := s.nearest(e, pool, from)
-		node := site.Node(plan.ID)
-		if at != 0 && node.HTTPSPort != at {
-			continue // the record has but one port
+		choice, outcome, scope := s.choose(e, pool, plan, from)
+		for _, node := range choice.Nodes(s.most) {
+			if at != 0 && node.HTTPSPort != at {
+				continue // the record has but one port
+			}
+			at, addrs[family] = node.HTTPSPort, append(addrs[family], family.Of(node))
 		}
-		at, addrs[family] = node.HTTPSPort, family.Of(node)
-		t, e.scope = trace{pop: site.Code, distribution: plan.ID, geo: outcome}, max(e.scope, scope)
+		if addrs[family] != nil {
+			t, e.scope = trace{pop: choice.Site.Code, distribution: plan.ID, geo: outcome}, max(e.scope, scope)
+		}
 	}
 	if at == 0 || port != standardHTTPS && at != port {
 		if s.table.Pool(plan.PriceClass, pick.IPv4).Empty() && s.table.Pool(plan.PriceClass, pick.IPv6).Empty() {
@@ -105,7 +109,7 @@ func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16,
 
 // parameters are what a record says, by rising number (RFC 9460, section 2.2). What is
 // the default is left out: HTTP/1.1, and the port that the record is about.
-func parameters(plan *cdn.Plan, at, port uint16, addrs [2]netip.Addr) (out []dns.SVCBKeyValue) {
+func parameters(plan *cdn.Plan, at, port uint16, addrs [2][]netip.Addr) (out []dns.SVCBKeyValue) {
 	var alpn []string
 	switch plan.HTTPVersion {
 	case "http2":
@@ -121,27 +125,32 @@ func parameters(plan *cdn.Plan, at, port uint16, addrs [2]netip.Addr) (out []dns
 	if at != port {
 		out = append(out, &dns.SVCBPort{Port: at})
 	}
-	if a := addrs[pick.IPv4]; a.IsValid() {
-		out = append(out, &dns.SVCBIPv4Hint{Hint: []net.IP{a.Unmap().AsSlice()}})
+	if hint := hints(addrs[pick.IPv4]); hint != nil {
+		out = append(out, &dns.SVCBIPv4Hint{Hint: hint})
 	}
-	if a := addrs[pick.IPv6]; a.IsValid() {
-		out = append(out, &dns.SVCBIPv6Hint{Hint: []net.IP{a.WithZone("").AsSlice()}})
+	if hint := hints(addrs[pick.IPv6]); hint != nil {
+		out = append(out, &dns.SVCBIPv6Hint{Hint: hint})
+	}
+	return out
+}
+
+func hints(addrs []netip.Addr) (out []net.IP) {
+	for _, a := range addrs {
+		out = append(out, a.Unmap().WithZone("").AsSlice())
 	}
 	return out
 }
 
 // addresses are those of a record's target, for the additional section (RFC 9460,
 // section 4.1).
-func (s *snapshot) addresses(target, owner string, addrs [2]netip.Addr) (out []dns.RR) {
+func (s *snapshot) addresses(target, owner string, addrs [2][]netip.Addr) (out []dns.RR) {
 	if target == "." {
 		target = owner
 	}
-	for _, a := range addrs {
-		if a.IsValid() {
-			rr := addressRecord(a, ttlAddress)
-			rr.Header().Name = target
-			out = append(out, rr)
-		}
+	for _, a := range slices.Concat(addrs[pick.IPv4], addrs[pick.IPv6]) {
+		rr := addressRecord(a, ttlAddress)
+		rr.Header().Name = target
+		out = append(out, rr)
 	}
 	return out
 }

@@ -26,6 +26,7 @@ type Router struct {
 	snap  atomic.Pointer[snapshot]
 	mu    sync.Mutex // held while the next snapshot is made
 	edges map[string]cdn.Node
+	spill map[string]float64 // see pick.Conditions
 
 	relocating atomic.Bool // background takes in a location table
 	background sync.WaitGroup
@@ -77,7 +78,7 @@ func (r *Router) assemble() (err error) {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
-		server: id, zones: r.zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, locations: cfg.Table(),
+		server: id, zones: r.zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, most: cfg.Addresses, locations: cfg.Table(),
 		explaining: cfg.Explain, roundTrip: cfg.RoundTrip,
 	})
 	r.Refresh()

@@ -132,6 +132,79 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
+// TestScopeWhileViewersAreSentOn: all within a scope are given the same, scopes do not
+// overlap, viewers nearest to other POPs keep theirs, and what moves are blocks of /24.
+func TestScopeWhileViewersAreSentOn(t *testing.T) {
+	for name, change := range map[string]func(*Config){"with a table": withTable(t), "without": nil} {
+		t.Run(name, func(t *testing.T) {
+			r := newRouter(t, change)
+			mark(r)
+			ask := func(a netip.Addr) (string, int) { return askSubnet(t, r, "dall.warmfront.test.", a) }
+			type answer struct {
+				pop  string
+				bits int
+			}
+			before, moved, stayed := map[netip.Addr]answer{}, 0, 0
+			var asked []netip.Addr
+			for _, c := range []byte{112, 113, 118, 127} { // Tokyo
+				for d := range 4 {
+					asked = append(asked, netip.AddrFrom4([4]byte{203, 0, c, byte(d * 70)}))
+				}
+			}
+			for i := range 60 {
+				asked = append(asked, netip.AddrFrom4([4]byte{203, 0, byte(112 + i%16), byte(i)}),
+					netip.AddrFrom4([4]byte{127, 120, byte(8 + i), 7}), netip.AddrFrom4([4]byte{8, byte(i), 3, 9}), netip.AddrFrom4([4]byte{198, 51, 100, byte(128 + i)}),
+					netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, byte(i), 9}), netip.AddrFrom16([16]byte{0xfd, 0x77, 0, 120, 0, byte(i), byte(i)}))
+			}
+			for _, a := range asked {
+				pop, bits := ask(a)
+				before[a] = answer{pop, bits}
+			}
+			overLimit(r, map[string]float64{"NRT": 0.5, "GRU": 0.5})
+			scopes := map[netip.Prefix]string{}
+			for _, a := range asked {
+				pop, bits := ask(a)
+				was := before[a]
+				if was.pop != "NRT" && was.pop != "GRU" {
+					if was != (answer{pop, bits}) {
+						t.Fatalf("%v is nearest to %v and is given %s, /%d", a, was, pop, bits)
+					}
+					continue
+				}
+				if most := map[bool]int{true: 24, false: 48}[a.Is4()]; bits < max(most, was.bits) {
+					t.Fatalf("the scope of %v is %d, the block has %d bits, the POP's network %d", a, bits, most, was.bits)
+				}
+				scope, _ := a.Prefix(bits)
+				if old, ok := scopes[scope]; ok && old != pop {
+					t.Fatalf("in %v some are given %s and some %s", scope, old, pop)
+				}
+				scopes[scope] = pop
+				if pop == was.pop {
+					stayed++
+				} else {
+					moved++
+				}
+			}
+			for s := range scopes {
+				for o := range scopes {
+					if s != o && s.Overlaps(o) {
+						t.Fatalf("the scopes %v and %v overlap", s, o)
+					}
+				}
+			}
+			if moved < 20 || stayed < 20 {
+				t.Errorf("%d moved, %d stayed: the test says little", moved, stayed)
+			}
+			overLimit(r, nil)
+			for _, a := range asked {
+				if pop, bits := ask(a); before[a] != (answer{pop, bits}) {
+					t.Fatalf("%v is given %s, /%d, before it was %v", a, pop, bits, before[a])
+				}
+			}
+		})
+	}
+}
+
 // TestScopeWithTable: what the scope is where one can tell by hand. Without a table it
 // is what TestClientSubnet says.
 func TestScopeWithTable(t *testing.T) {

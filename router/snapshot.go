@@ -24,6 +24,7 @@ type snapshot struct {
 	table  *pick.Table
 	locate func(netip.Addr) (Place, bool)
 	home   Place
+	most   int // addresses of one answer
 	// locations is the location table that the pools of table were made with.
 	locations *netmap.Map
 
@@ -63,14 +64,19 @@ func emptyNonTerminals(s *cdn.State, all zones) map[string]bool {
 	return out
 }
 
-func (r *Router) table(checked []health.Edge, locations *netmap.Map) *pick.Table {
+func (r *Router) table(checked []health.Edge, under pick.Conditions) *pick.Table {
 	list := make([]pick.Edge, len(checked))
 	for i, e := range checked {
 		list[i] = pick.Edge{
 			Node: e.Node, Healthy: e.Healthy, Down: e.Phase == health.Down, Draining: e.Draining, LastGood: e.LastGood,
 		}
 	}
-	return pick.Policy{ClassOverflow: r.cfg.ClassOverflow}.Table(r.cfg.POPs, list, locations)
+	return pick.Policy{ClassOverflow: r.cfg.ClassOverflow}.Table(r.cfg.POPs, list, under)
+}
+
+// conditions are those of the table that is made now; r.mu is held.
+func (r *Router) conditions(locations *netmap.Map) pick.Conditions {
+	return pick.Conditions{Locations: locations, Spill: r.spill}
 }
 
 // sayOverflow logs it when viewers begin or cease to be sent outside a price class: it
@@ -126,7 +132,7 @@ func (r *Router) Refresh() {
 		r.checker.Register(values(now))
 		next.ports = otherPorts(now)
 		next.locations = r.cfg.Table()
-		next.table = r.table(r.checker.Edges(), next.locations)
+		next.table = r.table(r.checker.Edges(), r.conditions(next.locations))
 		r.sayOverflow(old.table, next.table)
 		for _, n := range next.table.Unplaced() {
 			r.cfg.Logger.Warn("edge is never answered: its POP is not in the catalogue", "node", n.ID, "pop", n.POP)
@@ -142,7 +148,7 @@ func (r *Router) renew() {
 	old := r.snap.Load()
 	next := *old
 	next.locations = r.cfg.Table()
-	next.table = r.table(r.checker.Edges(), next.locations)
+	next.table = r.table(r.checker.Edges(), r.conditions(next.locations))
 	r.sayOverflow(old.table, next.table)
 	r.snap.Store(&next)
 }

@@ -122,6 +122,23 @@ func (m *Map) Lookup(a netip.Addr) (Point, bool) {
 	return m.points[id], id != 0
 }
 
+// Place returns where an address is, and the length of the shortest prefix that holds it
+// and within which everybody is there; known is false, and at of no meaning, where nobody
+// knows. IPv4-mapped addresses count as IPv6, as in [Partition.Find].
+func (m *Map) Place(a netip.Addr) (at Point, known bool, bits int) {
+	var id uint32
+	if a.Is4() {
+		v := value4(a)
+		i := m.find4.find(v)
+		id, bits = m.v4.ids[i], alone(m.v4.starts, i, v, 32)
+	} else {
+		v := value6(a)
+		i := m.find6.find(v)
+		id, bits = m.v6.ids[i], alone(m.v6.starts, i, v, 64)
+	}
+	return m.points[id], id != 0, bits
+}
+
 func value4(a netip.Addr) uint32 {
 	b := a.As4()
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])

@@ -166,8 +166,14 @@ func TestPartition(t *testing.T) {
 			asked = append(asked, randomAddr(rnd))
 		}
 		scopes := map[netip.Prefix]Candidate{}
+		// Places are a partition in which each has a candidate of its own.
+		places := m.Partition("places", func(at Point) Candidate { return Candidate(at.Lat) })
 		for _, a := range asked {
 			id := in(layers, a)
+			_, want := places.Find(a)
+			if at, known, bits := m.Place(a); known != (id != 0) || known && uint32(at.Lat) != id || bits != want {
+				t.Fatalf("seed %d: %v is at %v, with its /%d; want %d, /%d", seed, a, at, bits, id, want)
+			}
 			if at, ok := m.Lookup(a); ok != (id != 0) || uint32(at.Lat) != id {
 				t.Fatalf("seed %d: %v is at %v, want %d", seed, a, at, id)
 			}

@@ -87,13 +87,31 @@ func (p *Partition) Find6(a uint64) (Candidate, int) {
 // widest returns the length of the shortest prefix that holds a and none of
 // the addresses before and after the run of intervals that i belongs to.
 func widest[K key](starts []K, changes *marks, i int, a K, width int) int {
+	return between(starts, changes.atOrBefore(i), changes.after(i), a, width)
+}
+
+// alone is widest for the run that is the interval i alone.
+func alone[K key](starts []K, i int, a K, width int) int {
+	next := i + 1
+	if next == len(starts) {
+		next = -1
+	}
+	if i == 0 {
+		i = -1
+	}
+	return between(starts, i, next, a, width)
+}
+
+// between returns the length of the shortest prefix that holds a and lies within the run
+// of intervals from first up to next; -1 stands for all before, or after.
+func between[K key](starts []K, first, next int, a K, width int) int {
 	free := width // how many of the last bits the prefix leaves open
-	if first := changes.atOrBefore(i); first >= 0 {
+	if first >= 0 {
 		// Two addresses are in one network of 2^n if they differ in the last n bits
 		// alone.
 		free = min(free, bits.Len64(uint64(a^(starts[first]-1)))-1)
 	}
-	if next := changes.after(i); next >= 0 {
+	if next >= 0 {
 		free = min(free, bits.Len64(uint64(a^starts[next]))-1)
 	}
 	return width - free

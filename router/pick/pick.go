@@ -32,6 +32,8 @@ type Edge struct {
 	Down, Draining bool
 	// LastGood is when a check last found it healthy; zero for never.
 	LastGood time.Time
+
+	seed uint64 // of its weights, see weight
 }
 
 // Family is the address family asked for.
@@ -74,9 +76,10 @@ type Pool struct {
 	// Overflow says that every edge of the class is down and that the pool holds
 	// healthy ones outside it; see [Policy].
 	Overflow bool
-	// partition has the nearest site of every address, by its index; nil
-	// without a location table.
+	// partition has the nearest site of every address, by its index, and locations where
+	// it is; both are nil without a location table.
 	partition *netmap.Partition
+	locations *netmap.Map
 }
 
 // Site is a POP with its edges: in a Table all that are registered, in a Pool
@@ -85,6 +88,10 @@ type Site struct {
 	POP
 	at    vector
 	edges []Edge
+	seed  uint64 // of its weights, see weight
+	// over is the part of what is nearest here that is sent on, in 2^-32: see sheds. The
+	// sites of a Table and of a degraded Pool send nothing on.
+	over uint64
 }
 
 // Policy is what the operator chose.
@@ -94,28 +101,38 @@ type Policy struct {
 	ClassOverflow bool
 }
 
-// New is Policy.Table of the policy that allows nothing.
+// Conditions are what decisions depend on besides the POPs and their edges.
+type Conditions struct {
+	// Locations is the location table; nil where there is none.
+	Locations *netmap.Map
+	// Spill is the part, from 0 to 1, of the blocks of viewers nearest to a POP that is sent
+	// on to others because the POP is over its limit of load; by the POP's code.
+	Spill map[string]float64
+}
+
+// New is Policy.Table of the policy that allows nothing, where no POP is over its limit.
 func New(pops []POP, edges []Edge, locations *netmap.Map) *Table {
-	return Policy{}.Table(pops, edges, locations)
+	return Policy{}.Table(pops, edges, Conditions{Locations: locations})
 }
 
 // Table works out the pools, and with a location table which addresses are nearest to
 // which POP. An edge whose POP is not among pops cannot be placed and is never
 // answered; see [Table.Unplaced].
-func (p Policy) Table(pops []POP, edges []Edge, locations *netmap.Map) *Table {
+func (p Policy) Table(pops []POP, edges []Edge, under Conditions) *Table {
 	t := &Table{policy: p}
 	index := make(map[string]int, len(pops))
 	pops = slices.Clone(pops)
 	slices.SortFunc(pops, func(a, b POP) int { return cmp.Compare(a.N, b.N) })
 	for i, p := range pops {
 		index[p.Code] = i
-		t.sites = append(t.sites, Site{POP: p, at: Point{p.Lat, p.Lon}.vector()})
+		t.sites = append(t.sites, Site{POP: p, at: Point{p.Lat, p.Lon}.vector(), seed: seed(p.Code)})
 	}
 	edges = slices.Clone(edges)
 	slices.SortFunc(edges, func(a, b Edge) int {
 		return cmp.Or(cmp.Compare(a.Node.K, b.Node.K), cmp.Compare(a.Node.ID, b.Node.ID))
 	})
 	for _, e := range edges {
+		e.seed = seed(e.Node.POP, e.Node.ID)
 		if i, ok := index[e.Node.POP]; ok {
 			t.sites[i].edges = append(t.sites[i].edges, e)
 		} else {
@@ -126,7 +143,8 @@ func (p Policy) Table(pops []POP, edges []Edge, locations *netmap.Map) *Table {
 		for _, family := range [...]Family{IPv4, IPv6} {
 			p := &t.pools[i][family]
 			*p = t.pool(class, family)
-			p.divide(locations)
+			p.limit(under.Spill)
+			p.divide(under.Locations)
 		}
 	}
 	return t
@@ -218,13 +236,14 @@ func (p *Pool) Empty() bool { return len(p.sites) == 0 }
 // Tailored reports whether the answer depends on where the viewer is.
 func (p *Pool) Tailored() bool { return len(p.sites) > 1 }
 
-// Nearest returns the site at the least great-circle distance, nil for an empty
-// pool. The caller must not change it.
-func (p *Pool) Nearest(from Point) *Site {
+// Nearest returns the choice for viewers at a place, of whom a distribution is asked for by
+// a block: the site at the least great-circle distance that has room for the block, and
+// the nearest where none has. Its Site is nil for an empty pool.
+func (p *Pool) Nearest(from Point, block netip.Prefix, distribution string) Choice {
 	if p.Empty() {
-		return nil
+		return Choice{}
 	}
-	return &p.sites[p.nearest(from)]
+	return p.choose(&p.sites[p.nearest(from)], from, block, distribution)
 }
 
 func (p *Pool) nearest(from Point) (best int) {
@@ -234,6 +253,19 @@ func (p *Pool) nearest(from Point) (best int) {
 	// tie-break.
 	for i := range p.sites {
 		if d := p.sites[i].at.chord2(at); d < least {
+			best, least = i, d
+		}
+	}
+	return best
+}
+
+// withRoom returns the nearest site that does not send on what has the hash h, -1 where
+// all do.
+func (p *Pool) withRoom(from Point, h uint64) int {
+	at := from.vector()
+	best, least := -1, math.Inf(1)
+	for i := range p.sites {
+		if d := p.sites[i].at.chord2(at); d < least && !p.sites[i].sheds(h) {
 			best, least = i, d
 		}
 	}
@@ -250,48 +282,39 @@ func (p *Pool) divide(locations *netmap.Map) {
 	for _, s := range p.sites {
 		key = binary.BigEndian.AppendUint16(key, uint16(s.N))
 	}
+	p.locations = locations
 	p.partition = locations.Partition(string(key), func(at netmap.Point) netmap.Candidate {
 		return netmap.Candidate(p.nearest(Point(at)))
 	})
 }
 
+// limit has sites send on what they are to. Those of a degraded pool cannot be told how
+// loaded they are.
+func (p *Pool) limit(spill map[string]float64) {
+	if p.Degraded {
+		return
+	}
+	for i := range p.sites {
+		p.sites[i].over = uint64(math.Min(math.Max(spill[p.sites[i].Code], 0), 1) * (1 << 32))
+	}
+}
+
 // Divided reports whether Find may be called.
 func (p *Pool) Divided() bool { return p.partition != nil }
 
-// Find returns the site nearest to an address, and the length of the shortest prefix
+// Find returns the choice for a viewer's address, and the length of the shortest prefix
 // around it within which that is the same for all. Site is nil where nobody knows the
 // addresses within the prefix.
-func (p *Pool) Find(a netip.Addr) (site *Site, bits int) {
+func (p *Pool) Find(a netip.Addr, distribution string) (c Choice, bits int) {
 	i, bits := p.partition.Find(a)
 	if i == netmap.Nowhere {
-		return nil, bits
+		return Choice{}, bits
 	}
-	return &p.sites[i], bits
-}
-
-// Node returns the node of the site that serves a distribution.
-func (s *Site) Node(distribution string) cdn.Node { return s.edges[s.chosen(distribution)].Node }
-
-// Addr returns the address of the node that serves a distribution.
-func (s *Site) Addr(distribution string, family Family) netip.Addr {
-	n := &s.edges[s.chosen(distribution)].Node
-	if family == IPv6 {
-		return n.Addr6
+	near := &p.sites[i]
+	if !near.particular() {
+		return Choice{Site: near}, bits
 	}
-	return n.Addr
-}
-
-func (s *Site) chosen(distribution string) (best int) {
-	if len(s.edges) == 1 {
-		return 0
-	}
-	var most uint64
-	for i := range s.edges {
-		// Edges are in a fixed order, so that equal scores cannot make two
-		// routers differ.
-		if w := score(distribution, s.Code, s.edges[i].Node.ID); i == 0 || w > most {
-			best, most = i, w
-		}
-	}
-	return best
+	at, _, alone := p.locations.Place(a)
+	block := Block(a, alone)
+	return p.choose(near, Point(at), block, distribution), block.Bits()
 }

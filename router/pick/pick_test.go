@@ -81,7 +81,7 @@ func TestNearest(t *testing.T) {
 		{"nobody healthy in the class, others are", sydney, cdn.PriceClass100, down("IAD", "SFO", "QRO", "LHR", "FRA"), "SFO"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := New(twelve(), c.edges, nil).Pool(c.class, IPv4).Nearest(c.from); got.Code != c.want {
+			if got := New(twelve(), c.edges, nil).Pool(c.class, IPv4).Nearest(c.from, netip.Prefix{}, "E1").Site; got.Code != c.want {
 				t.Errorf("got %s, want %s", got.Code, c.want)
 			}
 		})
@@ -104,20 +104,20 @@ func TestLastKnownGood(t *testing.T) {
 	}
 	// All but Tokyo were lost together: the whole network is still answered, and
 	// not the one edge whose last check came last.
-	if got := pool.Nearest(Point{35.69, 139.69}).Code; got != "SIN" {
+	if got := pool.Nearest(Point{35.69, 139.69}, netip.Prefix{}, "E1").Site.Code; got != "SIN" {
 		t.Errorf("a viewer in Tokyo is given %s, want SIN: Tokyo was down before", got)
 	}
-	if got := pool.Nearest(Point{-26, 28}).Code; got != "JNB" {
+	if got := pool.Nearest(Point{-26, 28}, netip.Prefix{}, "E1").Site.Code; got != "JNB" {
 		t.Errorf("a viewer in Johannesburg is given %s", got)
 	}
 
 	one := slices.Clone(list)
 	one[slices.IndexFunc(one, func(e Edge) bool { return e.Node.POP == "GRU" })].Healthy = true
 	tab := New(twelve(), one, nil)
-	if p := tab.Pool(cdn.PriceClassAll, IPv4); p.Degraded || p.Nearest(Point{35, 139}).Code != "GRU" {
+	if p := tab.Pool(cdn.PriceClassAll, IPv4); p.Degraded || p.Nearest(Point{35, 139}, netip.Prefix{}, "E1").Site.Code != "GRU" {
 		t.Error("the only healthy edge is not the only one answered")
 	}
-	if p := tab.Pool(cdn.PriceClass100, IPv4); !p.Degraded || p.Nearest(Point{-23, -46}).Code == "GRU" {
+	if p := tab.Pool(cdn.PriceClass100, IPv4); !p.Degraded || p.Nearest(Point{-23, -46}, netip.Prefix{}, "E1").Site.Code == "GRU" {
 		t.Error("a healthy edge outside the price class took the place of the class")
 	}
 }
@@ -151,15 +151,15 @@ func TestOverflow(t *testing.T) {
 		{"allowed, and nothing is wrong", Policy{ClassOverflow: true}, edges(twelve(), 1), "SFO", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tab := c.policy.Table(twelve(), c.edges, nil)
+			tab := c.policy.Table(twelve(), c.edges, Conditions{})
 			p := tab.Pool(cdn.PriceClass100, IPv4)
-			if got := p.Nearest(sydney); got.Code != c.want || p.Overflow != c.overflow {
+			if got := p.Nearest(sydney, netip.Prefix{}, "E1").Site; got.Code != c.want || p.Overflow != c.overflow {
 				t.Errorf("%s, overflow %v", got.Code, p.Overflow)
 			}
 			if got := len(tab.Overflowing()) > 0; got != c.overflow {
 				t.Errorf("overflowing: %v", tab.Overflowing())
 			}
-			ranked := tab.Rank(sydney, cdn.PriceClass100, IPv4, "E1")
+			ranked := tab.Rank(sydney, cdn.PriceClass100, IPv4, "E1", netip.Prefix{})
 			if first := ranked[slices.IndexFunc(ranked, func(r Ranked) bool { return r.Excluded == "" })]; first.Code != c.want {
 				t.Errorf("the ranking begins with %s", first.Code)
 			}
@@ -167,7 +167,7 @@ func TestOverflow(t *testing.T) {
 	}
 	drained := edges(twelve(), 1)
 	drained[0].Healthy, drained[0].Down, drained[0].Draining = false, true, true
-	for _, r := range New(twelve(), drained, nil).Rank(sydney, cdn.PriceClassAll, IPv4, "E1") {
+	for _, r := range New(twelve(), drained, nil).Rank(sydney, cdn.PriceClassAll, IPv4, "E1", netip.Prefix{}) {
 		if want := map[bool]Reason{true: Draining}[r.Code == drained[0].Node.POP]; r.Excluded != want {
 			t.Errorf("%s: %q, want %q", r.Code, r.Excluded, want)
 		}
@@ -179,7 +179,7 @@ func TestNeverChecked(t *testing.T) {
 	for i := range list {
 		list[i].Healthy = false
 	}
-	if got := New(twelve(), list, nil).Pool(cdn.PriceClassAll, IPv4).Nearest(Point{35.69, 139.69}); got == nil || got.Code != "NRT" {
+	if got := New(twelve(), list, nil).Pool(cdn.PriceClassAll, IPv4).Nearest(Point{35.69, 139.69}, netip.Prefix{}, "E1").Site; got == nil || got.Code != "NRT" {
 		t.Errorf("before the first check: %v, want NRT", got)
 	}
 }
@@ -187,10 +187,10 @@ func TestNeverChecked(t *testing.T) {
 func TestNothingToAnswer(t *testing.T) {
 	outside := POP{"PEK", 151, 39.9, 116.4, 0} // in no class
 	onlySydney := New(append(twelve(), outside), []Edge{edge("SYD", 1), edge("PEK", 1), edge("XXX", 1)}, nil)
-	if p := onlySydney.Pool(cdn.PriceClass200, IPv4); !p.Empty() || p.Nearest(Point{}) != nil {
+	if p := onlySydney.Pool(cdn.PriceClass200, IPv4); !p.Empty() || p.Nearest(Point{}, netip.Prefix{}, "E1").Site != nil {
 		t.Error("class 200 is answered by Sydney or Beijing")
 	}
-	if p := onlySydney.Pool(cdn.PriceClassAll, IPv4); p.Tailored() || p.Nearest(Point{39.9, 116.4}).Code != "SYD" {
+	if p := onlySydney.Pool(cdn.PriceClassAll, IPv4); p.Tailored() || p.Nearest(Point{39.9, 116.4}, netip.Prefix{}, "E1").Site.Code != "SYD" {
 		t.Error("the class All is not Sydney alone")
 	}
 	if u := onlySydney.Unplaced(); len(u) != 1 || u[0].POP != "XXX" {
@@ -204,7 +204,7 @@ func TestNothingToAnswer(t *testing.T) {
 func TestTieGoesToTheLowerNumber(t *testing.T) {
 	pops := []POP{{"AAA", 9, 0, 10, cdn.PriceClass100}, {"BBB", 3, 0, -10, cdn.PriceClass100}}
 	for range 2 {
-		if got := New(pops, edges(pops, 1), nil).Pool(cdn.PriceClass100, IPv4).Nearest(Point{0, 0}); got.Code != "BBB" {
+		if got := New(pops, edges(pops, 1), nil).Pool(cdn.PriceClass100, IPv4).Nearest(Point{0, 0}, netip.Prefix{}, "E1").Site; got.Code != "BBB" {
 			t.Errorf("got %s", got.Code)
 		}
 		slices.Reverse(pops)
@@ -220,8 +220,8 @@ func TestNearestIsGreatCircle(t *testing.T) {
 	for range 4000 {
 		lat, lon := rnd.Float64()*180-90, rnd.Float64()*360-180
 		want, km := geo.Nearest(lat, lon, metro)
-		ranked := tab.Rank(Point{lat, lon}, cdn.PriceClassAll, IPv4, "E1")
-		got := tab.Pool(cdn.PriceClassAll, IPv4).Nearest(Point{lat, lon})
+		ranked := tab.Rank(Point{lat, lon}, cdn.PriceClassAll, IPv4, "E1", netip.Prefix{})
+		got := tab.Pool(cdn.PriceClassAll, IPv4).Nearest(Point{lat, lon}, netip.Prefix{}, "E1").Site
 		if got.Code != want.Code || ranked[0].Code != want.Code {
 			t.Fatalf("%f %f: nearest %s, ranked first %s, geo says %s", lat, lon, got.Code, ranked[0].Code, want.Code)
 		}
@@ -243,7 +243,7 @@ func TestRankExplains(t *testing.T) {
 		}
 	}
 	tab := New(twelve(), list, nil)
-	ranked := tab.Rank(Point{35.69, 139.69}, cdn.PriceClass200, IPv4, "E1")
+	ranked := tab.Rank(Point{35.69, 139.69}, cdn.PriceClass200, IPv4, "E1", netip.Prefix{})
 	want := map[string]Reason{
 		"NRT": Unhealthy, "SYD": OutsidePriceClass, "GRU": OutsidePriceClass, "DXB": NoEdge, "BOM": NoAddress,
 	}
@@ -264,45 +264,29 @@ func TestRankExplains(t *testing.T) {
 		}
 	}
 	first := ranked[slices.IndexFunc(ranked, func(r Ranked) bool { return r.Excluded == "" })]
-	site := tab.Pool(cdn.PriceClass200, IPv4).Nearest(Point{35.69, 139.69})
-	if first.Code != site.Code || first.Edges[0].Node != site.Node("E1") {
-		t.Errorf("the ranking begins with %s %v, the answer is %s %v", first.Code, first.Edges[0].Node, site.Code, site.Node("E1"))
+	choice := tab.Pool(cdn.PriceClass200, IPv4).Nearest(Point{35.69, 139.69}, netip.Prefix{}, "E1")
+	if first.Code != choice.Site.Code || first.Edges[0].Node != choice.Nodes(1)[0] {
+		t.Errorf("the ranking begins with %s %v, the answer is %s %v", first.Code, first.Edges[0].Node, choice.Site.Code, choice.Nodes(1))
 	}
 }
 
-// TestScoreIsFixed: releases run side by side and must agree.
-func TestScoreIsFixed(t *testing.T) {
+// TestWeightsAreFixed: releases run side by side and must agree.
+func TestWeightsAreFixed(t *testing.T) {
 	for _, c := range []struct {
-		distribution, pop, node string
-		want                    uint64
+		distribution, block, pop, node string
+		want                           uint64
 	}{
-		{"EDFDVBD6EXAMPLE", "NRT", "NRT-1", 0xb113479709b006d5},
-		{"EDFDVBD6EXAMPLE", "NRT", "NRT-2", 0x35d4df7d9a9beaf0},
-		{"", "", "", 0x6bc537b46c7f7baf},
+		{"EDFDVBD6EXAMPLE", "203.0.113.0/24", "NRT", "NRT-1", 0x5701f2a0aa9b5a39},
+		{"EDFDVBD6EXAMPLE", "203.0.113.0/24", "NRT", "NRT-2", 0xacba07a643575825},
+		{"EDFDVBD6EXAMPLE", "2001:db8::/48", "NRT", "NRT-1", 0x2046baef0b6b433},
+		{"EDFDVBD6EXAMPLE", "", "NRT", "NRT-1", 0xb9b5f5ab5f05e6f6},
 	} {
-		if got := score(c.distribution, c.pop, c.node); got != c.want {
-			t.Errorf("score(%q, %q, %q) = %#x, want %#x", c.distribution, c.pop, c.node, got, c.want)
+		var block netip.Prefix
+		if c.block != "" {
+			block = netip.MustParsePrefix(c.block)
 		}
-	}
-}
-
-func TestRendezvous(t *testing.T) {
-	const nodes, distributions = 5, 5000
-	pop := twelve()[:1]
-	site := New(pop, edges(pop, nodes), nil).Pool(cdn.PriceClass100, IPv4).Nearest(Point{})
-	less := New(pop, edges(pop, nodes)[:nodes-1], nil).Pool(cdn.PriceClass100, IPv4).Nearest(Point{})
-	count := map[string]int{}
-	for i := range distributions {
-		d := fmt.Sprintf("E%d", i)
-		n := site.Node(d)
-		count[n.ID]++
-		if m := less.Node(d); n.K != nodes && m != n {
-			t.Fatalf("%s moved from %s to %s though %s stayed", d, n.ID, m.ID, n.ID)
-		}
-	}
-	for id, n := range count {
-		if n < distributions/nodes*9/10 || n > distributions/nodes*11/10 {
-			t.Errorf("%s serves %d of %d distributions", id, n, distributions)
+		if got := weight(hash(c.distribution, block), seed(c.pop, c.node)); got != c.want {
+			t.Errorf("%s %s %s: %#x, want %#x", c.distribution, c.block, c.node, got, c.want)
 		}
 	}
 }
@@ -312,6 +296,7 @@ func BenchmarkNearest(b *testing.B) {
 	pool := New(pops, edges(pops, 1), nil).Pool(cdn.PriceClassAll, IPv4)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		pool.Nearest(Point{float64(i % 90), float64(i % 180)}).Node("EDFDVBD6EXAMPLE")
+		c := pool.Nearest(Point{float64(i % 90), float64(i % 180)}, netip.Prefix{}, "EDFDVBD6EXAMPLE")
+		c.Addresses(IPv4, 4)
 	}
 }

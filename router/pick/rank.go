@@ -2,6 +2,7 @@ package pick
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -17,6 +18,7 @@ const (
 	NoAddress         Reason = "no edge here has an address of this family"
 	Unhealthy         Reason = "every edge here fails its health checks"
 	Draining          Reason = "every edge here drains or fails its health checks"
+	Loaded            Reason = "over its limit of load: sends on this block of viewers"
 )
 
 // Ranked is a POP in the order of distance.
@@ -27,13 +29,17 @@ type Ranked struct {
 	Excluded Reason
 	// Edges are those registered here, the one that would be answered first.
 	Edges []Edge
+	// Spill is the part of the blocks of viewers nearest here that is sent on, from 0 to 1.
+	Spill float64
 }
 
 // Rank returns every POP by its distance from a point, with the reason for each
-// that was passed over. The first one without is what [Pool.Nearest] returns, and
-// the first of its edges is what [Site.Node] returns.
-func (t *Table) Rank(from Point, class cdn.PriceClass, family Family, distribution string) []Ranked {
+// that was passed over by viewers in a block. The first one without is what [Pool.Nearest]
+// returns, and the first of its edges is the first that [Choice.Addresses] returns.
+func (t *Table) Rank(from Point, class cdn.PriceClass, family Family, distribution string, block netip.Prefix) []Ranked {
 	pool := t.Pool(class, family)
+	h := hash(distribution, block)
+	room := pool.withRoom(from, h) >= 0
 	at := from.vector()
 	out := make([]Ranked, 0, len(t.sites))
 	chords := make(map[int]float64, len(t.sites))
@@ -42,9 +48,13 @@ func (t *Table) Rank(from Point, class cdn.PriceClass, family Family, distributi
 		r := Ranked{POP: s.POP, Km: kilometres(chords[s.N]), Excluded: s.excluded(class, family)}
 		answered := s.edges
 		if i := slices.IndexFunc(pool.sites, func(p Site) bool { return p.N == s.N }); i >= 0 {
-			r.Excluded, answered = "", pool.sites[i].edges
+			p := &pool.sites[i]
+			r.Excluded, answered, r.Spill = "", p.edges, float64(p.over)/(1<<32)
+			if room && block.IsValid() && p.sheds(h) {
+				r.Excluded = Loaded
+			}
 		}
-		r.Edges = s.order(distribution, answered)
+		r.Edges = s.order(h, answered)
 		out = append(out, r)
 	}
 	slices.SortStableFunc(out, func(a, b Ranked) int { return cmp.Compare(chords[a.N], chords[b.N]) })
@@ -69,7 +79,7 @@ func (s *Site) excluded(class cdn.PriceClass, family Family) Reason {
 
 // order returns all edges of the site: those that may be answered first, each
 // part by falling score.
-func (s *Site) order(distribution string, answered []Edge) []Edge {
+func (s *Site) order(h uint64, answered []Edge) []Edge {
 	may := func(e Edge) int {
 		if slices.ContainsFunc(answered, func(a Edge) bool { return a.Node.ID == e.Node.ID }) {
 			return 0
@@ -79,7 +89,7 @@ func (s *Site) order(distribution string, answered []Edge) []Edge {
 	out := slices.Clone(s.edges)
 	slices.SortStableFunc(out, func(a, b Edge) int {
 		return cmp.Or(cmp.Compare(may(a), may(b)),
-			cmp.Compare(score(distribution, s.Code, b.Node.ID), score(distribution, s.Code, a.Node.ID)))
+			cmp.Compare(weight(h, b.seed), weight(h, a.seed)))
 	})
 	return out
 }
