@@ -36,6 +36,8 @@ type RouterConfig struct {
 	// RateLimit is how many equal answers a second a network is sent; 0 is no limit:
 	// --rate-limit.
 	RateLimit int
+	// Addresses is how many one answer has at most: --addresses. 0 is the default, four.
+	Addresses int
 	// ClassOverflow sends viewers outside a price class of which every edge is down:
 	// --class-overflow.
 	ClassOverflow bool
@@ -85,7 +87,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 		cfg.Log.Warn("DNS answers hold for smaller networks than they could", "err", err)
 	}
 	r.router, err = router.New(router.Config{
-		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA, ClassOverflow: cfg.ClassOverflow, AliasZones: cfg.AliasZones,
+		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA, ClassOverflow: cfg.ClassOverflow, Addresses: cfg.Addresses, AliasZones: cfg.AliasZones,
 		RateLimit: ratelimit.Default(cfg.RateLimit), Explain: cfg.Sandbox, RoundTrip: roundTrip(cfg.WAN),
 		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
 		Table: table(cfg.Geo),

@@ -122,6 +122,7 @@ func newRouter(g *cli.Global) *cobra.Command {
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the router's number")
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
 	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
+	c.Flags().IntVar(&cfg.Addresses, "addresses", 4, "addresses of one answer, from 1 to 8: of as many healthy edges of the viewer's location")
 	c.Flags().BoolVar(&cfg.ClassOverflow, "class-overflow", false, "send viewers outside a distribution's price class while every edge within it is down")
 	c.Flags().IntVar(&cfg.RateLimit, "rate-limit", 200, "answers a second that a network is sent to one question by UDP, unless it has a cookie; 0 for any number (the default in a sandbox)")
 	c.Flags().StringArrayVar(&cfg.CAA, "caa", nil, "who may issue certificates for the zone, as in a zone file: '0 issue \"ca.example.net\"'; repeatable")
