@@ -17,7 +17,7 @@ var testTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // wireAnswer answers a message as it comes over the wire.
 func wireAnswer(t testing.TB, r *Router, packet []byte, proto Proto) *dns.Msg {
 	t.Helper()
-	out := r.respond(packet, viewer(t, "FRA"), proto, nil)
+	out := r.respond(packet, viewer(t, "FRA"), proto, nil, r.cfg.Now())
 	if out == nil {
 		return nil
 	}
@@ -156,7 +156,7 @@ func TestSubnetDecides(t *testing.T) {
 	mark(r)
 	q := withOptions(question("dall.warmfront.test.", dns.TypeA), subnetOption(1, 24, 0, 203, 0, 113))
 	for _, from := range []string{"127.64.9.9", "8.8.8.8", "2001:db8::1", "192.0.2.1"} {
-		out := r.respond(pack(t, q), netip.MustParseAddr(from), UDP, nil)
+		out := r.respond(pack(t, q), netip.MustParseAddr(from), UDP, nil, r.cfg.Now())
 		m := new(dns.Msg)
 		if err := m.Unpack(out); err != nil || popOf(m) != "NRT" {
 			t.Errorf("asked by %s: %v %v", from, err, m)
@@ -297,7 +297,7 @@ func TestTruncation(t *testing.T) {
 				q.SetEdns0(uint16(c.size), false)
 				limit = min(max(c.size, 512), 1232)
 			}
-			out := r.respond(pack(t, q), netip.MustParseAddr("127.0.0.1"), c.proto, nil)
+			out := r.respond(pack(t, q), netip.MustParseAddr("127.0.0.1"), c.proto, nil, r.cfg.Now())
 			if c.proto == UDP && len(out) > limit {
 				t.Errorf("%d bytes, limit %d", len(out), limit)
 			}
@@ -360,7 +360,7 @@ func TestMalformed(t *testing.T) {
 	} {
 		t.Run(c.title, func(t *testing.T) {
 			for _, proto := range []Proto{UDP, TCP} {
-				out := r.respond(c.packet, netip.MustParseAddr("127.0.0.1"), proto, nil)
+				out := r.respond(c.packet, netip.MustParseAddr("127.0.0.1"), proto, nil, r.cfg.Now())
 				if c.rcode == none {
 					if out != nil {
 						t.Errorf("answered with %x", out)

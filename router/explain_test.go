@@ -85,7 +85,7 @@ func TestExplainOnlyInLabs(t *testing.T) {
 		{on, "203.0.113.9", dns.RcodeNameError}, {on, "2001:db8::1", dns.RcodeNameError}, {off, "127.0.0.1", dns.RcodeNameError},
 	} {
 		m := new(dns.Msg)
-		if err := m.Unpack(c.r.respond(q, netip.MustParseAddr(c.from), UDP, nil)); err != nil || m.Rcode != c.rcode {
+		if err := m.Unpack(c.r.respond(q, netip.MustParseAddr(c.from), UDP, nil, c.r.cfg.Now())); err != nil || m.Rcode != c.rcode {
 			t.Errorf("from %s: %v %v", c.from, err, m)
 		}
 	}

@@ -46,7 +46,7 @@ func (r *Router) respondAbsent(s *snapshot, c *common, packet []byte, from netip
 		c.subnet, c.viewer = nil, netip.Prefix{}
 	}
 	if r.limits != nil && proto == UDP {
-		c.judged, c.verdict = true, r.limits.limiter.Charge(from, dns.RcodeNameError, r.cfg.Now())
+		c.judged, c.verdict = true, r.limits.limiter.Charge(from, dns.RcodeNameError, c.now)
 		if c.verdict != ratelimit.Send {
 			return nil
 		}

@@ -3,6 +3,7 @@ package router
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -35,6 +36,8 @@ type common struct {
 	// name is the canonical name without its final dot.
 	name   [maxName]byte
 	length int
+	// now is when the packet was read.
+	now time.Time
 	// verdict is what the limits say, once they have been asked. The fast path only
 	// sends what they let through.
 	judged  bool
@@ -182,7 +185,7 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 		c.subnet, c.viewer = nil, netip.Prefix{}
 	}
 	if r.limits != nil && proto == UDP {
-		c.judged, c.verdict = true, r.limits.judgeCommon(c, from, r.cfg.Now())
+		c.judged, c.verdict = true, r.limits.judgeCommon(c, from, c.now)
 		if c.verdict != ratelimit.Send {
 			return nil
 		}

@@ -31,7 +31,7 @@ func checkCommon(t *testing.T, r *Router, packet []byte, from netip.Addr, proto 
 	if got == nil {
 		return false
 	}
-	if want := r.respondAny(s, packet, from, proto, nil); !bytes.Equal(got, want) {
+	if want := r.respondAny(s, packet, from, proto, nil, r.cfg.Now()); !bytes.Equal(got, want) {
 		t.Fatalf("%x from %v by %v:\n got %x\nwant %x", packet, from, proto, got, want)
 	}
 	if len(got) > fastMost {
@@ -238,7 +238,7 @@ func TestCommonCountsAlike(t *testing.T) {
 		return r.respondCommon(r.current(), &c, packet, from, UDP, nil)
 	})
 	other := counts(func(r *Router, packet []byte, from netip.Addr) []byte {
-		return r.respondAny(r.current(), packet, from, UDP, nil)
+		return r.respondAny(r.current(), packet, from, UDP, nil, r.cfg.Now())
 	})
 	if !maps.Equal(fast, other) || len(fast) < 8 {
 		t.Errorf("counted\n%v, by way of the library\n%v", fast, other)
@@ -257,7 +257,7 @@ func TestCommonDoesNotAllocate(t *testing.T) {
 			if !checkCommon(t, r, packet, from, UDP) {
 				t.Fatalf("%v is not common", q)
 			}
-			if n := testing.AllocsPerRun(200, func() { r.respond(packet, from, UDP, buf) }); n != 0 {
+			if n := testing.AllocsPerRun(200, func() { r.respond(packet, from, UDP, buf, r.cfg.Now()) }); n != 0 {
 				t.Errorf("router %d: %v allocations for %s", i, n, hex.EncodeToString(packet))
 			}
 		}
@@ -313,7 +313,7 @@ func BenchmarkCommon(b *testing.B) {
 			packet, buf, from := pack(b, q), make([]byte, fastMost), viewer(b, "FRA")
 			b.ReportAllocs()
 			for b.Loop() {
-				r.respond(packet, from, UDP, buf)
+				r.respond(packet, from, UDP, buf, r.cfg.Now())
 			}
 		})
 	}

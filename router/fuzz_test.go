@@ -78,7 +78,7 @@ func FuzzPacket(f *testing.F) {
 		if tcp {
 			proto = TCP
 		}
-		checkAnswer(t, packet, r.respond(packet, viewer(t, "FRA"), proto, nil), proto)
+		checkAnswer(t, packet, r.respond(packet, viewer(t, "FRA"), proto, nil, r.cfg.Now()), proto)
 	})
 }
 
@@ -107,7 +107,7 @@ func FuzzQuestion(f *testing.F) {
 			t.Skip()
 		}
 		for _, proto := range []Proto{UDP, TCP} {
-			checkAnswer(t, packet, r.respond(packet, viewer, proto, nil), proto)
+			checkAnswer(t, packet, r.respond(packet, viewer, proto, nil, r.cfg.Now()), proto)
 		}
 	})
 }
@@ -130,7 +130,7 @@ func TestConcurrent(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 500 {
-				checkAnswer(t, packet, r.respond(packet, from, UDP, nil), UDP)
+				checkAnswer(t, packet, r.respond(packet, from, UDP, nil, r.cfg.Now()), UDP)
 			}
 		})
 	}
@@ -151,7 +151,7 @@ func benchmark(b *testing.B, q *dns.Msg) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for b.Loop() {
-		if r.respond(packet, from, UDP, buf) == nil {
+		if r.respond(packet, from, UDP, buf, r.cfg.Now()) == nil {
 			b.Fatal("no answer")
 		}
 	}

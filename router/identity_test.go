@@ -120,7 +120,7 @@ func TestTrusted(t *testing.T) {
 		"192.0.2.1": "NRT", "::ffff:192.0.2.1": "NRT", "2001:db8::9": "NRT", viewer(t, "GRU").String(): "GRU", "192.0.2.17": "FRA",
 	} {
 		m := new(dns.Msg)
-		if err := m.Unpack(r.respond(pack(t, q), netip.MustParseAddr(from), UDP, nil)); err != nil {
+		if err := m.Unpack(r.respond(pack(t, q), netip.MustParseAddr(from), UDP, nil, r.cfg.Now())); err != nil {
 			t.Fatal(err)
 		}
 		trusted := want == "NRT"
@@ -130,7 +130,7 @@ func TestTrusted(t *testing.T) {
 	}
 	bad := withOptions(question("dall.warmfront.test.", dns.TypeA), subnetOption(1, 24, 1, 203, 0, 113))
 	m := new(dns.Msg)
-	if err := m.Unpack(r.respond(pack(t, bad), netip.MustParseAddr("192.0.2.17"), UDP, nil)); err != nil || m.Rcode != dns.RcodeFormatError {
+	if err := m.Unpack(r.respond(pack(t, bad), netip.MustParseAddr("192.0.2.17"), UDP, nil, r.cfg.Now())); err != nil || m.Rcode != dns.RcodeFormatError {
 		t.Errorf("a malformed option of somebody who is not trusted: %v %v", err, m)
 	}
 }

@@ -51,12 +51,15 @@ func (l *limits) judgeCommon(c *common, from netip.Addr, now time.Time) ratelimi
 // kind tells apart the answers that are limited each by itself: by what was asked,
 // and for which subnet. Name is canonical, without the final dot.
 func (l *limits) kind(name []byte, qtype uint16, viewer netip.Prefix) uint64 {
-	var b [8 + 2 + 16 + 1]byte
+	var b [8 + 2 + 1 + 16]byte
 	binary.LittleEndian.PutUint64(b[:], maphash.Bytes(l.seed, name))
 	binary.LittleEndian.PutUint16(b[8:], qtype)
+	if !viewer.IsValid() {
+		return maphash.Bytes(l.seed, b[:10])
+	}
+	b[10] = byte(viewer.Bits())
 	a := viewer.Addr().As16()
-	copy(b[10:], a[:])
-	b[26] = byte(viewer.Bits())
+	copy(b[11:], a[:])
 	return maphash.Bytes(l.seed, b[:])
 }
 

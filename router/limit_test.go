@@ -58,7 +58,7 @@ func TestRateLimit(t *testing.T) {
 			whole, short, none := 0, 0, 0
 			for i := range 100 {
 				packet := pack(t, c.query(i))
-				out := r.respond(packet, from, c.proto, nil)
+				out := r.respond(packet, from, c.proto, nil, r.cfg.Now())
 				if out == nil {
 					none++
 					continue
@@ -90,7 +90,7 @@ func TestRateLimitNoAllocation(t *testing.T) {
 	packet, buf := pack(t, question("dall.warmfront.test.", dns.TypeA)), make([]byte, udpSize)
 	from := netip.MustParseAddr("198.51.100.7")
 	if n := testing.AllocsPerRun(10, func() {
-		if r.respond(packet, from, UDP, buf) == nil {
+		if r.respond(packet, from, UDP, buf, r.cfg.Now()) == nil {
 			t.Fatal("no answer")
 		}
 	}); n != 0 {

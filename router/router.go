@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
@@ -42,7 +43,7 @@ func New(cfg Config) (*Router, error) {
 	r := &Router{cfg: cfg, edges: map[string]cdn.Node{}}
 	r.limits = newLimits(cfg.RateLimit)
 	r.server, err = transport.Listen(transport.Config{
-		Listen: cfg.Listen, Answer: r.serve, Dropped: r.dropped, Hold: cfg.Hold, WrapListener: cfg.WrapListener, Logger: cfg.Logger,
+		Listen: cfg.Listen, Answer: r.serve, Now: cfg.Now, Dropped: r.dropped, Hold: cfg.Hold, WrapListener: cfg.WrapListener, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("router: %w", err)
@@ -125,8 +126,8 @@ func (r *Router) Close() error {
 }
 
 // serve answers a packet for the server.
-func (r *Router) serve(packet []byte, from netip.AddrPort, proto Proto, buf []byte) []byte {
-	return r.respond(packet, from.Addr(), proto, buf)
+func (r *Router) serve(packet []byte, from netip.AddrPort, proto Proto, buf []byte, now time.Time) []byte {
+	return r.respond(packet, from.Addr(), proto, buf, now)
 }
 
 func (r *Router) dropped(reason string) { r.metrics.dropped.WithLabelValues(reason).Inc() }

@@ -3,6 +3,7 @@ package router
 import (
 	"encoding/hex"
 	"net/netip"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -41,7 +42,7 @@ func decode(packet []byte) *dns.Msg {
 }
 
 // respond answers a packet, in buf where it is large enough; nil is no answer.
-func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte) (out []byte) {
+func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) (out []byte) {
 	// A message from a stranger must not end the process, which may be a whole
 	// network: should the library or we panic, this answer fails and no other.
 	defer func() {
@@ -52,7 +53,7 @@ func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte
 		}
 	}()
 	s := r.current()
-	var c common
+	c := common{now: now}
 	if out = r.respondCommon(s, &c, packet, from, proto, buf); out != nil {
 		return out
 	}
@@ -60,25 +61,24 @@ func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte
 		r.metrics.dropped.WithLabelValues("rate limit").Inc()
 		return nil // the answer need not be made
 	}
-	return r.respondLimited(s, packet, from, proto, buf, c.judged, c.verdict)
+	return r.respondLimited(s, packet, from, proto, buf, now, c.judged, c.verdict)
 }
 
 // respondAny answers a packet of whatever kind by way of the library.
-func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte) []byte {
-	return r.respondLimited(s, packet, from, proto, buf, false, ratelimit.Send)
+func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) []byte {
+	return r.respondLimited(s, packet, from, proto, buf, now, false, ratelimit.Send)
 }
 
 // respondLimited does so for a packet of which the limits may have been asked: once for
 // each.
 func (r *Router) respondLimited(
-	s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, judged bool, verdict ratelimit.Verdict,
+	s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time, judged bool, verdict ratelimit.Verdict,
 ) (out []byte) {
 	q := decode(packet)
 	if q == nil {
 		r.metrics.dropped.WithLabelValues("not a query").Inc()
 		return nil
 	}
-	now := r.cfg.Now()
 	m, t := s.answer(q, from, proto, now)
 	if !judged {
 		verdict = r.limits.judge(m, t, from, proto, now)

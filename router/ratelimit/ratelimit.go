@@ -18,6 +18,7 @@ package ratelimit
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"net/netip"
 	"sync"
 	"time"
@@ -68,9 +69,24 @@ const (
 // Limiter is the table of what was sent. Its methods may be called by any
 // goroutine.
 type Limiter struct {
-	set    Settings
-	seed   maphash.Seed // unknown to those who would choose keys that collide
-	shards [shards]shard
+	set Settings
+	// secret is unknown to those who would choose keys that collide.
+	secret    [2]uint64
+	all, each pace
+	rows      uint64 // of a shard, a power of two
+	shards    [shards]shard
+}
+
+// pace is how fast a key may be charged: one answer for each step of time, and most ahead
+// of it, in nanoseconds. A step of 0 is no limit.
+type pace struct{ step, most int64 }
+
+func paceOf(perSecond, burst int) pace {
+	if perSecond <= 0 {
+		return pace{}
+	}
+	step := int64(time.Second) / int64(perSecond)
+	return pace{step, step * int64(burst)}
 }
 
 type shard struct {
@@ -88,13 +104,16 @@ type entry struct {
 
 // New returns a limiter without entries.
 func New(set Settings) *Limiter {
-	l := &Limiter{set: set, seed: maphash.MakeSeed()}
-	rows := 1
-	for rows*ways*shards < set.Networks {
-		rows *= 2
+	seed := maphash.MakeSeed()
+	l := &Limiter{
+		set: set, secret: [2]uint64{maphash.String(seed, "first"), maphash.String(seed, "second")},
+		all: paceOf(set.AllPerSecond, set.AllBurst), each: paceOf(set.PerSecond, set.Burst), rows: 1,
+	}
+	for int(l.rows)*ways*shards < set.Networks {
+		l.rows *= 2
 	}
 	for i := range l.shards {
-		l.shards[i].entries = make([]entry, rows*ways)
+		l.shards[i].entries = make([]entry, l.rows*ways)
 	}
 	return l
 }
@@ -103,40 +122,43 @@ func New(set Settings) *Limiter {
 // that are the same, or as good as the same to an attacker.
 func (l *Limiter) Charge(to netip.Addr, kind uint64, now time.Time) Verdict {
 	network := l.network(to)
-	if v := l.charge(network, l.set.AllPerSecond, l.set.AllBurst, now); v != Send {
+	if v := l.charge(network, l.all, now.UnixNano()); v != Send {
 		return v
 	}
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[:8], network)
-	binary.LittleEndian.PutUint64(b[8:], kind)
-	return l.charge(maphash.Bytes(l.seed, b[:]), l.set.PerSecond, l.set.Burst, now)
+	return l.charge(l.mix(network, kind), l.each, now.UnixNano())
 }
 
 // network is the key of an address's network.
 func (l *Limiter) network(a netip.Addr) uint64 {
 	a = a.Unmap()
-	bits := l.set.V4Bits
+	bits := l.set.V4Bits + 96
 	if a.Is6() {
 		bits = l.set.V6Bits
 	}
-	p, err := a.WithZone("").Prefix(bits)
-	if err != nil {
-		return 0 // not an address: they all share
-	}
-	b := p.Addr().As16()
-	return maphash.Bytes(l.seed, b[:])
+	b := a.As16() // an IPv4 address in the form of RFC 4291, section 2.5.5.2
+	high, low := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+	high &= ^uint64(0) << max(0, 64-bits)
+	low &= ^uint64(0) << min(64, 128-bits)
+	return l.mix(high, low)
 }
 
-func (l *Limiter) charge(key uint64, perSecond, burst int, now time.Time) Verdict {
-	if perSecond <= 0 {
+// mix makes one key of two. A product with what nobody knows is all that a table needs: what
+// collides in it cannot be chosen.
+func (l *Limiter) mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a^l.secret[0], b^l.secret[1])
+	return high ^ low
+}
+
+func (l *Limiter) charge(key uint64, p pace, now int64) Verdict {
+	if p.step == 0 {
 		return Send
 	}
 	s := &l.shards[key%shards]
-	rows := uint64(len(s.entries) / ways)
-	at := (key / shards) % rows * ways
+	at := key / shards & (l.rows - 1) * ways
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return find(s.entries[at:at+ways], key).after(perSecond, burst, l.set.Slip, now.UnixNano())
+	v := find(s.entries[at:at+ways], key).after(p, l.set.Slip, now)
+	s.mu.Unlock()
+	return v
 }
 
 // find returns a key's entry. For one that has none it is the row's that was paid for
@@ -157,13 +179,11 @@ func find(row []entry, key uint64) *entry {
 
 // after takes in one more answer, unless it is too much: then it costs nothing, so that a
 // network under attack is still sent as much as the rate.
-func (e *entry) after(perSecond, burst, slip int, now int64) Verdict {
-	each := int64(time.Second) / int64(perSecond)
-	most := each * int64(burst)
-	if e.full > now+most {
+func (e *entry) after(p pace, slip int, now int64) Verdict {
+	if e.full > now+p.most {
 		e.full = now // the clock went back
 	}
-	if next := max(e.full, now) + each; next <= now+most {
+	if next := max(e.full, now) + p.step; next <= now+p.most {
 		e.full, e.over = next, 0
 		return Send
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -19,16 +20,29 @@ const canBatch = true
 // its cost is spread thin.
 const batchSize = 64
 
-// reusePort lets several sockets have one port, among which the kernel deals
-// out senders.
-func reusePort(_, _ string, c syscall.RawConn) error {
-	var err error
-	if e := c.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	}); e != nil {
-		return e
+// yieldEvery is after how many batches a worker that finds more packets each time gives way
+// to other goroutines: every few milliseconds.
+const yieldEvery = 32
+
+// options sets what all sockets have, before they are bound. Several may have one port, among
+// which the kernel deals out senders. And no answer is fragmented on its way, nor is what a
+// stranger says of a path's MTU believed (RFC 9715, section 3.1): none is longer than what
+// every path of IPv6 passes, and fragments can be forged. That it cannot be set is not an
+// error: the answers are the same.
+func options(reuse bool) func(_, _ string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if e := c.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+			if reuse {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+			}
+		}); e != nil {
+			return e
+		}
+		return err
 	}
-	return err
 }
 
 // message is the kernel's mmsghdr.
@@ -156,7 +170,7 @@ func (s *Server) serveBatches(ctx context.Context, c *net.UDPConn) error {
 		return err
 	}
 	b := newBatch(conn)
-	for {
+	for rounds := 0; ; {
 		n, err := b.read()
 		switch {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
@@ -167,18 +181,24 @@ func (s *Server) serveBatches(ctx context.Context, c *net.UDPConn) error {
 			continue
 		}
 		s.hold()
+		now := s.cfg.Now()
 		for i := range n {
 			from := b.from(i)
 			if from.Port() == 0 {
 				continue // cannot be answered
 			}
 			packet := b.packets[i][:b.received[i].n]
-			if out := s.cfg.Answer(packet, from, UDP, b.buffers[i][:]); len(out) > 0 {
+			if out := s.cfg.Answer(packet, from, UDP, b.buffers[i][:], now); len(out) > 0 {
 				b.answer(i, out)
 			}
 		}
 		if err := b.flush(); err != nil {
 			s.cfg.Logger.Debug("DNS answers were not sent", "err", err)
+		}
+		// Who never waits is interrupted by a signal every ten milliseconds, and watched
+		// by a thread that wakes every few microseconds for a while after each.
+		if rounds++; rounds%yieldEvery == 0 {
+			runtime.Gosched()
 		}
 	}
 }

@@ -9,13 +9,13 @@ import (
 )
 
 // echo answers a packet with itself.
-func echo(packet []byte, _ netip.AddrPort, _ Proto, buf []byte) []byte {
+func echo(packet []byte, _ netip.AddrPort, _ Proto, buf []byte, _ time.Time) []byte {
 	return append(buf[:0], packet...)
 }
 
 // TestBatchDoesNotAllocate: from the socket to the socket, no answer costs memory.
 func TestBatchDoesNotAllocate(t *testing.T) {
-	s, err := Listen(Config{Listen: "127.0.0.1:0", Answer: echo, Dropped: func(string) {}, Logger: slog.New(slog.DiscardHandler)})
+	s, err := Listen(Config{Listen: "127.0.0.1:0", Answer: echo, Now: time.Now, Dropped: func(string) {}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestBatchDoesNotAllocate(t *testing.T) {
 			}
 			left -= n
 			for i := range n {
-				b.answer(i, echo(b.packets[i][:b.received[i].n], b.from(i), UDP, b.buffers[i][:]))
+				b.answer(i, echo(b.packets[i][:b.received[i].n], b.from(i), UDP, b.buffers[i][:], time.Time{}))
 			}
 			if err := b.flush(); err != nil {
 				t.Fatal(err)

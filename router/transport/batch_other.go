@@ -11,6 +11,6 @@ import (
 // canBatch says that serveBatches works here.
 const canBatch = false
 
-func reusePort(_, _ string, _ syscall.RawConn) error { return nil }
+func options(bool) func(_, _ string, _ syscall.RawConn) error { return nil }
 
 func (s *Server) serveBatches(ctx context.Context, c *net.UDPConn) error { return s.serveEach(ctx, c) }

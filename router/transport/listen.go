@@ -60,11 +60,11 @@ const receiveBuffer = 4 << 20
 // wait for its lock. On the wildcard address there is but one, whose packets
 // are answered one by one with the address they were sent to.
 func (s *Server) listenUDP() (sockets []*net.UDPConn, err error) {
-	config := net.ListenConfig{}
 	count := 1
-	if canBatch && workers() > 1 {
-		count, config.Control = workers(), reusePort
+	if canBatch {
+		count = workers()
 	}
+	config := net.ListenConfig{Control: options(count > 1)}
 	listen := s.cfg.Listen
 	for range count {
 		pc, err := config.ListenPacket(context.Background(), "udp", listen)

@@ -55,8 +55,10 @@ type Config struct {
 	Listen string
 	// Answer returns the answer to a packet, made in buf where it is large enough, nil
 	// for none. By UDP buf has room for UDPSize bytes, and the answer no more. The
-	// packet is the caller's again once it returns.
-	Answer func(packet []byte, from netip.AddrPort, proto Proto, buf []byte) []byte
+	// packet is the caller's again once it returns. Now is when the packet was read, by
+	// Config.Now: once for all that were read together.
+	Answer func(packet []byte, from netip.AddrPort, proto Proto, buf []byte, now time.Time) []byte
+	Now    func() time.Time
 	// Dropped is told why a connection was closed without an answer.
 	Dropped func(reason string)
 	// Hold, if set, is called between reading packets and answering them, and may keep

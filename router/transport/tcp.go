@@ -142,7 +142,7 @@ func (s *Server) serveConn(conn net.Conn, from netip.AddrPort) {
 		if _, err := io.ReadFull(in, packet); err != nil {
 			return
 		}
-		answer := s.cfg.Answer(packet, from, TCP, buf)
+		answer := s.cfg.Answer(packet, from, TCP, buf, s.cfg.Now())
 		if answer == nil {
 			return // not a query: nothing more is to be expected of this peer
 		}

@@ -64,7 +64,7 @@ func (s *Server) serveEach(ctx context.Context, c *net.UDPConn) error {
 		if from.Port() == 0 {
 			continue // cannot be answered
 		}
-		if out := s.cfg.Answer(packet[:n], from, UDP, buf); out != nil {
+		if out := s.cfg.Answer(packet[:n], from, UDP, buf, s.cfg.Now()); out != nil {
 			if _, err := dns.WriteToSessionUDP(c, out, session); err != nil {
 				s.cfg.Logger.Debug("a DNS answer was not sent", "to", from, "err", err)
 			}
