@@ -1,46 +1,96 @@
 package cdn
 
-import "time"
+import (
+	"slices"
 
-// ManagedCachePolicies returns CloudFront's managed cache policies with their
-// published ids and settings (developer guide, "Use managed cache policies").
-func ManagedCachePolicies() []CachePolicy {
-	const year = 365 * 24 * time.Hour
-	none, all := Selection{}, Selection{Mode: SelectAll}
-	names := func(n ...string) Selection { return Selection{SelectNames, n} }
-	methodOverrides := names("host", "origin", "x-http-method", "x-http-method-override", "x-method-override")
-	policy := func(id, name string, least, def, most time.Duration, headers, cookies, query Selection, gzip, brotli bool) CachePolicy {
-		return CachePolicy{ID: id, Name: name, MinTTL: least, DefaultTTL: def, MaxTTL: most,
-			Headers: headers, Cookies: cookies, Query: query, ForwardQuery: query, Gzip: gzip, Brotli: brotli}
+	"github.com/warmfront/warmfront/cdn/document"
+)
+
+// century bounds TTLs, in seconds.
+const century = 100 * 31536000
+
+// compileCachePolicy makes a CachePolicy of a CachePolicyConfig.
+func compileCachePolicy(doc *document.Element, r *Resource) (*CachePolicy, error) {
+	least, def, most, err := compileTTLs(doc)
+	if err != nil {
+		return nil, err
 	}
-	const sec, day = time.Second, 24 * time.Hour
-	return []CachePolicy{
-		policy("658327ea-f89d-4fab-a63d-7e88639e58f6", "Managed-CachingOptimized", sec, day, year, none, none, none, true, true),
-		policy("b2884449-e4de-46a7-ac36-70bc7f1ddd6d", "Managed-CachingOptimizedForUncompressedObjects", sec, day, year, none, none, none, false, false),
-		policy("4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "Managed-CachingDisabled", 0, 0, 0, none, none, none, false, false),
-		policy("2e54312d-136d-493c-8eb9-b001f22f67d2", "Managed-Amplify", 2*sec, 2*sec, 600*sec,
-			names("Authorization", "CloudFront-Viewer-Country", "Host"), all, all, true, true),
-		policy("08627262-05a9-4f76-9ded-b50ca2e3a84f", "Managed-Elemental-MediaPackage", 0, day, year,
-			names("origin"), none, names("aws.manifestfilter", "start", "end", "m"), true, false),
-		policy("83da9c7e-98b4-4e11-a168-04f0df8e2c65", "UseOriginCacheControlHeaders", 0, 0, year, methodOverrides, all, none, true, true),
-		policy("4cc15a8a-d715-48a4-82b8-cc0b614638fe", "UseOriginCacheControlHeaders-QueryStrings", 0, 0, year, methodOverrides, all, all, true, true),
-		policy("4d1d2f1d-3a71-49ad-9e08-7ea5d843a556", "Managed-Amplify-Default", 0, 0, year,
-			names("Accept", "Authorization", "CloudFront-Viewer-Country", "Host"), all, all, true, true),
-		policy("a6bad946-36c3-4c33-aa98-362c74a7fb13", "Managed-Amplify-DefaultNoCookies", 0, 0, year,
-			names("Accept", "Authorization", "CloudFront-Viewer-Country", "Host"), none, all, true, true),
-		policy("1c6db51a-a33f-469a-8245-dae26771f530", "Managed-Amplify-ImageOptimization", 0, 0, year,
-			names("Accept", "Authorization", "Host"), none, all, true, true),
-		policy("7e5fad67-ee98-4ad0-b05a-394999eefc1a", "Managed-Amplify-StaticContent", 0, 0, year,
-			names("Authorization", "Host"), none, none, true, true),
+	key := doc.Child("ParametersInCacheKeyAndForwardedToOrigin")
+	p := &CachePolicy{
+		ID: r.ID, Name: doc.String("Name"), MinTTL: seconds(least), DefaultTTL: seconds(def), MaxTTL: seconds(most),
+		Gzip: key.Bool("EnableAcceptEncodingGzip"), Brotli: key.Bool("EnableAcceptEncodingBrotli"),
 	}
+	if p.Headers, err = selection(key, "HeadersConfig", "HeaderBehavior", "Headers"); err != nil {
+		return nil, err
+	}
+	if p.Cookies, err = selection(key, "CookiesConfig", "CookieBehavior", "Cookies"); err != nil {
+		return nil, err
+	}
+	p.Query, err = selection(key, "QueryStringsConfig", "QueryStringBehavior", "QueryStrings")
+	p.ForwardQuery = p.Query
+	return p, err
 }
 
-// ManagedCachePolicy returns the managed cache policy of that id.
-func ManagedCachePolicy(id string) (CachePolicy, bool) {
-	for _, p := range ManagedCachePolicies() {
-		if p.ID == id {
-			return p, true
-		}
+// compileTTLs reads MinTTL, DefaultTTL and MaxTTL, in seconds: of a cache policy, or
+// the older settings of a behavior.
+func compileTTLs(e *document.Element) (least, def, most int64, err error) {
+	least, err1 := e.Int(0, "MinTTL")
+	def, err2 := e.Int(max(86400, least), "DefaultTTL")
+	most, err3 := e.Int(max(31536000, def), "MaxTTL")
+	if err1 != nil || err2 != nil || err3 != nil || least < 0 || least > def || def > most || most > century {
+		return 0, 0, 0, Errorf("InvalidTTLOrder", "MinTTL, DefaultTTL and MaxTTL must be whole seconds and rise in this order.")
 	}
-	return CachePolicy{}, false
+	return least, def, most, nil
+}
+
+// OriginRequestPolicy says what of a viewer's request the origin gets beside what
+// the cache key selects.
+type OriginRequestPolicy struct {
+	ID, Name                string
+	Headers, Cookies, Query Selection
+}
+
+// compileOriginRequestPolicy makes an OriginRequestPolicy of an
+// OriginRequestPolicyConfig.
+func compileOriginRequestPolicy(doc *document.Element, r *Resource) (*OriginRequestPolicy, error) {
+	p := &OriginRequestPolicy{ID: r.ID, Name: doc.String("Name")}
+	var err error
+	if p.Headers, err = selection(doc, "HeadersConfig", "HeaderBehavior", "Headers"); err != nil {
+		return nil, err
+	}
+	if p.Cookies, err = selection(doc, "CookiesConfig", "CookieBehavior", "Cookies"); err != nil {
+		return nil, err
+	}
+	p.Query, err = selection(doc, "QueryStringsConfig", "QueryStringBehavior", "QueryStrings")
+	return p, err
+}
+
+// selection reads one of the parts that policies are made of: config holds the
+// behavior and the names.
+func selection(e *document.Element, config, behavior, names string) (Selection, error) {
+	e = e.Child(config)
+	s := Selection{Names: e.Texts(names)}
+	b := e.String(behavior)
+	switch b {
+	case "none", "":
+		s.Mode = SelectNone
+	case "whitelist":
+		s.Mode = SelectNames
+	case "all", "allViewer":
+		s.Mode = SelectAll
+	case "allExcept":
+		s.Mode = SelectAllExcept
+	case "allViewerAndWhitelistCloudFront":
+		s.Mode = SelectAllAndNames
+	default:
+		return s, Errorf("InvalidArgument", "The %s %.100q is none that there is.", behavior, b)
+	}
+	needs := s.Mode == SelectNames || s.Mode == SelectAllExcept || s.Mode == SelectAllAndNames
+	if needs != (len(s.Names) > 0) {
+		return s, Errorf("InvalidArgument", "With the %s %q there must be %s.", behavior, b, map[bool]string{true: "names", false: "no names"}[needs])
+	}
+	if slices.Contains(s.Names, "") {
+		return s, Errorf("InvalidArgument", "A name in %s is empty.", names)
+	}
+	return s, nil
 }

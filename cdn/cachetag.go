@@ -1,6 +1,10 @@
 package cdn
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/cdn/document"
+)
 
 const (
 	// maxCacheTags is how many tags an object may have, maxCacheTag how long one may
@@ -52,7 +56,7 @@ func NamesCacheTag(item string) bool { return strings.HasPrefix(item, "#") }
 
 // compileCacheTags reads the name of the field in which the origin gives an
 // object's tags.
-func compileCacheTags(doc *Element, p *Plan, _ Resources) error {
+func compileCacheTags(doc *document.Element, p *Plan, _ *compiler) error {
 	config := doc.Child("CacheTagConfig")
 	if config == nil {
 		return nil

@@ -25,7 +25,11 @@ const siteConfig = `<?xml version="1.0"?><DistributionConfig xmlns="http://cloud
 <CustomErrorResponses><Quantity>1</Quantity><Items><CustomErrorResponse><ErrorCode>404</ErrorCode><ResponsePagePath>/404.html</ResponsePagePath><ResponseCode>200</ResponseCode><ErrorCachingMinTTL>5</ErrorCachingMinTTL></CustomErrorResponse></Items></CustomErrorResponses>
 <Comment>c</Comment><Logging><Enabled>false</Enabled></Logging><PriceClass>PriceClass_100</PriceClass><Enabled>true</Enabled><WebACLId/></DistributionConfig>`
 
-var access = Resources{map[string]*AccessControl{"EOAC": {ID: "EOAC", SigningBehavior: "always"}}}
+func accessControl(behavior string) *Resource {
+	return &Resource{Kind: ResourceAccessControl, ID: "EOAC", Name: "bucket", Document: "<OriginAccessControlConfig><SigningBehavior>" + behavior + "</SigningBehavior></OriginAccessControlConfig>"}
+}
+
+var access = Resources{ResourceAccessControl: {"EOAC": accessControl("always")}}
 
 func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
 	p, err := Compile(&Distribution{ID: "E1", Domain: "D1.warmfront.test", Config: siteConfig, Tags: map[string]string{CachingTag: CachingTagRFC9111}}, access)
@@ -140,7 +144,7 @@ func change(t *testing.T, s *State, kind Kind, body any) *State {
 
 func sampleState(t *testing.T) *State {
 	s := NewState(3)
-	s = change(t, s, KindAccessControlPut, access.AccessControls["EOAC"])
+	s = change(t, s, KindResourcePut, accessControl("always"))
 	s = change(t, s, KindDistributionPut, Distribution{ID: "E1", Domain: "d1.warmfront.test", Config: siteConfig})
 	for n := range keptInvalidations + 5 {
 		s = change(t, s, KindInvalidation, Invalidation{ID: fmt.Sprintf("I%d", n), Distribution: "E1", Paths: []string{fmt.Sprintf("/%d", n)}})
@@ -224,12 +228,12 @@ func TestSnapshotRestoresTheState(t *testing.T) {
 
 func TestAccessControlInUse(t *testing.T) {
 	s := sampleState(t)
-	c, _ := NewChange(KindAccessControlDel, Ref{"EOAC"}, time.Time{})
+	c, _ := NewChange(KindResourceDelete, accessControl("").Ref(), time.Time{})
 	c.Version = s.Version.Next()
 	if _, err := s.Apply(c); ErrorCode(err) != "OriginAccessControlInUse" {
 		t.Errorf("deleted while in use: %v", err)
 	}
-	next := change(t, s, KindAccessControlPut, AccessControl{ID: "EOAC", SigningBehavior: "never"})
+	next := change(t, s, KindResourcePut, accessControl("never"))
 	if p := next.Plans["E1"]; p.Origins[0].AccessControl.SigningBehavior != "never" || p.Version != next.Version || next.Distributions["E1"].Version != next.Version {
 		t.Errorf("the plan does not follow its access control: %+v", p)
 	}

@@ -14,11 +14,16 @@ const (
 	KindDistributionPut    Kind = "distribution.put"    // Distribution
 	KindDistributionDelete Kind = "distribution.delete" // Ref
 	KindInvalidation       Kind = "invalidation.create" // Invalidation
-	KindAccessControlPut   Kind = "origin-access-control.put"
-	KindAccessControlDel   Kind = "origin-access-control.delete" // Ref
-	KindNodeRegister       Kind = "node.register"                // Node
-	KindNodeForget         Kind = "node.forget"                  // Ref
-	KindSetting            Kind = "setting.put"                  // Setting
+	KindResourcePut        Kind = "resource.put"        // Resource
+	KindResourceDelete     Kind = "resource.delete"     // ResourceRef
+	KindKeyValues          Kind = "key-values.update"   // KeyValueUpdate
+	KindNodeRegister       Kind = "node.register"       // Node
+	KindNodeForget         Kind = "node.forget"         // Ref
+	KindSetting            Kind = "setting.put"         // Setting
+
+	// In journals of earlier releases: an origin access control is a Resource.
+	KindAccessControlPut Kind = "origin-access-control.put"    // AccessControl
+	KindAccessControlDel Kind = "origin-access-control.delete" // Ref
 )
 
 // Change is one entry of the journal: everything that alters what nodes do is

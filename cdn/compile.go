@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/warmfront/warmfront/cdn/document"
 )
 
 // Distribution is a web distribution as the journal keeps it: the configuration
@@ -23,15 +25,12 @@ type Distribution struct {
 	Version Version `json:"-"`
 }
 
-// Resources are what a configuration may refer to by id.
-type Resources struct {
-	AccessControls map[string]*AccessControl
-}
-
 // Compile makes the Plan of a distribution. Its errors are *Error, with
 // CloudFront's codes: a configuration it refuses is never put in the journal.
-func Compile(d *Distribution, res Resources) (*Plan, error) {
-	doc, err := ParseDocument([]byte(d.Config))
+func Compile(d *Distribution, res Resources) (*Plan, error) { return compile(d, res, false) }
+
+func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
+	doc, err := parse(d.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +59,13 @@ func Compile(d *Distribution, res Resources) (*Plan, error) {
 	for _, a := range doc.Texts("Aliases") {
 		p.Aliases = append(p.Aliases, strings.ToLower(strings.TrimSuffix(a, ".")))
 	}
-	for _, step := range []func(*Element, *Plan, Resources) error{compileOrigins, compileBehaviors, compileErrorResponses, compileCacheTags} {
-		if err := step(doc, p, res); err != nil {
+	c := &compiler{resources: res, lenient: lenient, made: map[ResourceRef]any{}}
+	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileBehaviors, compileErrorResponses, compileCacheTags, compileDeployment} {
+		if err := step(doc, p, c); err != nil {
 			return nil, err
 		}
 	}
+	p.Uses = uniqueRefs(c.uses)
 	// Kept and given back, with nothing for an edge or a router to do.
 	doc.At("CallerReference")
 	doc.At("Comment")
@@ -82,9 +83,9 @@ func Compile(d *Distribution, res Resources) (*Plan, error) {
 
 // ignored lists the fields that say something and were not read, without the
 // root's name, each once, in the document's order.
-func ignored(doc *Element) []string {
+func ignored(doc *document.Element) []string {
 	var out []string
-	for _, path := range doc.unread("", nil) {
+	for _, path := range doc.Unread() {
 		path = strings.TrimPrefix(path, doc.Name+"/")
 		if strings.HasSuffix(path, "/Quantity") || slices.Contains(out, path) {
 			continue
@@ -94,9 +95,9 @@ func ignored(doc *Element) []string {
 	return out
 }
 
-func compileOrigins(doc *Element, p *Plan, res Resources) error {
+func compileOrigins(doc *document.Element, p *Plan, c *compiler) error {
 	for _, e := range doc.Items("Origins") {
-		o, err := compileOrigin(e, res)
+		o, err := compileOrigin(e, c)
 		if err != nil {
 			return err
 		}
@@ -111,7 +112,7 @@ func compileOrigins(doc *Element, p *Plan, res Resources) error {
 	return nil
 }
 
-func compileOrigin(e *Element, res Resources) (Origin, error) {
+func compileOrigin(e *document.Element, c *compiler) (Origin, error) {
 	o := Origin{ID: e.String("Id"), Domain: strings.ToLower(e.String("DomainName")), Path: e.String("OriginPath")}
 	if o.ID == "" || o.Domain == "" || strings.ContainsAny(o.Domain, "/ @?#") {
 		return o, Errorf("InvalidOrigin", "The origin %q has the domain name %q, which is not a host name.", o.ID, o.Domain)
@@ -131,17 +132,22 @@ func compileOrigin(e *Element, res Resources) (Origin, error) {
 		o.HTTPPort, o.HTTPSPort = 80, 443
 		e.Child("S3OriginConfig")
 	}
-	if id := e.String("OriginAccessControlId"); id != "" {
-		ac, ok := res.AccessControls[id]
-		if !ok {
-			return o, Errorf("InvalidOriginAccessControl", "The origin access control %q does not exist.", id)
-		}
-		o.AccessControl = ac
+	var err error
+	if o.AccessControl, err = use(c, ResourceAccessControl, e.String("OriginAccessControlId"), compileAccessControl); err != nil {
+		return o, err
+	}
+	identity := e.Aside("S3OriginConfig").String("OriginAccessIdentity")
+	id, prefixed := strings.CutPrefix(identity, accessIdentityPrefix)
+	if identity != "" && (!prefixed || id == "") && !c.lenient {
+		return o, Errorf("InvalidOriginAccessIdentity", "The origin access identity %q does not have the form %sID.", identity, accessIdentityPrefix)
+	}
+	if o.AccessIdentity, err = use(c, ResourceAccessIdentity, id, compileAccessIdentity); err != nil {
+		return o, err
 	}
 	return o, compileOriginTimes(e, &o)
 }
 
-func compileCustomOrigin(e *Element, o *Origin) error {
+func compileCustomOrigin(e *document.Element, o *Origin) error {
 	httpPort, err1 := e.Int(80, "HTTPPort")
 	httpsPort, err2 := e.Int(443, "HTTPSPort")
 	if err1 != nil || err2 != nil || !validPort(httpPort) || !validPort(httpsPort) {
@@ -165,7 +171,7 @@ func validPort(n int64) bool { return n >= 1 && n <= 65535 }
 
 // compileOriginTimes reads attempts and time-outs with CloudFront's defaults and
 // ranges (developer guide, "Quotas").
-func compileOriginTimes(e *Element, o *Origin) error {
+func compileOriginTimes(e *document.Element, o *Origin) error {
 	kind := "CustomOriginConfig"
 	if o.Kind == OriginS3 {
 		kind = "S3OriginConfig"
@@ -194,10 +200,10 @@ func compileOriginTimes(e *Element, o *Origin) error {
 	return nil
 }
 
-func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
-	primary := primaryOrigins(doc)
+func compileBehaviors(doc *document.Element, p *Plan, c *compiler) error {
+	c.primary = primaryOrigins(doc)
 	for _, e := range doc.Items("CacheBehaviors") {
-		b, err := compileBehavior(e, p, primary)
+		b, err := compileBehavior(e, p, c)
 		if err != nil {
 			return err
 		}
@@ -215,7 +221,7 @@ func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
 	if e == nil {
 		return Errorf("InvalidArgument", "The configuration has no DefaultCacheBehavior.")
 	}
-	b, err := compileBehavior(e, p, primary)
+	b, err := compileBehavior(e, p, c)
 	b.Pattern = "*"
 	p.Behaviors = append(p.Behaviors, b)
 	return err
@@ -223,7 +229,7 @@ func compileBehaviors(doc *Element, p *Plan, _ Resources) error {
 
 // primaryOrigins gives for the id of each origin group that of its first member,
 // which is all that this release asks (compatibility.md, "Accepted").
-func primaryOrigins(doc *Element) map[string]string {
+func primaryOrigins(doc *document.Element) map[string]string {
 	primary := map[string]string{}
 	for _, g := range doc.Items("OriginGroups") {
 		if members := g.Items("Members"); len(members) > 0 {
@@ -233,10 +239,10 @@ func primaryOrigins(doc *Element) map[string]string {
 	return primary
 }
 
-func compileBehavior(e *Element, p *Plan, primary map[string]string) (Behavior, error) {
+func compileBehavior(e *document.Element, p *Plan, c *compiler) (Behavior, error) {
 	b := Behavior{Compress: e.Bool("Compress")}
 	target := e.String("TargetOriginId")
-	if first, isGroup := primary[target]; isGroup {
+	if first, isGroup := c.primary[target]; isGroup {
 		target = first
 	}
 	if b.Origin = slices.IndexFunc(p.Origins, func(o Origin) bool { return o.ID == target }); b.Origin < 0 {
@@ -255,19 +261,90 @@ func compileBehavior(e *Element, p *Plan, primary map[string]string) (Behavior, 
 	if err := compileMethods(e, &b); err != nil {
 		return b, err
 	}
-	var err error
-	if id := e.String("CachePolicyId"); id != "" {
-		var ok bool
-		if b.Cache, ok = ManagedCachePolicy(id); !ok {
-			return b, Errorf("NoSuchCachePolicy", "The cache policy %q does not exist.", id)
-		}
-	} else {
-		b.Cache, err = compileForwardedValues(e)
+	if err := compileCaching(e, &b, c); err != nil {
+		return b, err
 	}
-	return b, err
+	return b, compileBeyond(e, &b, c)
 }
 
-func compileMethods(e *Element, b *Behavior) error {
+func compileCaching(e *document.Element, b *Behavior, c *compiler) error {
+	policy, err := use(c, ResourceCachePolicy, e.String("CachePolicyId"), compileCachePolicy)
+	if err != nil {
+		return err
+	}
+	if policy == nil {
+		b.Cache, err = compileForwardedValues(e)
+		return err
+	}
+	b.Cache = *policy
+	return nil
+}
+
+// compileBeyond reads what a behavior has besides the rules for the cache. No edge
+// acts on it yet.
+func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
+	if b.OriginRequest, err = use(c, ResourceOriginRequestPolicy, e.Aside("OriginRequestPolicyId").String(), compileOriginRequestPolicy); err != nil {
+		return err
+	}
+	if b.ResponseHeaders, err = use(c, ResourceResponseHeadersPolicy, e.Aside("ResponseHeadersPolicyId").String(), compileResponseHeadersPolicy); err != nil {
+		return err
+	}
+	groups := e.Aside("TrustedKeyGroups")
+	for _, id := range groups.Texts() {
+		if !groups.Bool("Enabled") {
+			break
+		}
+		group, err := c.keyGroup(id)
+		if err != nil {
+			return err
+		}
+		if group != nil {
+			b.KeyGroups = append(b.KeyGroups, group)
+		}
+	}
+	for _, f := range e.Aside("FunctionAssociations").Items() {
+		if err := compileFunctionAssociation(f, b, c); err != nil {
+			return err
+		}
+	}
+	if arn := e.Aside("RealtimeLogConfigArn").String(); arn != "" {
+		if err := c.mention(ResourceRealtimeLogConfig, ARNResource(ResourceRealtimeLogConfig, arn)); err != nil {
+			return err
+		}
+	}
+	return c.mention(ResourceFieldLevelEncryption, e.Aside("FieldLevelEncryptionId").String())
+}
+
+func compileFunctionAssociation(e *document.Element, b *Behavior, c *compiler) error {
+	arn := e.String("FunctionARN")
+	name := ARNResource(ResourceFunction, arn)
+	if name == "" && !c.lenient {
+		return Errorf("InvalidFunctionAssociation", "The function ARN %.200q is not that of a function.", arn)
+	}
+	f, err := use(c, ResourceFunction, name, compileFunction)
+	if err != nil {
+		return err
+	}
+	event := e.String("EventType")
+	at := map[string]**Function{"viewer-request": &b.ViewerRequest, "viewer-response": &b.ViewerResponse}[event]
+	switch {
+	case f == nil || c.lenient && (at == nil || *at != nil):
+	case at == nil:
+		return Errorf("InvalidFunctionAssociation", "A function can be associated with viewer-request and viewer-response, not with %.100q.", event)
+	case *at != nil:
+		return Errorf("InvalidFunctionAssociation", "More than one function is associated with %s.", event)
+	default:
+		*at = f
+	}
+	return nil
+}
+
+// compileDeployment reads which continuous deployment policy there is.
+func compileDeployment(doc *document.Element, _ *Plan, c *compiler) error {
+	return c.mention(ResourceContinuousDeploymentPolicy, doc.Aside("ContinuousDeploymentPolicyId").String())
+}
+
+func compileMethods(e *document.Element, b *Behavior) error {
 	b.AllowedMethods = e.Texts("AllowedMethods")
 	b.CachedMethods = e.Texts("AllowedMethods", "CachedMethods")
 	if len(b.AllowedMethods) == 0 {
@@ -298,17 +375,14 @@ func compileMethods(e *Element, b *Behavior) error {
 
 // compileForwardedValues turns the legacy settings into a cache policy of their
 // own: MinTTL, DefaultTTL, MaxTTL and ForwardedValues of the behavior.
-func compileForwardedValues(e *Element) (CachePolicy, error) {
+func compileForwardedValues(e *document.Element) (CachePolicy, error) {
 	fv := e.Child("ForwardedValues")
 	if fv == nil {
 		return CachePolicy{}, Errorf("InvalidArgument", "The cache behavior has neither CachePolicyId nor ForwardedValues.")
 	}
-	least, err1 := e.Int(0, "MinTTL")
-	def, err2 := e.Int(max(86400, least), "DefaultTTL")
-	most, err3 := e.Int(max(31536000, def), "MaxTTL")
-	const century = 100 * 31536000
-	if err1 != nil || err2 != nil || err3 != nil || least < 0 || least > def || def > most || most > century {
-		return CachePolicy{}, Errorf("InvalidTTLOrder", "MinTTL, DefaultTTL and MaxTTL must be whole seconds and rise in this order.")
+	least, def, most, err := compileTTLs(e)
+	if err != nil {
+		return CachePolicy{}, err
 	}
 	c := CachePolicy{
 		Name: "ForwardedValues", Legacy: true,
@@ -340,7 +414,7 @@ func compileForwardedValues(e *Element) (CachePolicy, error) {
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 
-func compileErrorResponses(doc *Element, p *Plan, _ Resources) error {
+func compileErrorResponses(doc *document.Element, p *Plan, _ *compiler) error {
 	for _, e := range doc.Items("CustomErrorResponses") {
 		code, err1 := e.Int(0, "ErrorCode")
 		response, err2 := e.Int(0, "ResponseCode")

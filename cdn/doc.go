@@ -5,6 +5,8 @@
 // The journal carries [Change] values. [State.Apply] folds them, in order, into
 // an immutable [State]: the distributions as received, the [Plan] that
 // [Compile] makes of each, what was invalidated, which nodes are registered.
+// Whatever else an account has is a [Resource]: a change of one is a change of the
+// distributions whose plans it is part of.
 // A node keeps the newest State behind one atomic pointer; a request reads the
 // pointer once and uses that State to its end, so it never sees half a change.
 //

@@ -34,6 +34,9 @@ type Plan struct {
 	// the pattern "*".
 	Behaviors      []Behavior
 	ErrorResponses []ErrorResponse
+	// Uses lists the resources that the configuration refers to, directly or by way of
+	// another, those that are missing included; sorted.
+	Uses []ResourceRef
 	// Ignored lists the fields of the configuration that say something on which
 	// this release does not act, as paths into the document.
 	Ignored []string
@@ -74,6 +77,12 @@ type Behavior struct {
 	CachedMethods  []string // GET, HEAD and perhaps OPTIONS
 	Compress       bool     // answers are compressed on the fly, where the rules say so
 	Cache          CachePolicy
+	// The rest is nil where the behavior has none.
+	OriginRequest   *OriginRequestPolicy
+	ResponseHeaders *ResponseHeadersPolicy
+	// KeyGroups are those that a viewer's signature must be by a key of.
+	KeyGroups                     []*KeyGroup
+	ViewerRequest, ViewerResponse *Function // run at these events
 }
 
 // Allows reports whether viewers may use method.
@@ -115,6 +124,9 @@ const (
 	SelectNames
 	SelectAll
 	SelectAllExcept
+	// SelectAllAndNames is all that the viewer sent, and those of CloudFront's own
+	// headers that are named.
+	SelectAllAndNames
 )
 
 // OriginKind says how an origin is spoken to.
@@ -151,25 +163,12 @@ type Origin struct {
 	ReadTimeout         time.Duration
 	KeepaliveTimeout    time.Duration
 	CustomHeaders       []HeaderField
-	AccessControl       *AccessControl // nil for none
+	AccessControl       *AccessControl  // nil for none
+	AccessIdentity      *AccessIdentity // nil for none
 }
 
 // HeaderField is one header line.
 type HeaderField struct{ Name, Value string }
-
-// AccessControl is an origin access control: whether edges sign their requests.
-type AccessControl struct {
-	ID          string `json:"id"`
-	Name        string `json:"name"`
-	Description string `json:"description,omitempty"`
-	// OriginType is "s3" and others that this release does not act on.
-	OriginType string `json:"origin_type"`
-	// SigningBehavior is "always", "never" or "no-override" (a viewer's
-	// Authorization header, where it is forwarded, is kept).
-	SigningBehavior string `json:"signing_behavior"`
-	SigningProtocol string `json:"signing_protocol"` // "sigv4"
-	ETag            string `json:"etag"`
-}
 
 // ErrorResponse is a custom error response.
 type ErrorResponse struct {

@@ -40,8 +40,13 @@ func (s *State) SnapshotKeeping(invalidations int) (Snapshot, error) {
 		return err
 	}
 	var errs []error
-	for _, ac := range s.AccessControl {
-		errs = append(errs, add(KindAccessControlPut, Version{}, ac))
+	for _, all := range s.resources {
+		for _, r := range all {
+			errs = append(errs, add(KindResourcePut, Version{}, r))
+		}
+	}
+	for id, v := range s.values {
+		errs = append(errs, add(KindKeyValues, Version{}, KeyValueUpdate{id, v.Whole()}))
 	}
 	for _, d := range s.Distributions {
 		errs = append(errs, add(KindDistributionPut, d.Version, d))
@@ -76,10 +81,16 @@ func (s *State) SnapshotKeeping(invalidations int) (Snapshot, error) {
 			return Snapshot{}, err
 		}
 	}
-	// Same version (the zero one): what others refer to comes first, as it was
-	// added; hence a stable sort.
+	// What others refer to has the zero version and comes first; of it, what holds
+	// values comes after that which they are in.
+	later := func(c Change) int {
+		if c.Kind == KindKeyValues {
+			return 1
+		}
+		return 0
+	}
 	slices.SortStableFunc(snap.Changes, func(a, b Change) int {
-		return cmp.Or(a.Version.Compare(b.Version), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(a.Version.Compare(b.Version), cmp.Compare(later(a), later(b)), cmp.Compare(a.Kind, b.Kind))
 	})
 	return snap, nil
 }

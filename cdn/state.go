@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
+
+	"github.com/warmfront/warmfront/cdn/keyvalues"
 )
 
 // State is what the journal says up to a version. It is immutable: Apply returns
@@ -17,7 +18,10 @@ type State struct {
 	Plans         map[string]*Plan // by distribution id
 	Nodes         map[string]Node  // registered nodes by id
 	Settings      map[string]json.RawMessage
-	AccessControl map[string]*AccessControl
+
+	resources Resources
+	names     map[nameKey]string           // ids, by what else is unique
+	values    map[string]*keyvalues.Values // by the id of the key value store
 
 	hosts map[string]*Plan // domain names and aliases, lower case
 	// building is true while a snapshot is restored: nobody else has the maps
@@ -87,8 +91,8 @@ func NewState(epoch uint64) *State {
 		Version:       Version{Epoch: epoch},
 		Distributions: map[string]*Distribution{}, Plans: map[string]*Plan{},
 		Nodes: map[string]Node{}, Settings: map[string]json.RawMessage{},
-		AccessControl: map[string]*AccessControl{},
-		hosts:         map[string]*Plan{}, invalidations: map[string]*purges{},
+		resources: Resources{}, names: map[nameKey]string{}, values: map[string]*keyvalues.Values{},
+		hosts: map[string]*Plan{}, invalidations: map[string]*purges{},
 		isolation: map[string]Isolation{},
 	}
 }
@@ -110,7 +114,9 @@ func (s *State) fold(c Change) (*State, error) {
 	next.Version = c.Version
 	apply, known := map[Kind]func(*State, Change) error{
 		KindDistributionPut: (*State).putDistribution, KindDistributionDelete: (*State).deleteDistribution,
-		KindInvalidation:     (*State).invalidate,
+		KindInvalidation: (*State).invalidate,
+		KindResourcePut:  (*State).putResource, KindResourceDelete: (*State).deleteResource,
+		KindKeyValues:        (*State).updateKeyValues,
 		KindAccessControlPut: (*State).putAccessControl, KindAccessControlDel: (*State).deleteAccessControl,
 		KindNodeRegister: (*State).registerNode, KindNodeForget: (*State).forgetNode,
 		KindSetting: (*State).set,
@@ -127,7 +133,7 @@ func (s *State) fold(c Change) (*State, error) {
 	return &next, nil
 }
 
-func with[V any](s *State, m map[string]V, key string, v V) map[string]V {
+func with[M ~map[K]V, K comparable, V any](s *State, m M, key K, v V) M {
 	if !s.building {
 		m = maps.Clone(m)
 	}
@@ -135,7 +141,7 @@ func with[V any](s *State, m map[string]V, key string, v V) map[string]V {
 	return m
 }
 
-func without[V any](s *State, m map[string]V, key string) map[string]V {
+func without[M ~map[K]V, K comparable, V any](s *State, m M, key K) M {
 	if !s.building {
 		m = maps.Clone(m)
 	}
@@ -149,9 +155,14 @@ func (s *State) putDistribution(c Change) error {
 		return err
 	}
 	d.Version = c.Version
-	p, err := Compile(d, Resources{s.AccessControl})
+	p, err := compile(d, s.resources, true)
 	if err != nil {
 		return err
+	}
+	if old := s.Distributions[d.ID]; old != nil {
+		s.rename("", d.ID, "", old.CallerReference, "", d.CallerReference)
+	} else {
+		s.rename("", d.ID, "", "", "", d.CallerReference)
 	}
 	s.Distributions = with(s, s.Distributions, d.ID, d)
 	s.Plans = with(s, s.Plans, d.ID, p)
@@ -162,13 +173,19 @@ func (s *State) putDistribution(c Change) error {
 
 func (s *State) deleteDistribution(c Change) error {
 	id, err := ref(c)
+	if err != nil {
+		return err
+	}
+	if d := s.Distributions[id]; d != nil {
+		s.rename("", id, "", d.CallerReference, "", "")
+	}
 	s.Distributions = without(s, s.Distributions, id)
 	s.Plans = without(s, s.Plans, id)
 	s.isolation = without(s, s.isolation, id)
 	// Should the id ever come back, nothing stored under it before may be served.
 	s.invalidations = with(s, s.invalidations, id, &purges{index: Invalidations{}.WithFloor(c.Version)})
 	s.indexHosts()
-	return err
+	return s.dropResource(ResourceRef{ResourceMonitoringSubscription, id})
 }
 
 func (s *State) indexHosts() {
@@ -196,51 +213,6 @@ func (s *State) invalidate(c Change) error {
 	}
 	s.invalidations = with(s, s.invalidations, inv.Distribution, old.with(inv))
 	return nil
-}
-
-func (s *State) putAccessControl(c Change) error {
-	ac := &AccessControl{}
-	if err := json.Unmarshal(c.Body, ac); err != nil {
-		return err
-	}
-	s.AccessControl = with(s, s.AccessControl, ac.ID, ac)
-	return s.recompile(ac.ID, c.Version)
-}
-
-// recompile renews the plans that refer to the access control id: the change is
-// one of their distributions too, which are Deployed when nodes have it.
-func (s *State) recompile(id string, v Version) error {
-	for distribution, p := range s.Plans {
-		if !p.uses(id) {
-			continue
-		}
-		d := *s.Distributions[distribution]
-		d.Version = v
-		n, err := Compile(&d, Resources{s.AccessControl})
-		if err != nil {
-			return err
-		}
-		s.Distributions = with(s, s.Distributions, d.ID, &d)
-		s.Plans = with(s, s.Plans, d.ID, n)
-	}
-	s.indexHosts()
-	return nil
-}
-
-// uses reports whether an origin of the plan refers to the access control id.
-func (p *Plan) uses(id string) bool {
-	return slices.ContainsFunc(p.Origins, func(o Origin) bool { return o.AccessControl != nil && o.AccessControl.ID == id })
-}
-
-func (s *State) deleteAccessControl(c Change) error {
-	id, err := ref(c)
-	for _, p := range s.Plans {
-		if p.uses(id) { // its snapshot could not be restored
-			return Errorf("OriginAccessControlInUse", "The origin access control %s is used by the distribution %s.", id, p.ID)
-		}
-	}
-	s.AccessControl = without(s, s.AccessControl, id)
-	return err
 }
 
 func (s *State) registerNode(c Change) error {

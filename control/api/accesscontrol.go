@@ -1,7 +1,7 @@
 package api
 
 import (
-	"slices"
+	"errors"
 	"unicode/utf8"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -28,26 +28,27 @@ func (h *handler) accessControlOperations() map[string]operation {
 }
 
 func (h *handler) createAccessControl(c *call) (*answer, error) {
-	ac, err := newAccessControl(c)
+	cfg, err := newAccessControl(c)
 	if err != nil {
 		return nil, err
 	}
+	r := &cdn.Resource{Kind: cdn.ResourceAccessControl, Created: h.now()}
 	_, err = h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
-		if len(s.AccessControl) >= maxAccessControls {
+		if len(s.ResourcesOf(r.Kind)) >= maxAccessControls {
 			return nil, cloudfront.CodeTooManyOriginAccessControls.Errorf("The number of origin access controls in your account would exceed the maximum allowed, %d.", maxAccessControls)
 		}
 		var err error
-		ac.ID, err = h.unusedID("E", upper, func(id string) bool { return s.AccessControl[id] != nil })
+		r.ID, err = h.unusedID("E", upper, func(id string) bool { return s.Resource(r.Kind, id) != nil })
 		if err != nil {
 			return nil, err
 		}
-		return h.putAccessControl(s, ac)
+		return h.putAccessControl(s, r, cfg)
 	})
-	return &answer{etag: ac.ETag, location: "origin-access-control/" + ac.ID, body: showAccessControl(ac)}, err
+	return &answer{etag: r.ETag, location: "origin-access-control/" + r.ID, body: &cloudfront.OriginAccessControl{Id: r.ID, OriginAccessControlConfig: cfg}}, err
 }
 
 // newAccessControl reads the configuration in a call.
-func newAccessControl(c *call) (*cdn.AccessControl, error) {
+func newAccessControl(c *call) (*cloudfront.OriginAccessControlConfig, error) {
 	cfg, err := decode[cloudfront.OriginAccessControlConfig](c)
 	if err != nil {
 		return nil, err
@@ -62,114 +63,113 @@ func newAccessControl(c *call) (*cdn.AccessControl, error) {
 		// An edge could not sign what an origin expects to be signed.
 		return nil, cloudfront.CodeInvalidArgument.Errorf("The parameter SigningProtocol must be sigv4: %s is not supported.", cfg.SigningProtocol)
 	}
-	return &cdn.AccessControl{
-		Name: cfg.Name, Description: description,
-		OriginType: string(cfg.OriginAccessControlOriginType), SigningBehavior: string(cfg.SigningBehavior),
-		SigningProtocol: string(cfg.SigningProtocol),
-	}, nil
+	cfg.Description = &description
+	return cfg, nil
 }
 
-// putAccessControl gives ac a new ETag and makes the change, unless another has
+// putAccessControl gives r a new ETag and makes the change, unless another has
 // its name.
-func (h *handler) putAccessControl(s *cdn.State, ac *cdn.AccessControl) (changes []cdn.Change, err error) {
-	for _, other := range s.AccessControl {
-		if other.Name == ac.Name && other.ID != ac.ID {
-			return nil, cloudfront.CodeOriginAccessControlAlreadyExists.Errorf("An origin access control with the same name already exists: %s.", other.ID)
-		}
+func (h *handler) putAccessControl(s *cdn.State, r *cdn.Resource, cfg *cloudfront.OriginAccessControlConfig) (changes []cdn.Change, err error) {
+	if other := s.ResourceNamed(r.Kind, cfg.Name); other != nil && other.ID != r.ID {
+		return nil, cloudfront.CodeOriginAccessControlAlreadyExists.Errorf("An origin access control with the same name already exists: %s.", other.ID)
 	}
-	if ac.ETag, err = h.newETag(); err != nil {
+	if r.ETag, err = h.newETag(); err != nil {
 		return nil, err
 	}
-	return h.change(cdn.KindAccessControlPut, ac)
+	r.Name, r.LastModified, r.Document = cfg.Name, h.now(), string(cloudfront.Marshal(cloudfront.Version, cfg))
+	return h.change(cdn.KindResourcePut, r)
 }
 
 func (h *handler) getAccessControl(c *call) (*answer, error) {
-	ac, err := accessControl(h.Journal.State(), c.get("Id"))
+	r, cfg, err := accessControl(h.Journal.State(), c.get("Id"))
 	if err != nil {
 		return nil, err
 	}
-	return &answer{etag: ac.ETag, body: showAccessControl(ac)}, nil
+	return &answer{etag: r.ETag, body: &cloudfront.OriginAccessControl{Id: r.ID, OriginAccessControlConfig: cfg}}, nil
 }
 
 func (h *handler) getAccessControlConfig(c *call) (*answer, error) {
-	ac, err := accessControl(h.Journal.State(), c.get("Id"))
+	r, cfg, err := accessControl(h.Journal.State(), c.get("Id"))
 	if err != nil {
 		return nil, err
 	}
-	return &answer{etag: ac.ETag, body: showAccessControl(ac).OriginAccessControlConfig}, nil
+	return &answer{etag: r.ETag, body: cfg}, nil
 }
 
 func (h *handler) updateAccessControl(c *call) (*answer, error) {
-	ac, err := newAccessControl(c)
+	cfg, err := newAccessControl(c)
 	if err != nil {
 		return nil, err
 	}
+	var r cdn.Resource
 	_, err = h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
-		old, err := accessControl(s, c.get("Id"))
+		old, _, err := accessControl(s, c.get("Id"))
 		if err != nil {
 			return nil, err
 		}
 		if err := c.checkIfMatch(old.ETag); err != nil {
 			return nil, err
 		}
-		ac.ID = old.ID
-		return h.putAccessControl(s, ac)
+		r = *old
+		return h.putAccessControl(s, &r, cfg)
 	})
-	return &answer{etag: ac.ETag, body: showAccessControl(ac)}, err
+	return &answer{etag: r.ETag, body: &cloudfront.OriginAccessControl{Id: r.ID, OriginAccessControlConfig: cfg}}, err
 }
 
 func (h *handler) deleteAccessControl(c *call) (*answer, error) {
 	_, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
-		ac, err := accessControl(s, c.get("Id"))
+		r, _, err := accessControl(s, c.get("Id"))
 		if err != nil {
 			return nil, err
 		}
-		if err := c.checkIfMatch(ac.ETag); err != nil {
+		if err := c.checkIfMatch(r.ETag); err != nil {
 			return nil, err
 		}
-		for _, p := range s.Plans {
-			if slices.ContainsFunc(p.Origins, func(o cdn.Origin) bool { return o.AccessControl != nil && o.AccessControl.ID == ac.ID }) {
-				return nil, cloudfront.CodeOriginAccessControlInUse.Errorf("Cannot delete the origin access control because it's in use by one or more distributions: %s.", p.ID)
-			}
+		if by := s.UserOf(r.Ref()); by != "" {
+			return nil, r.Ref().InUse(by)
 		}
-		return h.change(cdn.KindAccessControlDel, cdn.Ref{ID: ac.ID})
+		return h.change(cdn.KindResourceDelete, r.Ref())
 	})
 	return &answer{}, err
 }
 
 func (h *handler) listAccessControls(c *call) (*answer, error) {
-	p, err := newPage(c.params, after(h.Journal.State().AccessControl, c.get("Marker")))
+	s := h.Journal.State()
+	p, err := newPage(c.params, after(s.ResourcesOf(cdn.ResourceAccessControl), c.get("Marker")))
 	if err != nil {
 		return nil, err
 	}
 	list := &cloudfront.OriginAccessControlList{
 		Marker: p.marker, NextMarker: p.next, MaxItems: p.maxItems, IsTruncated: p.truncated(), Quantity: len(p.items),
 	}
-	for _, ac := range p.items {
-		cfg := showAccessControl(ac).OriginAccessControlConfig
+	for _, r := range p.items {
+		_, cfg, err := accessControl(s, r.ID)
+		if err != nil {
+			return nil, err
+		}
 		list.Items = append(list.Items, cloudfront.OriginAccessControlSummary{
-			Id: ac.ID, Name: cfg.Name, Description: *cfg.Description, SigningProtocol: cfg.SigningProtocol,
+			Id: r.ID, Name: cfg.Name, Description: cloudfront.Or(cfg.Description, ""), SigningProtocol: cfg.SigningProtocol,
 			SigningBehavior: cfg.SigningBehavior, OriginAccessControlOriginType: cfg.OriginAccessControlOriginType,
 		})
 	}
 	return &answer{body: list}, nil
 }
 
-func accessControl(s *cdn.State, id string) (*cdn.AccessControl, error) {
-	if ac := s.AccessControl[id]; ac != nil {
-		return ac, nil
+func accessControl(s *cdn.State, id string) (*cdn.Resource, *cloudfront.OriginAccessControlConfig, error) {
+	r := s.Resource(cdn.ResourceAccessControl, id)
+	if r == nil {
+		return nil, nil, cloudfront.CodeNoSuchOriginAccessControl.Errorf("The specified origin access control does not exist.")
 	}
-	return nil, cloudfront.CodeNoSuchOriginAccessControl.Errorf("The specified origin access control does not exist.")
+	cfg := &cloudfront.OriginAccessControlConfig{}
+	return r, cfg, kept(r, cfg)
 }
 
-func showAccessControl(ac *cdn.AccessControl) *cloudfront.OriginAccessControl {
-	return &cloudfront.OriginAccessControl{
-		Id: ac.ID,
-		OriginAccessControlConfig: &cloudfront.OriginAccessControlConfig{
-			Name: ac.Name, Description: new(ac.Description),
-			SigningProtocol:               cloudfront.OriginAccessControlSigningProtocols(ac.SigningProtocol),
-			SigningBehavior:               cloudfront.OriginAccessControlSigningBehaviors(ac.SigningBehavior),
-			OriginAccessControlOriginType: cloudfront.OriginAccessControlOriginTypes(ac.OriginType),
-		},
+// kept reads the document of a resource.
+func kept(r *cdn.Resource, into any) error {
+	if err := cloudfront.Unmarshal([]byte(r.Document), into); err != nil {
+		// Not wrapped: what the journal holds is not the caller's mistake, whatever
+		// code the error has.
+		return errors.New("the document of " + r.ID + " in the journal: " + err.Error())
 	}
+	return nil
 }

@@ -18,10 +18,10 @@ func (h *handler) cachePolicyOperations() map[string]operation {
 }
 
 func (h *handler) listCachePolicies(c *call) (*answer, error) {
-	policies := map[string]cdn.CachePolicy{}
+	policies := map[string]*cdn.Resource{}
 	switch kind := cloudfront.CachePolicyType(c.get("Type")); kind {
 	case "", cloudfront.CachePolicyTypeManaged:
-		for _, p := range cdn.ManagedCachePolicies() {
+		for _, p := range cdn.ManagedPolicies(cdn.ResourceCachePolicy) {
 			policies[p.ID] = p
 		}
 	case cloudfront.CachePolicyTypeCustom: // there are none
@@ -33,28 +33,38 @@ func (h *handler) listCachePolicies(c *call) (*answer, error) {
 		return nil, err
 	}
 	list := &cloudfront.CachePolicyList{NextMarker: p.next, MaxItems: p.maxItems, Quantity: len(p.items)}
-	for _, policy := range p.items {
-		list.Items = append(list.Items, cloudfront.CachePolicySummary{Type: cloudfront.CachePolicyTypeManaged, CachePolicy: *showCachePolicy(policy)})
+	for _, r := range p.items {
+		policy, err := showCachePolicy(r)
+		if err != nil {
+			return nil, err
+		}
+		list.Items = append(list.Items, cloudfront.CachePolicySummary{Type: cloudfront.CachePolicyTypeManaged, CachePolicy: *policy})
 	}
 	return &answer{body: list}, nil
 }
 
 func (h *handler) getCachePolicy(c *call) (*answer, error) {
-	policy, err := cachePolicy(c.get("Id"))
-	return &answer{etag: managedETag(policy.ID), body: showCachePolicy(policy)}, err
+	policy, err := h.cachePolicy(c)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{etag: managedETag(policy.Id), body: policy}, err
 }
 
 func (h *handler) getCachePolicyConfig(c *call) (*answer, error) {
-	policy, err := cachePolicy(c.get("Id"))
-	return &answer{etag: managedETag(policy.ID), body: &showCachePolicy(policy).CachePolicyConfig}, err
+	policy, err := h.cachePolicy(c)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{etag: managedETag(policy.Id), body: &policy.CachePolicyConfig}, err
 }
 
-func cachePolicy(id string) (cdn.CachePolicy, error) {
-	policy, found := cdn.ManagedCachePolicy(id)
-	if !found {
-		return policy, cloudfront.CodeNoSuchCachePolicy.Errorf("The specified cache policy does not exist.")
+func (h *handler) cachePolicy(c *call) (*cloudfront.CachePolicy, error) {
+	r := h.Journal.State().Resource(cdn.ResourceCachePolicy, c.get("Id"))
+	if r == nil {
+		return nil, cloudfront.CodeNoSuchCachePolicy.Errorf("The specified cache policy does not exist.")
 	}
-	return policy, nil
+	return showCachePolicy(r)
 }
 
 // managedETag is the ETag of a policy that never changes.
@@ -63,47 +73,12 @@ func managedETag(id string) string {
 	return "E" + base32.StdEncoding.EncodeToString(sum[:])[:idLength]
 }
 
-func showCachePolicy(p cdn.CachePolicy) *cloudfront.CachePolicy {
-	shown := &cloudfront.CachePolicy{
-		Id: p.ID,
-		// CloudFront's own date for what it manages.
-		LastModifiedTime: time.Unix(0, 0),
-		CachePolicyConfig: cloudfront.CachePolicyConfig{
-			Name: p.Name, MinTTL: seconds(p.MinTTL), DefaultTTL: new(seconds(p.DefaultTTL)), MaxTTL: new(seconds(p.MaxTTL)),
-			ParametersInCacheKeyAndForwardedToOrigin: &cloudfront.ParametersInCacheKeyAndForwardedToOrigin{
-				EnableAcceptEncodingGzip: p.Gzip, EnableAcceptEncodingBrotli: new(p.Brotli),
-				HeadersConfig:      cloudfront.CachePolicyHeadersConfig{HeaderBehavior: cloudfront.CachePolicyHeaderBehavior(behavior(p.Headers))},
-				CookiesConfig:      cloudfront.CachePolicyCookiesConfig{CookieBehavior: cloudfront.CachePolicyCookieBehavior(behavior(p.Cookies))},
-				QueryStringsConfig: cloudfront.CachePolicyQueryStringsConfig{QueryStringBehavior: cloudfront.CachePolicyQueryStringBehavior(behavior(p.Query))},
-			},
-		},
-	}
-	key := shown.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin
-	if names := p.Headers.Names; len(names) > 0 {
-		key.HeadersConfig.Headers = &cloudfront.Headers{Quantity: len(names), Items: names}
-	}
-	if names := p.Cookies.Names; len(names) > 0 {
-		key.CookiesConfig.Cookies = &cloudfront.CookieNames{Quantity: len(names), Items: names}
-	}
-	if names := p.Query.Names; len(names) > 0 {
-		key.QueryStringsConfig.QueryStrings = &cloudfront.QueryStringNames{Quantity: len(names), Items: names}
+func showCachePolicy(r *cdn.Resource) (*cloudfront.CachePolicy, error) {
+	// CloudFront's own date for what it manages.
+	shown := &cloudfront.CachePolicy{Id: r.ID, LastModifiedTime: time.Unix(0, 0)}
+	if err := kept(r, &shown.CachePolicyConfig); err != nil {
+		return nil, err
 	}
 	shown.CachePolicyConfig.FillDefaults()
-	return shown
-}
-
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
-
-// behavior is what the API calls a selection, for headers, cookies and query
-// strings alike.
-func behavior(s cdn.Selection) string {
-	switch s.Mode {
-	case cdn.SelectAll:
-		return "all"
-	case cdn.SelectNames:
-		return "whitelist"
-	case cdn.SelectAllExcept:
-		return "allExcept"
-	}
-	return "none"
+	return shown, nil
 }

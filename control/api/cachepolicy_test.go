@@ -15,7 +15,7 @@ func TestManagedCachePolicies(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
 	want := map[string]string{}
-	for _, p := range cdn.ManagedCachePolicies() {
+	for _, p := range cdn.ManagedPolicies(cdn.ResourceCachePolicy) {
 		want[p.ID] = p.Name
 	}
 	input := &sdk.ListCachePoliciesInput{Type: types.CachePolicyTypeManaged, MaxItems: aws.Int32(4)}

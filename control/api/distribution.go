@@ -56,10 +56,8 @@ func (h *handler) create(c *call, cfg *cloudfront.DistributionConfig, tags map[s
 	}
 	var ignored []string
 	version, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
-		for _, other := range s.Distributions {
-			if other.CallerReference == d.CallerReference {
-				return nil, cloudfront.CodeDistributionAlreadyExists.Errorf("The caller reference that you are using to create a distribution is associated with another distribution. Already exists: %s", other.ID)
-			}
+		if other := s.DistributionReferenced(d.CallerReference); other != nil {
+			return nil, cloudfront.CodeDistributionAlreadyExists.Errorf("The caller reference that you are using to create a distribution is associated with another distribution. Already exists: %s", other.ID)
 		}
 		if len(s.Distributions) >= maxDistributions {
 			return nil, cloudfront.CodeTooManyDistributions.Errorf("Processing your request would cause you to exceed the maximum number of distributions allowed, %d.", maxDistributions)
@@ -117,7 +115,7 @@ func (h *handler) arn(id string) string {
 // checkPlan refuses what would not work beside the rest of the state, and returns
 // the fields of the configuration that nobody acts on.
 func (h *handler) checkPlan(s *cdn.State, d *cdn.Distribution) (ignored []string, err error) {
-	plan, err := cdn.Compile(d, cdn.Resources{AccessControls: s.AccessControl})
+	plan, err := cdn.Compile(d, s.Resources())
 	if err != nil {
 		return nil, err
 	}

@@ -10,14 +10,17 @@ import (
 // not kept here there is whatever is asked for: what names them is kept and given
 // back, and Plan.Ignored says that nobody acts on it.
 func exists(s *cdn.State, kind distconfig.Kind, id string) bool {
-	switch kind {
-	case distconfig.CachePolicy:
-		_, found := cdn.ManagedCachePolicy(id)
-		return found
-	case distconfig.AccessControl:
-		return s.AccessControl[id] != nil
+	of, kept := map[distconfig.Kind]cdn.ResourceKind{
+		distconfig.CachePolicy: cdn.ResourceCachePolicy, distconfig.OriginRequestPolicy: cdn.ResourceOriginRequestPolicy,
+		distconfig.ResponseHeaders: cdn.ResourceResponseHeadersPolicy, distconfig.KeyGroup: cdn.ResourceKeyGroup,
+		distconfig.Function: cdn.ResourceFunction, distconfig.AccessControl: cdn.ResourceAccessControl,
+		distconfig.AccessIdentity: cdn.ResourceAccessIdentity, distconfig.RealtimeLog: cdn.ResourceRealtimeLogConfig,
+		distconfig.FieldLevelEncryption: cdn.ResourceFieldLevelEncryption, distconfig.ContinuousDeployment: cdn.ResourceContinuousDeploymentPolicy,
+	}[kind]
+	if kind == distconfig.RealtimeLog {
+		id = cdn.ARNResource(of, id)
 	}
-	return true
+	return !kept || s.Resource(of, id) != nil
 }
 
 // checkReferences refuses a configuration that names what there is not. It is

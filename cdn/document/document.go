@@ -1,10 +1,17 @@
-package cdn
+// Package document reads configuration documents, and knows what was read of them.
+//
+// Parse makes a tree of elements of the XML. Whoever compiles it asks for what it acts
+// on, by name; what says something and was never asked for is found by Unread, so that
+// it can be told and is not silently dropped.
+package document
 
 import (
-	"bytes"
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,17 +24,17 @@ type Element struct {
 	Text     string
 	Children []*Element
 
-	// read is set when Compile asks for the element, so that what was never
+	// read is set when somebody asks for the element, so that what was never
 	// asked for can be reported instead of silently dropped.
 	read bool
 }
 
 const maxDocumentDepth = 32
 
-// ParseDocument reads a configuration document. It refuses directives (and with
+// Parse reads a configuration document. It refuses directives (and with
 // them entity definitions) and more than 32 levels.
-func ParseDocument(doc []byte) (*Element, error) {
-	d := xml.NewDecoder(bytes.NewReader(doc))
+func Parse(doc string) (*Element, error) {
+	d := xml.NewDecoder(strings.NewReader(doc))
 	var root *Element
 	var stack []*Element
 	for {
@@ -36,16 +43,16 @@ func ParseDocument(doc []byte) (*Element, error) {
 			return root, nil
 		}
 		if err != nil {
-			return nil, Errorf("MalformedXML", "The XML document is not well formed: %v.", err)
+			return nil, fmt.Errorf("the XML document is not well formed: %w", err)
 		}
 		switch t := tok.(type) {
 		case xml.Directive:
-			return nil, Errorf("MalformedXML", "The XML document contains a directive, which is not allowed.")
+			return nil, errors.New("the XML document contains a directive, which is not allowed")
 		case xml.StartElement:
 			e := &Element{Name: t.Name.Local}
 			if len(stack) == 0 {
 				if root != nil {
-					return nil, Errorf("MalformedXML", "The XML document has more than one root element.")
+					return nil, errors.New("the XML document has more than one root element")
 				}
 				root = e
 			} else {
@@ -53,7 +60,7 @@ func ParseDocument(doc []byte) (*Element, error) {
 				parent.Children = append(parent.Children, e)
 			}
 			if len(stack) == maxDocumentDepth {
-				return nil, Errorf("MalformedXML", "The XML document is nested more than %d levels deep.", maxDocumentDepth)
+				return nil, fmt.Errorf("the XML document is nested more than %d levels deep", maxDocumentDepth)
 			}
 			stack = append(stack, e)
 		case xml.EndElement:
@@ -112,7 +119,7 @@ func (e *Element) Int(def int64, names ...string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		return 0, Errorf("MalformedXML", "The element %s holds %q, which is not a whole number.", strings.Join(names, "/"), s)
+		return 0, fmt.Errorf("the element %s holds %q, which is not a whole number", strings.Join(names, "/"), s)
 	}
 	return n, nil
 }
@@ -140,7 +147,55 @@ func (e *Element) Texts(names ...string) []string {
 	return out
 }
 
-// unread appends the paths of the leaves that say something and were never read.
+// Bytes returns what the element at names holds in base64.
+func (e *Element) Bytes(names ...string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(e.String(names...)))
+	if err != nil {
+		return nil, fmt.Errorf("the element %s does not hold base64", strings.Join(names, "/"))
+	}
+	return b, nil
+}
+
+// Aside returns a copy of the element at names, nil where it is absent. What is read
+// of the copy still counts as unread: it is kept for later, and nobody acts on it yet.
+func (e *Element) Aside(names ...string) *Element {
+	for _, n := range names {
+		if e == nil {
+			return nil
+		}
+		i := slices.IndexFunc(e.Children, func(c *Element) bool { return c.Name == n })
+		if i < 0 {
+			return nil
+		}
+		e = e.Children[i]
+	}
+	c := &Element{Name: e.Name, Text: e.Text}
+	for _, child := range e.Children {
+		c.Children = append(c.Children, child.Aside())
+	}
+	return c
+}
+
+// XML writes the element.
+func (e *Element) XML() string {
+	var b strings.Builder
+	e.write(&b)
+	return b.String()
+}
+
+func (e *Element) write(b *strings.Builder) {
+	b.WriteString("<" + e.Name + ">")
+	_ = xml.EscapeText(b, []byte(e.Text)) // a Builder takes everything
+	for _, c := range e.Children {
+		c.write(b)
+	}
+	b.WriteString("</" + e.Name + ">")
+}
+
+// Unread returns the paths of the leaves that say something and were never read, in the
+// document's order.
+func (e *Element) Unread() []string { return e.unread("", nil) }
+
 func (e *Element) unread(prefix string, out []string) []string {
 	path := prefix + e.Name
 	if len(e.Children) == 0 {

@@ -1,0 +1,174 @@
+package cdn
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+
+	"github.com/warmfront/warmfront/cdn/document"
+)
+
+// AccessControl is an origin access control: whether edges sign their requests.
+type AccessControl struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// OriginType is "s3" and others that this release does not act on.
+	OriginType string `json:"origin_type"`
+	// SigningBehavior is "always", "never" or "no-override" (a viewer's
+	// Authorization header, where it is forwarded, is kept).
+	SigningBehavior string `json:"signing_behavior"`
+	SigningProtocol string `json:"signing_protocol"` // "sigv4"
+	// Description and ETag are in journals of earlier releases, and in no Plan.
+	Description string `json:"description,omitempty"`
+	ETag        string `json:"etag,omitempty"`
+}
+
+// compileAccessControl makes an AccessControl of an OriginAccessControlConfig.
+func compileAccessControl(doc *document.Element, r *Resource) (*AccessControl, error) {
+	return &AccessControl{
+		ID: r.ID, Name: doc.String("Name"), OriginType: doc.String("OriginAccessControlOriginType"),
+		SigningBehavior: doc.String("SigningBehavior"), SigningProtocol: doc.String("SigningProtocol"),
+	}, nil
+}
+
+// AccessIdentity is an origin access identity: the older way in which edges show a
+// bucket who they are.
+type AccessIdentity struct {
+	ID string
+	// CanonicalUserID is what a bucket's policy or ACL may name it by.
+	CanonicalUserID string
+}
+
+func compileAccessIdentity(_ *document.Element, r *Resource) (*AccessIdentity, error) {
+	return &AccessIdentity{r.ID, CanonicalUserID(r.ID)}, nil
+}
+
+// CanonicalUserID returns the S3 canonical user id of an origin access identity: 96
+// hexadecimal digits. It follows from the id, so that an object store can tell it
+// without asking.
+func CanonicalUserID(id string) string {
+	sum := sha512.Sum384([]byte("origin access identity " + id))
+	return hex.EncodeToString(sum[:])
+}
+
+// accessIdentityPrefix is what a configuration puts before the id (API,
+// S3OriginConfig).
+const accessIdentityPrefix = "origin-access-identity/cloudfront/"
+
+// KeyGroup holds the public keys that viewers' signatures are verified with.
+type KeyGroup struct {
+	ID   string
+	Keys []*PublicKey
+}
+
+// PublicKey is one key of a KeyGroup.
+type PublicKey struct {
+	ID  string // as in Key-Pair-Id
+	Key crypto.PublicKey
+}
+
+// compilePublicKey reads the PEM in a PublicKeyConfig: 2048-bit RSA, or ECDSA on
+// P-256 (developer guide, "Create key pairs for your signers").
+func compilePublicKey(doc *document.Element, r *Resource) (*PublicKey, error) {
+	invalid := Errorf("InvalidArgument", "The encoded key is not the PEM form of a 2048-bit RSA key or of an ECDSA key on the curve P-256.")
+	block, _ := pem.Decode([]byte(doc.String("EncodedKey")))
+	if block == nil {
+		return nil, invalid
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, invalid
+	}
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		if k.N.BitLen() == 2048 {
+			return &PublicKey{r.ID, k}, nil
+		}
+	case *ecdsa.PublicKey:
+		if k.Curve == elliptic.P256() {
+			return &PublicKey{r.ID, k}, nil
+		}
+	}
+	return nil, invalid
+}
+
+func keyGroupUses(doc *document.Element) []ResourceRef {
+	var ids []string
+	if items := doc.Child("Items"); items != nil {
+		for _, e := range items.Children {
+			ids = append(ids, e.Text)
+		}
+	}
+	return refsTo(ResourcePublicKey, ids...)
+}
+
+// keyGroup is what a behavior's key group stands for.
+func (c *compiler) keyGroup(id string) (*KeyGroup, error) {
+	return use(c, ResourceKeyGroup, id, func(doc *document.Element, r *Resource) (*KeyGroup, error) {
+		g := &KeyGroup{ID: r.ID}
+		for _, ref := range keyGroupUses(doc) {
+			key, err := use(c, ref.Kind, ref.ID, compilePublicKey)
+			if err != nil {
+				return nil, err
+			}
+			if key != nil {
+				g.Keys = append(g.Keys, key)
+			}
+		}
+		return g, nil
+	})
+}
+
+// Function is what a behavior runs at an event: the code that was published.
+type Function struct {
+	Name    string
+	Runtime string // "cloudfront-js-1.0" or "cloudfront-js-2.0"
+	ETag    string // of the stage LIVE: another one is other code
+	Code    string
+	// KeyValueStores are the ids of those that the code may read.
+	KeyValueStores []string
+}
+
+func functionUses(doc *document.Element) (refs []ResourceRef) {
+	for _, e := range doc.Items("FunctionConfig", "KeyValueStoreAssociations") {
+		refs = append(refs, refsTo(ResourceKeyValueStore, ARNResource(ResourceKeyValueStore, e.String("KeyValueStoreARN")))...)
+	}
+	return refs
+}
+
+// compileFunction makes a Function of what was published.
+func compileFunction(_ *document.Element, r *Resource) (*Function, error) {
+	if r.Live == nil {
+		return nil, Errorf("InvalidFunctionAssociation", "The function %s is not published: only its stage LIVE can be associated.", r.ID)
+	}
+	return compileStage(r.ID, r.Live.ETag, r.Live.Document)
+}
+
+func compileStage(name, etag, text string) (*Function, error) {
+	doc, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	code, err := doc.Bytes("FunctionCode")
+	if err != nil {
+		return nil, Errorf("MalformedXML", "%v.", err)
+	}
+	f := &Function{Name: name, Runtime: doc.String("FunctionConfig", "Runtime"), ETag: etag, Code: string(code)}
+	for _, ref := range functionUses(doc) {
+		f.KeyValueStores = append(f.KeyValueStores, ref.ID)
+	}
+	return f, nil
+}
+
+func checkFunction(r *Resource) error {
+	_, err := compileStage(r.ID, r.ETag, r.Document)
+	if err == nil && r.Live != nil {
+		_, err = compileStage(r.ID, r.Live.ETag, r.Live.Document)
+	}
+	return err
+}

@@ -1,0 +1,59 @@
+package cdn
+
+import (
+	"github.com/warmfront/warmfront/cdn/document"
+)
+
+// compiler makes one Plan: it knows what the configuration may refer to, and notes
+// what it does refer to.
+type compiler struct {
+	resources Resources
+	// lenient passes over references that releases before did not look at: a journal
+	// may hold configurations with ids of what never was.
+	lenient bool
+	uses    []ResourceRef
+	made    map[ResourceRef]any
+	// primary is the first member of each origin group.
+	primary map[string]string
+}
+
+// use returns what the configuration refers to by an id, compiled: once, however many
+// behaviors refer to it. Without the id, or where it is missing and that is passed
+// over, it is nil.
+func use[T any](c *compiler, kind ResourceKind, id string, compile func(*document.Element, *Resource) (*T, error)) (*T, error) {
+	if id == "" {
+		return nil, nil
+	}
+	ref := ResourceRef{kind, id}
+	if made, found := c.made[ref]; found {
+		return made.(*T), nil
+	}
+	c.uses = append(c.uses, ref)
+	r := c.resources.Get(kind, id)
+	if r == nil {
+		if c.lenient && kind != ResourceCachePolicy && kind != ResourceAccessControl {
+			return nil, nil
+		}
+		return nil, ref.Missing()
+	}
+	doc, err := parse(r.Document)
+	if err != nil {
+		return nil, err
+	}
+	made, err := compile(doc, r)
+	if err != nil {
+		return nil, err
+	}
+	c.made[ref] = made
+	return made, nil
+}
+
+// present is what use makes of resources that a plan only has to know of.
+func present(*document.Element, *Resource) (*struct{}, error) { return &struct{}{}, nil }
+
+// mention notes that the configuration refers to a resource of which the plan holds
+// nothing.
+func (c *compiler) mention(kind ResourceKind, id string) error {
+	_, err := use(c, kind, id, present)
+	return err
+}
