@@ -11,6 +11,7 @@ import (
 
 	"github.com/rclone/gofakes3"
 
+	"github.com/warmfront/warmfront/origin/s3config"
 	"github.com/warmfront/warmfront/origin/s3disk"
 )
 
@@ -75,7 +76,7 @@ func (b backend) ListBucket(ctx context.Context, name string, prefix *gofakes3.P
 }
 
 func (b backend) CreateBucket(ctx context.Context, name string) error {
-	return b.fail(ctx, b.disk.CreateBucket(s3disk.Bucket{Name: name, Region: defaultRegion, Documents: defaultDocuments()}))
+	return b.fail(ctx, b.disk.CreateBucket(s3disk.Bucket{Name: name, Region: defaultRegion, Documents: s3config.Defaults()}))
 }
 
 func (b backend) BucketExists(_ context.Context, name string) (bool, error) {

@@ -6,72 +6,25 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/warmfront/warmfront/origin/address"
 	"github.com/warmfront/warmfront/origin/policy"
+	"github.com/warmfront/warmfront/origin/s3config"
 	"github.com/warmfront/warmfront/origin/s3disk"
 )
 
-// The documents of a bucket: the policy as the owner gave it, the others as the
-// XML that their GET answers with.
-const (
-	docPolicy       = "policy"
-	docPublicAccess = "publicAccessBlock"
-	docTagging      = "tagging"
-	docOwnership    = "ownershipControls"
-)
+// docPolicy is the document that the owner gave as JSON; the others are the XML that
+// their GET answers with, by the kinds of s3config.
+const docPolicy = "policy"
 
-// maxDocument bounds the XML of a bucket's sub-resource.
-const maxDocument = 64 << 10
+// defaultRegion is where a bucket is that names no region.
+const defaultRegion = "us-east-1"
 
-type publicAccessBlock struct {
-	XMLName               xml.Name `xml:"PublicAccessBlockConfiguration"`
-	Xmlns                 string   `xml:"xmlns,attr,omitempty"`
-	BlockPublicAcls       bool
-	IgnorePublicAcls      bool
-	BlockPublicPolicy     bool
-	RestrictPublicBuckets bool
-}
+// document is a sub-resource of the bucket, "" where it was not put.
+func document(b *s3disk.Bucket, kind s3config.Kind) string { return b.Documents[string(kind)] }
 
-type ownershipControls struct {
-	XMLName   xml.Name `xml:"OwnershipControls"`
-	Xmlns     string   `xml:"xmlns,attr,omitempty"`
-	Ownership string   `xml:"Rule>ObjectOwnership"`
-}
-
-type tagging struct {
-	XMLName xml.Name `xml:"Tagging"`
-	Xmlns   string   `xml:"xmlns,attr,omitempty"`
-	Tags    []tag    `xml:"TagSet>Tag"`
-}
-
-type tag struct{ Key, Value string }
-
-// defaultDocuments is what a new bucket has: since April 2023 S3 blocks public
-// access and disables ACLs on every bucket it makes.
-func defaultDocuments() map[string]string {
-	return map[string]string{
-		docPublicAccess: marshal(publicAccessBlock{Xmlns: xmlns, BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}),
-		docOwnership:    marshal(ownershipControls{Xmlns: xmlns, Ownership: "BucketOwnerEnforced"}),
-	}
-}
-
-// marshal is for the documents above, which cannot fail to be XML.
-func marshal(v any) string {
-	b, err := xml.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
-// publicAccess is the bucket's Block Public Access; none set blocks nothing.
-func publicAccess(b *s3disk.Bucket) (block publicAccessBlock) {
-	if doc := b.Documents[docPublicAccess]; doc != "" {
-		if err := xml.Unmarshal([]byte(doc), &block); err != nil {
-			// Only marshal's output is stored: were it damaged, block everything.
-			return publicAccessBlock{BlockPublicPolicy: true, RestrictPublicBuckets: true}
-		}
-	}
-	return block
+// publicAccess is the bucket's Block Public Access.
+func publicAccess(b *s3disk.Bucket) s3config.Block {
+	return s3config.ReadBlock(document(b, s3config.PublicAccess))
 }
 
 func createBucket(c *call) error {
@@ -83,33 +36,35 @@ func createBucket(c *call) error {
 		return fault("NotImplemented", "Object Lock is not supported.")
 	}
 	var in struct {
-		Region string `xml:"LocationConstraint"`
-		Tags   []tag  `xml:"Tags>Tag"`
+		Region string         `xml:"LocationConstraint"`
+		Tags   []s3config.Tag `xml:"Tags>Tag"`
 	}
-	doc, err := c.readAll(maxDocument)
+	doc, err := c.readAll(s3config.MaxBytes)
 	if err != nil {
 		return err
 	}
 	if len(doc) > 0 && xml.Unmarshal(doc, &in) != nil {
 		return fault("MalformedXML", "")
 	}
-	b := s3disk.Bucket{Name: c.bucket, Region: in.Region, Documents: defaultDocuments()}
+	b := s3disk.Bucket{Name: c.bucket, Region: in.Region, Documents: s3config.Defaults()}
 	switch in.Region {
 	case "":
 		b.Region = c.s.cfg.Region
 	case "EU":
 		b.Region = "eu-west-1"
 	}
-	if len(b.Region) > 32 || strings.Trim(b.Region, bucketLetters+"-") != "" {
+	if len(b.Region) > 32 || strings.Trim(b.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return fault("InvalidLocationConstraint", "The specified location-constraint is not valid")
 	}
 	if v := h.Get("X-Amz-Object-Ownership"); v != "" {
-		if b.Documents[docOwnership], err = ownershipDocument(v); err != nil {
+		if b.Documents[string(s3config.Ownership)], err = s3config.OwnershipDocument(v); err != nil {
 			return err
 		}
 	}
 	if len(in.Tags) > 0 {
-		b.Documents[docTagging] = marshal(tagging{Xmlns: xmlns, Tags: in.Tags})
+		if b.Documents[string(s3config.Tagging)], err = s3config.TagsDocument(in.Tags); err != nil {
+			return err
+		}
 	}
 	err = c.s.disk.CreateBucket(b)
 	// In us-east-1 alone, S3 lets the owner create a bucket again.
@@ -182,52 +137,11 @@ func getPolicyStatus(c *call) error {
 	return nil
 }
 
-func putPublicAccess(c *call) error {
-	var in publicAccessBlock
-	if err := c.readXML(maxDocument, &in); err != nil {
-		return err
+func checkBucketName(name string) error {
+	if !address.ValidBucket(name) {
+		return fault("InvalidBucketName", "", field{"BucketName", name})
 	}
-	in.XMLName, in.Xmlns = xml.Name{}, xmlns
-	return c.set(docPublicAccess, marshal(in), http.StatusOK)
-}
-
-func putTagging(c *call) error {
-	var in tagging
-	if err := c.readXML(maxDocument, &in); err != nil {
-		return err
-	}
-	seen := map[string]bool{}
-	for _, t := range in.Tags {
-		if t.Key == "" || seen[t.Key] || len([]rune(t.Key)) > 128 || len([]rune(t.Value)) > 256 {
-			return fault("InvalidTag", "The TagKey or TagValue you have provided is invalid, or a key is given twice")
-		}
-		seen[t.Key] = true
-	}
-	if len(in.Tags) > 50 {
-		return fault("BadRequest", "Bucket tag count cannot be greater than 50")
-	}
-	in.XMLName, in.Xmlns = xml.Name{}, xmlns
-	return c.set(docTagging, marshal(in), http.StatusNoContent)
-}
-
-func putOwnership(c *call) error {
-	var in ownershipControls
-	if err := c.readXML(maxDocument, &in); err != nil {
-		return err
-	}
-	doc, err := ownershipDocument(in.Ownership)
-	if err != nil {
-		return err
-	}
-	return c.set(docOwnership, doc, http.StatusOK)
-}
-
-func ownershipDocument(value string) (string, error) {
-	switch value {
-	case "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter":
-		return marshal(ownershipControls{Xmlns: xmlns, Ownership: value}), nil
-	}
-	return "", fault("MalformedXML", "")
+	return nil
 }
 
 // set stores a document of the bucket and answers without a body.
@@ -239,11 +153,21 @@ func (c *call) set(name, doc string, status int) error {
 	return nil
 }
 
-func getDocument(name, absent string) func(*call) error {
+func deletePolicy(c *call) error { return c.set(docPolicy, "", http.StatusNoContent) }
+
+// getDocument answers with what was put; where nothing was, with the error
+// absent, or if that is "" with what S3 says by default.
+func getDocument(kind s3config.Kind, absent string) func(*call) error {
 	return func(c *call) error {
-		doc := c.state.Documents[name]
-		if doc == "" {
+		doc := document(c.state, kind)
+		if doc == "" && absent != "" {
 			return fault(absent, "", field{"BucketName", c.bucket})
+		}
+		if doc == "" {
+			doc = s3config.Empty(kind)
+		}
+		if kind == s3config.Lifecycle {
+			c.w.Header().Set("X-Amz-Transition-Default-Minimum-Object-Size", "all_storage_classes_128K")
 		}
 		c.w.Header().Set("Content-Type", "application/xml")
 		_, _ = c.w.Write([]byte(xml.Header + doc))
@@ -251,29 +175,58 @@ func getDocument(name, absent string) func(*call) error {
 	}
 }
 
-func deleteDocument(name string) func(*call) error {
-	return func(c *call) error { return c.set(name, "", http.StatusNoContent) }
+// putDocument stores what s3config accepts.
+func putDocument(kind s3config.Kind, status int) func(*call) error {
+	return func(c *call) error {
+		given, err := c.readAll(s3config.MaxBytes)
+		if err != nil {
+			return err
+		}
+		doc, err := s3config.Parse(kind, given)
+		if err != nil {
+			return err
+		}
+		if kind == s3config.Logging {
+			if target := s3config.LogTarget(doc); target != "" {
+				if _, err := c.s.disk.Bucket(target); err != nil {
+					return fault("InvalidTargetBucketForLogging", "The target bucket for logging does not exist", field{"TargetBucket", target})
+				}
+			}
+		}
+		return c.set(string(kind), doc, status)
+	}
 }
 
+func deleteDocument(kind s3config.Kind) func(*call) error {
+	return func(c *call) error { return c.set(string(kind), "", http.StatusNoContent) }
+}
+
+// refused is for what no bucket here can have, with the reason in S3's words.
+func refused(code, message string) func(*call) error {
+	return func(*call) error { return fault(code, message) }
+}
+
+// notConfigured answers what is asked for of which no bucket has one.
 func notConfigured(code string) func(*call) error {
 	return func(c *call) error { return fault(code, "", field{"BucketName", c.bucket}) }
 }
 
-func emptyDocument(element string) func(*call) error {
-	return func(c *call) error {
-		c.encode(struct {
-			XMLName xml.Name
-			Xmlns   string `xml:"xmlns,attr"`
-		}{xml.Name{Local: element}, xmlns})
-		return nil
+// putACL takes the one list that there is, the owner's alone, and none where
+// ownership disables them.
+func putACL(c *call) error {
+	if s3config.ACLsDisabled(document(c.state, s3config.Ownership)) {
+		return fault("AccessControlListNotSupported", "")
 	}
-}
-
-func getRequestPayment(c *call) error {
-	c.encode(struct {
-		XMLName xml.Name `xml:"RequestPaymentConfiguration"`
-		Xmlns   string   `xml:"xmlns,attr"`
-		Payer   string
-	}{Xmlns: xmlns, Payer: "BucketOwner"})
+	acl := c.r.Header.Get("X-Amz-Acl")
+	if strings.HasPrefix(acl, "public-") && publicAccess(c.state).BlockPublicAcls {
+		return fault("AccessDenied", "Access Denied: public access control lists are prevented by the BlockPublicAcls setting in S3 Block Public Access")
+	}
+	if acl != "" && acl != "private" {
+		return fault("NotImplemented", "The only list here is private: give others access by a bucket policy.")
+	}
+	if acl == "" {
+		return c.callEngine("acl")
+	}
+	c.w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/warmfront/warmfront/origin/address"
 	"github.com/warmfront/warmfront/origin/policy"
 	"github.com/warmfront/warmfront/origin/s3disk"
 	"github.com/warmfront/warmfront/sigv4"
@@ -86,14 +87,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *call) serve() error {
-	c.bucket, c.key = splitPath(c.r.URL.Path, hostBucket(c.r.Host, c.s.cfg.Domains))
+	named, website := address.Bucket(c.r.Host, c.s.cfg.Domains)
+	c.bucket, c.key = address.Split(c.r.URL.Path, named)
 	var err error
 	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil || !utf8.ValidString(c.key) {
 		return fault("InvalidURI", "")
 	}
-	// A browser's preflight is not signed, and no bucket has CORS rules here.
-	if c.r.Method == http.MethodOptions {
-		return fault("AccessForbidden", "")
+	switch {
+	case c.r.Method == http.MethodOptions:
+		return c.preflight()
+	case website:
+		return c.serveWebsite()
 	}
 	if err := c.authenticate(); err != nil {
 		return err
@@ -103,6 +107,9 @@ func (c *call) serve() error {
 	}
 	if err := c.checkNames(); err != nil {
 		return err
+	}
+	if c.state != nil {
+		c.allowPage()
 	}
 	if c.op.action != "" {
 		if err := c.authorize(c.op.action, c.key); err != nil {
@@ -122,14 +129,19 @@ func (c *call) checkNames() error {
 	if c.bucket == "" {
 		return nil
 	}
-	if err := checkBucketName(c.bucket); err != nil {
-		return err
-	}
 	if len(c.key) > s3disk.MaxKeyBytes {
 		return fault("KeyTooLongError", "", field{"MaxSizeAllowed", "1024"})
 	}
 	if v := c.query.Get("versionId"); v != "" && v != "null" {
 		return fault("InvalidArgument", "Invalid version id specified", field{"ArgumentName", "versionId"}, field{"ArgumentValue", v})
+	}
+	return c.loadBucket()
+}
+
+// loadBucket finds the bucket and its policy.
+func (c *call) loadBucket() error {
+	if err := checkBucketName(c.bucket); err != nil {
+		return err
 	}
 	state, err := c.s.disk.Bucket(c.bucket)
 	if errors.Is(err, s3disk.ErrNoSuchBucket) && c.op.name == "CreateBucket" {

@@ -157,7 +157,7 @@ func TestAWSAPICommands(t *testing.T) {
 	c.ok("s3api list-parts --bucket demo --key parts --upload-id "+upload.ID, `"PartNumber": 3`)
 	c.ok(fmt.Sprintf("s3api complete-multipart-upload --bucket demo --key parts --upload-id %s --multipart-upload Parts=[{PartNumber=3,ETag=%s}]", upload.ID, part.ETag), `-1\""`)
 	c.ok("s3api delete-objects --bucket demo --delete Objects=[{Key=parts},{Key=second}]", `"Key": "second"`)
-	c.fails("NotImplemented", "s3api put-bucket-cors --bucket demo --cors-configuration {\"CORSRules\":[{\"AllowedMethods\":[\"GET\"],\"AllowedOrigins\":[\"*\"]}]}")
+	c.ok("s3api put-bucket-cors --bucket demo --cors-configuration {\"CORSRules\":[{\"AllowedMethods\":[\"GET\"],\"AllowedOrigins\":[\"*\"]}]}")
 
 	c.env = append(c.env, "AWS_SECRET_ACCESS_KEY=wrong")
 	c.fails("SignatureDoesNotMatch", "s3 ls")

@@ -9,7 +9,9 @@ import (
 	"strconv"
 
 	"github.com/warmfront/warmfront/origin/policy"
+	"github.com/warmfront/warmfront/origin/s3config"
 	"github.com/warmfront/warmfront/origin/s3disk"
+	"github.com/warmfront/warmfront/origin/s3error"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -25,109 +27,15 @@ type field struct{ name, value string }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
 
-// fault makes an S3 error of a code that standard knows; a message other than
+// fault makes an S3 error of a code that s3error knows; a message other than
 // "" replaces S3's usual one.
 func fault(code, message string, fields ...field) *apiError {
-	e := standard(code)
-	e.fields = fields
+	usual, status := s3error.Usual(code)
+	e := &apiError{code: code, message: usual, status: status, fields: fields}
 	if message != "" {
 		e.message = message
 	}
 	return e
-}
-
-// standard gives a code its status and its usual sentence. The codes are those
-// of S3's error responses; one that is not here is a 400.
-func standard(code string) *apiError {
-	switch code {
-	case "AccessDenied":
-		return &apiError{code: code, status: 403, message: "Access Denied"}
-	case "AccessForbidden":
-		return &apiError{code: code, status: 403, message: "CORSResponse: CORS is not enabled for this bucket."}
-	case "NoSuchBucket":
-		return &apiError{code: code, status: 404, message: "The specified bucket does not exist"}
-	case "NoSuchKey":
-		return &apiError{code: code, status: 404, message: "The specified key does not exist."}
-	case "NoSuchUpload":
-		return &apiError{code: code, status: 404, message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
-	case "NoSuchBucketPolicy":
-		return &apiError{code: code, status: 404, message: "The bucket policy does not exist"}
-	case "NoSuchTagSet":
-		return &apiError{code: code, status: 404, message: "The TagSet does not exist"}
-	case "NoSuchPublicAccessBlockConfiguration":
-		return &apiError{code: code, status: 404, message: "The public access block configuration was not found"}
-	case "OwnershipControlsNotFoundError":
-		return &apiError{code: code, status: 404, message: "The bucket ownership controls were not found"}
-	case "NoSuchCORSConfiguration":
-		return &apiError{code: code, status: 404, message: "The CORS configuration does not exist"}
-	case "NoSuchLifecycleConfiguration":
-		return &apiError{code: code, status: 404, message: "The lifecycle configuration does not exist"}
-	case "NoSuchWebsiteConfiguration":
-		return &apiError{code: code, status: 404, message: "The specified bucket does not have a website configuration"}
-	case "ReplicationConfigurationNotFoundError":
-		return &apiError{code: code, status: 404, message: "The replication configuration was not found"}
-	case "ServerSideEncryptionConfigurationNotFoundError":
-		return &apiError{code: code, status: 404, message: "The server side encryption configuration was not found"}
-	case "ObjectLockConfigurationNotFoundError":
-		return &apiError{code: code, status: 404, message: "Object Lock configuration does not exist for this bucket"}
-	case "MethodNotAllowed":
-		return &apiError{code: code, status: 405, message: "The specified method is not allowed against this resource."}
-	case "BucketAlreadyOwnedByYou":
-		return &apiError{code: code, status: 409, message: "Your previous request to create the named bucket succeeded and you already own it."}
-	case "BucketNotEmpty":
-		return &apiError{code: code, status: 409, message: "The bucket you tried to delete is not empty"}
-	case "OperationAborted":
-		return &apiError{code: code, status: 409, message: "A conflicting conditional operation is currently in progress against this resource. Please try again."}
-	case "MissingContentLength":
-		return &apiError{code: code, status: 411, message: "You must provide the Content-Length HTTP header."}
-	case "PreconditionFailed":
-		return &apiError{code: code, status: 412, message: "At least one of the pre-conditions you specified did not hold"}
-	case "InvalidRange":
-		return &apiError{code: code, status: 416, message: "The requested range is not satisfiable"}
-	case "InvalidPartNumber":
-		return &apiError{code: code, status: 416, message: "The requested partnumber is not satisfiable"}
-	case "InternalError":
-		return &apiError{code: code, status: 500, message: "We encountered an internal error. Please try again."}
-	case "NotImplemented":
-		return &apiError{code: code, status: 501, message: "A header or query you provided implies functionality that is not implemented."}
-	}
-	return &apiError{code: code, status: 400, message: badRequest(code)}
-}
-
-func badRequest(code string) string {
-	switch code {
-	case "BadDigest":
-		return "The Content-MD5 or checksum value that you specified did not match what the server received."
-	case "EntityTooLarge":
-		return "Your proposed upload exceeds the maximum allowed size"
-	case "EntityTooSmall":
-		return "Your proposed upload is smaller than the minimum allowed size"
-	case "IncompleteBody":
-		return "You did not provide the number of bytes specified by the Content-Length HTTP header"
-	case "InvalidBucketName":
-		return "The specified bucket is not valid."
-	case "InvalidDigest":
-		return "The Content-MD5 you specified was invalid."
-	case "InvalidPart":
-		return "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
-	case "InvalidPartOrder":
-		return "The list of parts was not in ascending order. Parts must be ordered by part number."
-	case "InvalidURI":
-		return "Couldn't parse the specified URI."
-	case "KeyTooLongError":
-		return "Your key is too long"
-	case "MalformedXML":
-		return "The XML you provided was not well-formed or did not validate against our published schema"
-	case "MaxMessageLengthExceeded":
-		return "Your request was too big."
-	case "MetadataTooLarge":
-		return "Your metadata headers exceed the maximum allowed metadata size"
-	case "RequestTimeout":
-		return "Your socket connection to the server was not read from or written to within the timeout period."
-	case "AccessControlListNotSupported":
-		return "The bucket does not allow ACLs"
-	}
-	return "The request is not valid."
 }
 
 // errNotModified is an answer rather than an error, but travels as one.
@@ -138,6 +46,7 @@ var errNotModified = &apiError{code: "NotModified", status: http.StatusNotModifi
 func asAPIError(err error) (e *apiError, known bool) {
 	var signature *sigv4.Error
 	var document *policy.Error
+	var configuration *s3config.Error
 	switch {
 	case errors.As(err, &e):
 		return e, e.code != "InternalError"
@@ -145,6 +54,8 @@ func asAPIError(err error) (e *apiError, known bool) {
 		return signatureFault(signature), true
 	case errors.As(err, &document):
 		return fault("MalformedPolicy", document.Message), true
+	case errors.As(err, &configuration):
+		return fault(configuration.Code, configuration.Message), true
 	}
 	for _, m := range []struct {
 		err  error

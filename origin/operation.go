@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,47 +20,35 @@ type operation struct {
 // Everything else that subresources knows is NotImplemented (501); a method
 // that no call has is MethodNotAllowed (405).
 func operations() map[string]operation {
+	all := objectOperations()
+	maps.Copy(all, bucketOperations())
+	maps.Copy(all, documentOperations())
+	return all
+}
+
+func bucketOperations() map[string]operation {
 	return map[string]operation{
 		"service GET": {name: "ListBuckets", action: "s3:ListAllMyBuckets", serve: engineCall("prefix", "max-buckets", "continuation-token", "bucket-region")},
 
-		"bucket PUT":                      {name: "CreateBucket", action: "s3:CreateBucket", serve: createBucket, body: true},
-		"bucket HEAD":                     {name: "HeadBucket", action: "s3:ListBucket", serve: headBucket},
-		"bucket DELETE":                   {name: "DeleteBucket", action: "s3:DeleteBucket", serve: engineCall()},
-		"bucket GET":                      {name: "ListObjects", action: "s3:ListBucket", serve: engineCall("list-type", "prefix", "delimiter", "marker", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner")},
-		"bucket GET versions":             {name: "ListObjectVersions", action: "s3:ListBucketVersions", serve: engineCall("versions", "prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type")},
-		"bucket GET uploads":              {name: "ListMultipartUploads", action: "s3:ListBucketMultipartUploads", serve: listUploads},
-		"bucket POST delete":              {name: "DeleteObjects", action: "", serve: deleteObjects, body: true},
-		"bucket GET location":             {name: "GetBucketLocation", action: "s3:GetBucketLocation", serve: getLocation},
-		"bucket GET policy":               {name: "GetBucketPolicy", action: "s3:GetBucketPolicy", serve: getPolicy},
-		"bucket PUT policy":               {name: "PutBucketPolicy", action: "s3:PutBucketPolicy", serve: putPolicy, body: true},
-		"bucket DELETE policy":            {name: "DeleteBucketPolicy", action: "s3:DeleteBucketPolicy", serve: deleteDocument(docPolicy)},
-		"bucket GET policyStatus":         {name: "GetBucketPolicyStatus", action: "s3:GetBucketPolicyStatus", serve: getPolicyStatus},
-		"bucket GET publicAccessBlock":    {name: "GetPublicAccessBlock", action: "s3:GetBucketPublicAccessBlock", serve: getDocument(docPublicAccess, "NoSuchPublicAccessBlockConfiguration")},
-		"bucket PUT publicAccessBlock":    {name: "PutPublicAccessBlock", action: "s3:PutBucketPublicAccessBlock", serve: putPublicAccess, body: true},
-		"bucket DELETE publicAccessBlock": {name: "DeletePublicAccessBlock", action: "s3:PutBucketPublicAccessBlock", serve: deleteDocument(docPublicAccess)},
-		"bucket GET tagging":              {name: "GetBucketTagging", action: "s3:GetBucketTagging", serve: getDocument(docTagging, "NoSuchTagSet")},
-		"bucket PUT tagging":              {name: "PutBucketTagging", action: "s3:PutBucketTagging", serve: putTagging, body: true},
-		"bucket DELETE tagging":           {name: "DeleteBucketTagging", action: "s3:PutBucketTagging", serve: deleteDocument(docTagging)},
-		"bucket GET ownershipControls":    {name: "GetBucketOwnershipControls", action: "s3:GetBucketOwnershipControls", serve: getDocument(docOwnership, "OwnershipControlsNotFoundError")},
-		"bucket PUT ownershipControls":    {name: "PutBucketOwnershipControls", action: "s3:PutBucketOwnershipControls", serve: putOwnership, body: true},
-		"bucket DELETE ownershipControls": {name: "DeleteBucketOwnershipControls", action: "s3:PutBucketOwnershipControls", serve: deleteDocument(docOwnership)},
-		"bucket GET versioning":           {name: "GetBucketVersioning", action: "s3:GetBucketVersioning", serve: engineCall("versioning")},
-		"bucket PUT versioning":           {name: "PutBucketVersioning", action: "s3:PutBucketVersioning", serve: engineCall("versioning"), body: true},
-		"bucket GET acl":                  {name: "GetBucketAcl", action: "s3:GetBucketAcl", serve: engineCall("acl")},
+		"bucket PUT":              {name: "CreateBucket", action: "s3:CreateBucket", serve: createBucket, body: true},
+		"bucket HEAD":             {name: "HeadBucket", action: "s3:ListBucket", serve: headBucket},
+		"bucket DELETE":           {name: "DeleteBucket", action: "s3:DeleteBucket", serve: engineCall()},
+		"bucket GET":              {name: "ListObjects", action: "s3:ListBucket", serve: engineCall("list-type", "prefix", "delimiter", "marker", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner")},
+		"bucket GET versions":     {name: "ListObjectVersions", action: "s3:ListBucketVersions", serve: engineCall("versions", "prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type")},
+		"bucket GET uploads":      {name: "ListMultipartUploads", action: "s3:ListBucketMultipartUploads", serve: listUploads},
+		"bucket POST delete":      {name: "DeleteObjects", action: "", serve: deleteObjects, body: true},
+		"bucket GET location":     {name: "GetBucketLocation", action: "s3:GetBucketLocation", serve: getLocation},
+		"bucket GET policy":       {name: "GetBucketPolicy", action: "s3:GetBucketPolicy", serve: getPolicy},
+		"bucket PUT policy":       {name: "PutBucketPolicy", action: "s3:PutBucketPolicy", serve: putPolicy, body: true},
+		"bucket DELETE policy":    {name: "DeleteBucketPolicy", action: "s3:DeleteBucketPolicy", serve: deletePolicy},
+		"bucket GET policyStatus": {name: "GetBucketPolicyStatus", action: "s3:GetBucketPolicyStatus", serve: getPolicyStatus},
+		"bucket GET acl":          {name: "GetBucketAcl", action: "s3:GetBucketAcl", serve: engineCall("acl")},
+		"bucket PUT acl":          {name: "PutBucketAcl", action: "s3:PutBucketAcl", serve: putACL, body: true},
+	}
+}
 
-		// What cannot be configured here is reported as not configured, which is
-		// so; putting it is NotImplemented. Terraform reads all of these.
-		"bucket GET cors":           {name: "GetBucketCors", action: "s3:GetBucketCORS", serve: notConfigured("NoSuchCORSConfiguration")},
-		"bucket GET lifecycle":      {name: "GetBucketLifecycleConfiguration", action: "s3:GetLifecycleConfiguration", serve: notConfigured("NoSuchLifecycleConfiguration")},
-		"bucket GET website":        {name: "GetBucketWebsite", action: "s3:GetBucketWebsite", serve: notConfigured("NoSuchWebsiteConfiguration")},
-		"bucket GET replication":    {name: "GetBucketReplication", action: "s3:GetReplicationConfiguration", serve: notConfigured("ReplicationConfigurationNotFoundError")},
-		"bucket GET encryption":     {name: "GetBucketEncryption", action: "s3:GetEncryptionConfiguration", serve: notConfigured("ServerSideEncryptionConfigurationNotFoundError")},
-		"bucket GET object-lock":    {name: "GetObjectLockConfiguration", action: "s3:GetBucketObjectLockConfiguration", serve: notConfigured("ObjectLockConfigurationNotFoundError")},
-		"bucket GET accelerate":     {name: "GetBucketAccelerateConfiguration", action: "s3:GetAccelerateConfiguration", serve: emptyDocument("AccelerateConfiguration")},
-		"bucket GET logging":        {name: "GetBucketLogging", action: "s3:GetBucketLogging", serve: emptyDocument("BucketLoggingStatus")},
-		"bucket GET notification":   {name: "GetBucketNotificationConfiguration", action: "s3:GetBucketNotification", serve: emptyDocument("NotificationConfiguration")},
-		"bucket GET requestPayment": {name: "GetBucketRequestPayment", action: "s3:GetBucketRequestPayment", serve: getRequestPayment},
-
+func objectOperations() map[string]operation {
+	return map[string]operation{
 		"object GET":             {name: "GetObject", action: "s3:GetObject", serve: getObject},
 		"object HEAD":            {name: "HeadObject", action: "s3:GetObject", serve: getObject},
 		"object PUT":             {name: "PutObject", action: "s3:PutObject", serve: putObject, body: true},

@@ -10,14 +10,17 @@
 // changes nothing (operation.go lists them all).
 //
 // One request goes through it like this: Host and path give bucket and key
-// (host.go), the signature or its absence gives the principal (access.go),
+// (origin/address); a website's host is answered by website.go, a preflight by
+// cors.go. Else the signature or its absence gives the principal (access.go),
 // method and sub-resource give the operation (operation.go), account or bucket
 // policy allow it or not (access.go). A body is then read through body.go, which
 // decodes aws-chunked and verifies hashes, chunk signatures and checksums
 // before the last byte counts. Reads and multipart uploads are answered here;
 // object writes, copies, tagging and listings are spoken by the gofakes3
 // engine, which gets a request cleaned of everything that was already decided
-// (engine.go) and reaches the disk through the adapter in backend.go.
+// (engine.go) and reaches the disk through the adapter in backend.go. The
+// documents of a bucket, what they may say and what follows from them, are
+// origin/s3config's.
 //
 // # Principals
 //

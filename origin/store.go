@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/warmfront/warmfront/origin/policy"
+	"github.com/warmfront/warmfront/origin/s3config"
 	"github.com/warmfront/warmfront/origin/s3disk"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) CreateBucket(name string) error {
 	if err := checkBucketName(name); err != nil {
 		return err
 	}
-	err := s.disk.CreateBucket(s3disk.Bucket{Name: name, Region: s.region, Documents: defaultDocuments()})
+	err := s.disk.CreateBucket(s3disk.Bucket{Name: name, Region: s.region, Documents: s3config.Defaults()})
 	if errors.Is(err, s3disk.ErrBucketExists) {
 		return nil
 	}
@@ -60,5 +61,5 @@ func (s *Store) SetPolicy(bucket, document string) error {
 // AllowPublic takes Block Public Access off a bucket, so that a policy for
 // everyone takes effect.
 func (s *Store) AllowPublic(bucket string) error {
-	return s.disk.SetDocument(bucket, docPublicAccess, "")
+	return s.disk.SetDocument(bucket, string(s3config.PublicAccess), "")
 }
