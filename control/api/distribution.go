@@ -49,13 +49,21 @@ func (h *handler) create(c *call, cfg *cloudfront.DistributionConfig, tags map[s
 	if err := distconfig.Check(cfg); err != nil {
 		return nil, err
 	}
+	return h.add(c, tags, func(*cdn.State) (*cloudfront.DistributionConfig, error) { return cfg, nil })
+}
+
+// add makes a distribution of the configuration that document returns, which is
+// called inside Propose.
+func (h *handler) add(c *call, tags map[string]string, document func(*cdn.State) (*cloudfront.DistributionConfig, error)) (*answer, error) {
 	at := h.settled("") // a new one has no invalidations
-	d := &cdn.Distribution{
-		CallerReference: cfg.CallerReference, LastModified: h.now(), Tags: tags,
-		Config: string(cloudfront.Marshal(cloudfront.Version, cfg)),
-	}
+	d := &cdn.Distribution{LastModified: h.now(), Tags: tags}
 	var ignored []string
 	version, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
+		cfg, err := document(s)
+		if err != nil {
+			return nil, err
+		}
+		d.CallerReference, d.Config = cfg.CallerReference, string(cloudfront.Marshal(cloudfront.Version, cfg))
 		if other := s.DistributionReferenced(d.CallerReference); other != nil {
 			return nil, cloudfront.CodeDistributionAlreadyExists.Errorf("The caller reference that you are using to create a distribution is associated with another distribution. Already exists: %s", other.ID)
 		}
@@ -65,11 +73,7 @@ func (h *handler) create(c *call, cfg *cloudfront.DistributionConfig, tags map[s
 		if err := h.assign(s, d); err != nil {
 			return nil, err
 		}
-		var err error
-		if err := checkReferences(s, cfg); err != nil {
-			return nil, err
-		}
-		if ignored, err = h.checkPlan(s, d); err != nil {
+		if ignored, err = h.checkPlan(s, d, cfg); err != nil {
 			return nil, err
 		}
 		return h.change(cdn.KindDistributionPut, d)
@@ -114,7 +118,10 @@ func (h *handler) arn(id string) string {
 
 // checkPlan refuses what would not work beside the rest of the state, and returns
 // the fields of the configuration that nobody acts on.
-func (h *handler) checkPlan(s *cdn.State, d *cdn.Distribution) (ignored []string, err error) {
+func (h *handler) checkPlan(s *cdn.State, d *cdn.Distribution, cfg *cloudfront.DistributionConfig) (ignored []string, err error) {
+	if err := checkReferences(s, cfg); err != nil {
+		return nil, err
+	}
 	plan, err := cdn.Compile(d, s.Resources())
 	if err != nil {
 		return nil, err
@@ -161,29 +168,40 @@ func (h *handler) updateDistribution(c *call) (*answer, error) {
 	if err := distconfig.Check(cfg); err != nil {
 		return nil, err
 	}
-	at := h.settled(c.get("Id"))
-	var d cdn.Distribution
-	var ignored []string
-	d.Version, err = h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
-		old, err := distribution(s, c.get("Id"))
-		if err != nil {
-			return nil, err
-		}
+	return h.modify(c, c.get("Id"), func(_ *cdn.State, old *cdn.Distribution) (*cloudfront.DistributionConfig, error) {
 		if err := c.checkIfMatch(old.ETag); err != nil {
 			return nil, err
 		}
 		if cfg.CallerReference != old.CallerReference {
-			return nil, cloudfront.CodeIllegalUpdate.Errorf("The update contains modifications that are not allowed: the caller reference cannot be changed.")
+			return nil, cloudfront.CodeIllegalUpdate.Errorf("The update contains modifications that are not allowed: the CallerReference cannot be changed.")
 		}
-		d = *old
-		d.LastModified, d.Config = h.now(), string(cloudfront.Marshal(cloudfront.Version, cfg))
-		if d.ETag, err = h.newETag(); err != nil {
+		was, err := config(old)
+		if err != nil {
 			return nil, err
 		}
-		if err := checkReferences(s, cfg); err != nil {
+		if cloudfront.Or(cfg.Staging, false) != cloudfront.Or(was.Staging, false) {
+			return nil, cloudfront.CodeIllegalUpdate.Errorf("The update contains modifications that are not allowed: Staging cannot be changed.")
+		}
+		return cfg, nil
+	})
+}
+
+// modify gives the distribution id the configuration that make returns, which is
+// called inside Propose with what there was.
+func (h *handler) modify(c *call, id string, document func(*cdn.State, *cdn.Distribution) (*cloudfront.DistributionConfig, error)) (*answer, error) {
+	at := h.settled(id)
+	var d cdn.Distribution
+	var ignored []string
+	version, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
+		old, err := distribution(s, id)
+		if err != nil {
 			return nil, err
 		}
-		if ignored, err = h.checkPlan(s, &d); err != nil {
+		cfg, err := document(s, old)
+		if err != nil {
+			return nil, err
+		}
+		if d, ignored, err = h.renew(s, old, cfg); err != nil {
 			return nil, err
 		}
 		return h.change(cdn.KindDistributionPut, d)
@@ -192,8 +210,21 @@ func (h *handler) updateDistribution(c *call) (*answer, error) {
 		return nil, err
 	}
 	h.warnIgnored(&d, ignored)
+	d.Version = version
 	shown, err := h.show(h.Journal.State(), &d, at)
 	return &answer{etag: d.ETag, body: shown}, err
+}
+
+// renew returns the distribution with another configuration, and with it another
+// ETag, and the fields of it that nobody acts on.
+func (h *handler) renew(s *cdn.State, old *cdn.Distribution, cfg *cloudfront.DistributionConfig) (d cdn.Distribution, ignored []string, err error) {
+	d = *old
+	d.LastModified, d.Config = h.now(), string(cloudfront.Marshal(cloudfront.Version, cfg))
+	if d.ETag, err = h.newETag(); err != nil {
+		return d, nil, err
+	}
+	ignored, err = h.checkPlan(s, &d, cfg)
+	return d, ignored, err
 }
 
 func (h *handler) deleteDistribution(c *call) (*answer, error) {
@@ -215,24 +246,7 @@ func (h *handler) deleteDistribution(c *call) (*answer, error) {
 }
 
 func (h *handler) listDistributions(c *call) (*answer, error) {
-	s := h.Journal.State()
-	p, err := newPage(c.params, after(s.Distributions, c.get("Marker")))
-	if err != nil {
-		return nil, err
-	}
-	list := &cloudfront.DistributionList{
-		Marker: p.marker, NextMarker: p.next, MaxItems: p.maxItems, IsTruncated: p.truncated(), Quantity: len(p.items),
-	}
-	for _, d := range p.items {
-		shown, err := h.show(s, d, h.settled(d.ID))
-		if err != nil {
-			return nil, err
-		}
-		summary := shown.Summary()
-		summary.ETag = new(d.ETag)
-		list.Items = append(list.Items, summary)
-	}
-	return &answer{body: list}, nil
+	return h.list(c, nil)
 }
 
 // distribution finds a distribution.
@@ -267,6 +281,7 @@ func (h *handler) show(s *cdn.State, d *cdn.Distribution, at settled) (*cloudfro
 	for range inProgress(s, d.ID, at) {
 		shown.InProgressInvalidationBatches++
 	}
+	shown.ActiveTrustedSigners, shown.ActiveTrustedKeyGroups = activeSigners(s, cfg)
 	shown.FillDefaults()
 	return shown, nil
 }

@@ -68,7 +68,7 @@ func Handler(cfg Config) http.Handler {
 	}
 	h.operations = map[string]operation{}
 	for _, of := range []map[string]operation{
-		h.distributionOperations(), h.tagOperations(), h.invalidationOperations(),
+		h.distributionOperations(), h.distributionsByOperations(), h.stagingOperations(), h.aliasOperations(), h.webACLOperations(), h.tagOperations(), h.invalidationOperations(),
 		h.accessControlOperations(), h.cachePolicyOperations(),
 	} {
 		for name, op := range of {
@@ -93,6 +93,7 @@ type call struct {
 	params  cloudfront.Params
 	body    []byte
 	ifMatch string
+	staging string // the header Staging
 }
 
 // get returns a parameter of the call by the API's name.
@@ -141,7 +142,27 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(op.Status)
 		return
 	}
-	write(w, op.Status, cloudfront.Marshal(params.Version, a.body))
+	doc := cloudfront.Marshal(params.Version, a.body)
+	if r.ContentLength > 0 && len(doc) > readBuffer {
+		pause(r.Context())
+	}
+	write(w, op.Status, doc)
+}
+
+// readBuffer is how much of an answer Go's HTTP client has when it has its head.
+const readBuffer = 4 << 10
+
+// pause lets the caller notice that it has sent its body. AWS's SDK for Go
+// (smithy-go 1.28, transport/http/internal/io) closes the body as soon as the
+// answer begins; the goroutine that has just sent it takes that for a failure and
+// closes the connection, on which the rest of the answer is lost. What is retried
+// then is a Create that was carried out: DistributionAlreadyExists. CloudFront is
+// never that fast; a journal in memory or on a file system in memory is.
+func pause(ctx context.Context) {
+	select {
+	case <-time.After(5 * time.Millisecond):
+	case <-ctx.Done():
+	}
 }
 
 // do checks a request in the order in which a stranger could do harm, and lets
@@ -172,7 +193,8 @@ func (h *handler) do(w http.ResponseWriter, r *http.Request, op cloudfront.Opera
 	if !supported {
 		return nil, h.unsupported(op)
 	}
-	return serve(&call{Context: r.Context(), op: op, params: params, body: body, ifMatch: r.Header.Get("If-Match")})
+	return serve(&call{Context: r.Context(), op: op, params: params, body: body,
+		ifMatch: r.Header.Get("If-Match"), staging: r.Header.Get("Staging")})
 }
 
 // unreadable makes of a body that did not arrive whole the caller's error.

@@ -148,6 +148,8 @@ func TestWhatIsNoOperation(t *testing.T) {
 // supported are the operations that are served; every other one says that it is
 // not.
 var supported = regexp.MustCompile(`^((Create|Get|Update|Delete)Distribution|CreateDistributionWithTags|GetDistributionConfig|ListDistributions|` +
+	`CopyDistribution|UpdateDistributionWithStagingConfig|AssociateAlias|ListConflictingAliases|(Associate|Disassociate)DistributionWebACL|` +
+	`ListDistributionsBy(CachePolicyId|OriginRequestPolicyId|ResponseHeadersPolicyId|KeyGroup|VpcOriginId|AnycastIpListId|ConnectionFunction|TrustStore|WebACLId|ConnectionMode|RealtimeLogConfig)|` +
 	`(Create|Get)Invalidation|ListInvalidations|(Tag|Untag)Resource|ListTagsForResource|ListCachePolicies|GetCachePolicy(Config)?|` +
 	`(Create|Get|Update|Delete)OriginAccessControl|GetOriginAccessControlConfig|ListOriginAccessControls)$`)
 
@@ -183,7 +185,7 @@ func TestEveryOperation(t *testing.T) {
 			served++
 		}
 	}
-	if served != 22 {
+	if served != 39 {
 		t.Errorf("%d operations are served", served)
 	}
 	if f.journal.changes != 0 {

@@ -1,6 +1,10 @@
 package api
 
-import "github.com/warmfront/warmfront/control/cloudfront"
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/control/cloudfront"
+)
 
 // checkIfMatch checks that the caller has seen the newest version. It is called
 // inside Propose: of two updates on the same ETag one is refused.
@@ -9,7 +13,25 @@ func (c *call) checkIfMatch(etag string) error {
 	case !isETag(c.ifMatch):
 		return cloudfront.CodeInvalidIfMatchVersion.Errorf("The If-Match version is missing or not valid for the resource.")
 	case c.ifMatch != etag:
-		return cloudfront.CodePreconditionFailed.Errorf("The request failed because it didn't meet the preconditions in one or more request-header fields.")
+		return preconditionFailed()
 	}
 	return nil
+}
+
+// checkIfMatchBoth checks an If-Match that has the ETags of two things, as
+// "PRIMARY, STAGING".
+func (c *call) checkIfMatchBoth(primary, staging string) error {
+	a, b, _ := strings.Cut(c.ifMatch, ",")
+	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
+	switch {
+	case !isETag(a) || !isETag(b):
+		return cloudfront.CodeInvalidIfMatchVersion.Errorf("The If-Match version is missing or not valid for the resource: it must have the ETags of the primary and of the staging distribution, with a comma between.")
+	case a != primary || b != staging:
+		return preconditionFailed()
+	}
+	return nil
+}
+
+func preconditionFailed() error {
+	return cloudfront.CodePreconditionFailed.Errorf("The request failed because it didn't meet the preconditions in one or more request-header fields.")
 }

@@ -33,3 +33,13 @@ func checkReferences(s *cdn.State, cfg *cloudfront.DistributionConfig) error {
 	}
 	return nil
 }
+
+// keysOf returns the ids of a key group's public keys.
+func keysOf(s *cdn.State, group string) (ids []string) {
+	if r := s.Resource(cdn.ResourceKeyGroup, group); r != nil {
+		for _, key := range r.Uses() {
+			ids = append(ids, key.ID)
+		}
+	}
+	return ids
+}

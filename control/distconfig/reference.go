@@ -1,6 +1,7 @@
 package distconfig
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/warmfront/warmfront/control/cloudfront"
@@ -123,4 +124,25 @@ func References(cfg *cloudfront.DistributionConfig) []Reference {
 		add(ConnectionFunction, &f.Id, "ConnectionFunctionAssociation", "")
 	}
 	return all
+}
+
+// Signers lists the accounts and the key groups that may sign for any of a
+// configuration's behaviors, each once.
+func Signers(cfg *cloudfront.DistributionConfig) (accounts, keyGroups []string) {
+	add := func(to *[]string, items []string) {
+		for _, item := range items {
+			if !slices.Contains(*to, item) {
+				*to = append(*to, item)
+			}
+		}
+	}
+	for _, b := range behaviors(cfg) {
+		if b.TrustedSigners != nil {
+			add(&accounts, b.TrustedSigners.Items)
+		}
+		if b.TrustedKeyGroups != nil {
+			add(&keyGroups, b.TrustedKeyGroups.Items)
+		}
+	}
+	return accounts, keyGroups
 }

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/cloudfront"
+)
+
+func (h *handler) stagingOperations() map[string]operation {
+	return map[string]operation{
+		"CopyDistribution":                    h.copyDistribution,
+		"UpdateDistributionWithStagingConfig": h.promoteStaging,
+	}
+}
+
+// copyDistribution makes a staging distribution of a primary one's configuration:
+// without its aliases and its continuous deployment policy, which a staging
+// distribution has not, and enabled unless the caller says otherwise.
+func (h *handler) copyDistribution(c *call) (*answer, error) {
+	wanted, err := decode[cloudfront.CopyDistributionRequest](c)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c.staging != "" && !strings.EqualFold(c.staging, "true"):
+		return nil, cloudfront.CodeInvalidArgument.Errorf("The parameter Staging must be True: a distribution can be copied to a staging distribution only.")
+	case wanted.CallerReference == "":
+		return nil, cloudfront.CodeInvalidArgument.Errorf("The parameter CallerReference is required.")
+	}
+	return h.add(c, nil, func(s *cdn.State) (*cloudfront.DistributionConfig, error) {
+		primary, err := distribution(s, c.get("PrimaryDistributionId"))
+		if err != nil {
+			return nil, err
+		}
+		if err := c.checkIfMatch(primary.ETag); err != nil {
+			return nil, err
+		}
+		cfg, err := config(primary)
+		if err != nil {
+			return nil, err
+		}
+		if cloudfront.Or(cfg.Staging, false) {
+			return nil, cloudfront.CodeInvalidArgument.Errorf("The parameter PrimaryDistributionId is the id of a staging distribution, which cannot be copied: %s.", primary.ID)
+		}
+		cfg.CallerReference, cfg.Enabled = wanted.CallerReference, cloudfront.Or(wanted.Enabled, true)
+		cfg.Staging, cfg.Aliases, cfg.ContinuousDeploymentPolicyId = new(true), nil, nil
+		return cfg, nil
+	})
+}
+
+// promoteStaging gives a primary distribution its staging distribution's
+// configuration. Of its own it keeps the caller reference, the aliases and the
+// continuous deployment policy (API, UpdateDistributionWithStagingConfig).
+func (h *handler) promoteStaging(c *call) (*answer, error) {
+	stagingID := c.get("StagingDistributionId")
+	if stagingID == "" {
+		return nil, cloudfront.CodeInvalidArgument.Errorf("The parameter StagingDistributionId is required.")
+	}
+	return h.modify(c, c.get("Id"), func(s *cdn.State, primary *cdn.Distribution) (*cloudfront.DistributionConfig, error) {
+		staging, err := distribution(s, stagingID)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.checkIfMatchBoth(primary.ETag, staging.ETag); err != nil {
+			return nil, err
+		}
+		own, err := config(primary)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := config(staging)
+		if err != nil {
+			return nil, err
+		}
+		if cloudfront.Or(own.Staging, false) || !cloudfront.Or(cfg.Staging, false) {
+			return nil, cloudfront.CodeIllegalUpdate.Errorf("The update contains modifications that are not allowed: Id must be a primary distribution's, StagingDistributionId a staging distribution's.")
+		}
+		cfg.CallerReference, cfg.Staging = own.CallerReference, own.Staging
+		cfg.Aliases, cfg.ContinuousDeploymentPolicyId = own.Aliases, own.ContinuousDeploymentPolicyId
+		return cfg, nil
+	})
+}
