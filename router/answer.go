@@ -26,8 +26,25 @@ const (
 // says: what is faster beside it (respondCommon) says the same. The records in the answer
 // are shared with later ones and must not be changed.
 func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
-	m, _ := r.current().answer(q, from, proto, r.cfg.Now())
-	return m
+	now := r.cfg.Now()
+	s := r.current()
+	p := s.compose(q, from, proto, now)
+	if p == nil {
+		return nil
+	}
+	if err := s.complete(p, proto, now); err != nil {
+		r.cfg.Logger.Error("a DNS answer cannot be signed", "err", err)
+	}
+	return p.msg
+}
+
+// reply is an answer in the making: first it is composed, then, if it is to be sent,
+// completed.
+type reply struct {
+	msg  *dns.Msg
+	edns edns
+	trace
+	subject
 }
 
 // trace is what metrics and limits go by.
@@ -39,19 +56,24 @@ type trace struct {
 
 	viewer netip.Prefix // the client subnet of the query
 	proven bool         // by a cookie: the query comes from where it says
+	said   int          // the response code, whatever a signed denial makes of it
 }
 
-func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto, now time.Time) (*dns.Msg, trace) {
+// compose makes the answer to a query but for what depends on how it is sent: signatures, the
+// OPT, and its size. Nil is no answer.
+func (s *snapshot) compose(q *dns.Msg, from netip.Addr, proto Proto, now time.Time) *reply {
 	if q.Response {
-		return nil, trace{}
+		return nil
 	}
+	// AD and CD are for resolvers: who is authoritative clears both (RFC 4035, section
+	// 3.1.6).
 	r := &dns.Msg{MsgHdr: dns.MsgHdr{
-		Id: q.Id, Response: true, Opcode: q.Opcode,
-		RecursionDesired: q.RecursionDesired, CheckingDisabled: q.CheckingDisabled,
+		Id: q.Id, Response: true, Opcode: q.Opcode, RecursionDesired: q.RecursionDesired,
 	}}
-	e, ok := readEDNS(q)
-	ok = ok && s.server.admit(&e, from, proto, now)
-	var t trace
+	p := &reply{msg: r}
+	e := &p.edns
+	ok := e.read(q)
+	ok = ok && s.server.admit(e, from, proto, now)
 	switch {
 	case q.Opcode != dns.OpcodeQuery:
 		r.Rcode = dns.RcodeNotImplemented
@@ -65,31 +87,38 @@ func (s *snapshot) answer(q *dns.Msg, from netip.Addr, proto Proto, now time.Tim
 		r.Rcode, e.subnet, e.replies = dns.RcodeBadVers, nil, nil
 	default:
 		r.Question = q.Question[:1:1]
-		t = s.resolve(r, &e, from)
+		s.resolve(p, from)
 	}
-	e.finish(r, proto)
-	t.viewer, t.proven = e.viewer, e.proven
-	return r, t
+	p.viewer, p.proven, p.said = e.viewer, e.proven, r.Rcode
+	return p
 }
 
-// resolve fills in the answer to the question of r.
-func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
+// resolve fills in the answer to the question of p.
+func (s *snapshot) resolve(p *reply, from netip.Addr) {
+	r, e := p.msg, &p.edns
 	q := r.Question[0]
 	if q.Qclass == dns.ClassCHAOS {
 		s.server.chaos(r)
-		return t
+		return
 	}
 	name := dns.CanonicalName(q.Name)
 	z := s.zones.of(name)
 	if z == nil || q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR {
 		r.Rcode = dns.RcodeRefused
-		return t
+		return
+	}
+	if q.Qtype == dns.TypeNXNAME {
+		// It is only ever among the types of a denial (RFC 9824, section 3.5).
+		r.Rcode, r.Question = dns.RcodeFormatError, nil
+		e.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeInvalidQueryType}
+		return
 	}
 	if s.explains(name, from) && s.state != nil {
 		r.Authoritative = true
 		s.answerExplanation(r, e, name, from)
 		s.negative(r, z)
-		return t
+		p.subject = subject{zone: z, name: name, explained: r.Rcode == dns.RcodeSuccess}
+		return
 	}
 	held, port := z.names[name], uint16(standardHTTPS)
 	plan, known := s.plan(name, held)
@@ -100,9 +129,10 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 	}
 	if !known {
 		e.notReady(r, "the journal has not been read yet")
-		return t
+		return
 	}
 	r.Authoritative = true
+	p.subject = subject{zone: z, name: name, held: held, plan: plan, service: service, port: port}
 	switch {
 	case held == nil && plan == nil:
 		if !z.before[name] && !s.before[name] {
@@ -115,12 +145,11 @@ func (s *snapshot) resolve(r *dns.Msg, e *edns, from netip.Addr) (t trace) {
 	case len(held[q.Qtype]) > 0:
 		s.answerHeld(r, held[q.Qtype])
 	case plan != nil && q.Qtype == dns.TypeHTTPS && port != 0:
-		t = s.answerHTTPS(r, e, plan, port, from)
+		p.trace = s.answerHTTPS(r, e, plan, port, from)
 	case plan != nil && !service && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA):
-		t = s.steer(r, e, plan, from)
+		p.trace = s.steer(r, e, plan, from)
 	}
 	s.negative(r, z)
-	return t
 }
 
 // negative puts the SOA into answers that say that there is nothing (RFC 2308,

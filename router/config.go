@@ -15,6 +15,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/geo/netmap"
+	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/ratelimit"
@@ -59,6 +60,9 @@ type Config struct {
 	// CAA says who may issue certificates for names in the zones, each as in a zone
 	// file: `0 issue "ca.example.net"` (RFC 8659). None says nothing.
 	CAA []string
+	// Keys sign the answers of the zones they are of, of Zone at least: --dnssec. None
+	// leaves all unsigned.
+	Keys dnssec.Keys
 	// Names are further names in the zone, relative to it ("control"), "" for
 	// the zone itself.
 	Names map[string]Record

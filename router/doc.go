@@ -1,10 +1,10 @@
 // Package router is the authoritative DNS server: it turns the name of a
 // distribution into the address of the edge nearest to the viewer.
 //
-// How one query goes: a packet that router/transport has read is decoded to a message; the message is answered
-// by [Router.Answer], a pure function of the message, the asking address and an
-// immutable snapshot (zone, journal state, healthy edges); the answer is made to
-// fit and sent. Within Answer: EDNS is read, the name is looked up (what the zone
+// How one query goes: a packet that router/transport has read is decoded to a
+// message; the message is answered by [Router.Answer], a pure function of the message, the
+// asking address and an immutable snapshot (zone, journal state, healthy edges); if the
+// limits let it through, the answer is signed for those who want that, made to fit and sent. Within Answer: EDNS is read, the name is looked up (what the zone
 // itself holds, then the distribution that owns the name), the viewer is placed
 // (by EDNS Client Subnet if sent, else by the asking address), and router/pick
 // names the edge. The snapshot is replaced, never changed: when the journal's
@@ -14,9 +14,12 @@
 //
 // Nearly all queries are common ones: one question for an address, at most with a
 // client subnet. Those are answered from their bytes (respondCommon), without a message,
-// an allocation or a lock. router/transport reads packets and sends answers, on Linux many
-// at a time, each worker on a socket of its own. What the two ways answer is the same byte for byte, which
-// tests and a fuzz target hold; whatever is unusual takes the longer one.
+// an allocation or a lock, and with signatures that were made before. router/transport
+// reads packets and sends answers, on Linux many at a time, each worker on a socket of its
+// own. What the two ways answer is the same byte for byte, which tests and a fuzz target
+// hold; whatever is unusual takes the longer one.
+//
+// With keys (router/dnssec), answers are signed as they are asked for, RRset by RRset.
 //
 // It promises:
 //
@@ -27,5 +30,5 @@
 //     never the process.
 //   - Outside its zone it answers REFUSED and nothing else.
 //
-// What it does not do: recursion, zone transfer, dynamic update, DNSSEC, TSIG.
+// What it does not do: recursion, zone transfer, dynamic update, TSIG.
 package router

@@ -18,6 +18,8 @@ type edns struct {
 	version uint8
 	size    int // of a UDP answer
 	do      bool
+	co      bool              // compact answers are understood (RFC 9824, section 5.1)
+	compact bool              // and this one may be one
 	subnet  *dns.EDNS0_SUBNET // nil where none was sent
 	// viewer is the network that the subnet option names. It is not valid where
 	// none was sent, or one of zero bits: a viewer who does not want to
@@ -35,8 +37,8 @@ type edns struct {
 	replies []dns.EDNS0
 }
 
-// readEDNS reads the OPT of a query; ok is false where it is malformed.
-func readEDNS(q *dns.Msg) (e edns, ok bool) {
+// read reads the OPT of a query; it returns false where that is malformed.
+func (e *edns) read(q *dns.Msg) bool {
 	e.size = dns.MinMsgSize
 	for _, rr := range q.Extra {
 		opt, isOPT := rr.(*dns.OPT)
@@ -45,18 +47,19 @@ func readEDNS(q *dns.Msg) (e edns, ok bool) {
 		}
 		// One OPT, owned by the root (RFC 6891, sections 6.1.1 and 6.1.2).
 		if e.present || opt.Hdr.Name != "." {
-			return edns{size: dns.MinMsgSize}, false
+			*e = edns{size: dns.MinMsgSize}
+			return false
 		}
-		e.present, e.version, e.do = true, opt.Version(), opt.Do()
+		e.present, e.version, e.do, e.co = true, opt.Version(), opt.Do(), opt.Co()
 		e.size = min(max(int(opt.UDPSize()), dns.MinMsgSize), udpSize)
 		for _, o := range opt.Option {
 			if !e.readOption(opt, o) {
 				e.subnet, e.viewer, e.cookie = nil, netip.Prefix{}, nil
-				return e, false
+				return false
 			}
 		}
 	}
-	return e, true
+	return true
 }
 
 // readOption takes in one option, and reports whether it is well formed. Those unknown
@@ -116,6 +119,7 @@ func (e *edns) finish(r *dns.Msg, proto Proto) {
 		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
 		opt.SetUDPSize(udpSize)
 		opt.SetDo(e.do) // RFC 3225, section 3: copied
+		opt.SetCo(e.compact)
 		if e.subnet != nil {
 			// Sent back whenever it was sent, whether it mattered or not (RFC 7871,
 			// section 7.2.1): family, source and address as they came.

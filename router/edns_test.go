@@ -254,7 +254,7 @@ func TestEDNS(t *testing.T) {
 	plain := question("warmfront.test.", dns.TypeSOA)
 	plain.CheckingDisabled, plain.AuthenticatedData, plain.Zero, plain.RecursionDesired = true, true, true, false
 	m = wireAnswer(t, r, pack(t, plain), UDP)
-	if !m.CheckingDisabled || m.AuthenticatedData || m.Zero || m.RecursionDesired || m.RecursionAvailable || !m.Authoritative {
+	if m.CheckingDisabled || m.AuthenticatedData || m.Zero || m.RecursionDesired || m.RecursionAvailable || !m.Authoritative {
 		t.Errorf("flags: %+v", m.MsgHdr)
 	}
 }

@@ -51,13 +51,16 @@ func (r *Router) respondAbsent(s *snapshot, c *common, packet []byte, from netip
 			return nil
 		}
 	}
+	z := s.zones[0]
+	if c.do && z.signing != nil {
+		return nil // a denial takes the longer way
+	}
 	i := 0
 	if c.qtype == dns.TypeAAAA {
 		i = 1
 	}
 	r.metrics.absent[proto][i].Inc()
 	out := c.header(buf[:0], packet, dns.RcodeNameError, 0, 1)
-	z := s.zones[0]
 	at := c.apex(z.apex)
 	high, low := 0xc0|byte(at>>8), byte(at)
 	const dataSize = 4 + 2 + 11 + 2 + 20
@@ -67,5 +70,5 @@ func (r *Router) respondAbsent(s *snapshot, c *common, packet []byte, from netip
 	for _, v := range [...]uint32{uint32(s.state.Version.Number), z.soa.Refresh, z.soa.Retry, z.soa.Expire, z.soa.Minttl} {
 		out = binary.BigEndian.AppendUint32(out, v)
 	}
-	return c.opt(out, 0)
+	return c.opt(out, 0, false)
 }

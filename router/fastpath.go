@@ -3,10 +3,12 @@ package router
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/ratelimit"
 )
@@ -20,8 +22,11 @@ const (
 	optFixed     = 11 // root, type, class, TTL, length
 	subnetHeader = 4  // family, source and scope prefix lengths
 	// fastMost is the longest answer of the fast path, for that is what everybody takes by
-	// UDP. It has room for the SOA of a name that does not exist.
+	// UDP. It has room for the SOA of a name that does not exist. Who wants signatures may
+	// take more.
 	fastMost = dns.MinMsgSize
+	// mostAddresses is how many one answer has at most (Config.Addresses).
+	mostAddresses = 8
 )
 
 // common is a query of the kind that nearly all are: one question for an address
@@ -30,7 +35,9 @@ const (
 type common struct {
 	question int // where the question ends
 	qtype    uint16
-	edns, do bool
+	edns     bool
+	do, co   bool   // see edns
+	size     int    // of the answer at most, by UDP
 	subnet   []byte // the data of the option, nil for none
 	viewer   netip.Prefix
 	// name is the canonical name without its final dot.
@@ -62,7 +69,7 @@ func (c *common) read(packet []byte) bool {
 		return false
 	}
 	c.question = at + 4
-	c.edns, c.do, c.subnet, c.viewer = false, false, nil, netip.Prefix{}
+	c.edns, c.do, c.co, c.size, c.subnet, c.viewer = false, false, false, dns.MinMsgSize, nil, netip.Prefix{}
 	if packet[11] == 0 {
 		return len(packet) == c.question
 	}
@@ -114,7 +121,8 @@ func (c *common) readOPT(opt []byte) bool {
 		opt[5] != 0 || opt[6] != 0 || int(binary.BigEndian.Uint16(opt[9:])) != len(opt)-optFixed {
 		return false
 	}
-	c.edns, c.do = true, opt[7]&0x80 != 0
+	c.edns, c.do, c.co = true, opt[7]&0x80 != 0, opt[7]&0x40 != 0
+	c.size = min(max(int(binary.BigEndian.Uint16(opt[3:])), dns.MinMsgSize), udpSize)
 	options := opt[optFixed:]
 	if len(options) == 0 {
 		return true
@@ -197,46 +205,90 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 	if c.question+len(addrs.All())*record+optFixed+4+len(c.subnet) > fastMost {
 		return nil
 	}
+	var signatures []dnssec.Signature
+	if c.do && t.signing != nil {
+		// What is not signed yet takes the longer way, which keeps the signature.
+		if signatures = c.kept(t.signing, packet, addrs.All(), c.now); signatures == nil {
+			return nil
+		}
+	}
+	out := c.write(buf[:0], packet, addrs.All(), signatures, scope)
+	if len(out) > c.size && proto == UDP {
+		return nil
+	}
 	r.metrics.observeCommon(t, choice.Site, outcome, c.qtype, proto)
-	return c.write(buf[:0], packet, addrs.All(), scope)
+	return out
 }
 
 // write makes the answer.
-func (c *common) write(out, packet []byte, addrs []netip.Addr, scope uint8) []byte {
-	out = c.header(out, packet, dns.RcodeSuccess, byte(len(addrs)), 0)
+func (c *common) write(out, packet []byte, addrs []netip.Addr, signatures []dnssec.Signature, scope uint8) []byte {
+	out = c.header(out, packet, dns.RcodeSuccess, byte(len(addrs)+len(signatures)), 0)
 	for _, a := range addrs {
-		out = append(out, 0xc0, headerSize, byte(c.qtype>>8), byte(c.qtype), 0, dns.ClassINET, 0, 0, 0, ttlAddress)
-		if c.qtype == dns.TypeA {
-			b := a.As4()
-			out = append(append(out, 0, 4), b[:]...)
-		} else {
-			b := a.As16()
-			out = append(append(out, 0, 16), b[:]...)
+		out = c.record(append(out, 0xc0, headerSize), a)
+	}
+	for i := range signatures {
+		data := signatures[i].Data
+		out = append(out, 0xc0, headerSize, 0, byte(dns.TypeRRSIG), 0, dns.ClassINET, 0, 0, 0, ttlAddress, byte(len(data)>>8), byte(len(data)))
+		out = append(out, data...)
+	}
+	return c.opt(out, scope, c.co && signatures != nil)
+}
+
+// record writes the record of an address behind its owner.
+func (c *common) record(out []byte, a netip.Addr) []byte {
+	out = append(out, byte(c.qtype>>8), byte(c.qtype), 0, dns.ClassINET, 0, 0, 0, ttlAddress)
+	if c.qtype == dns.TypeA {
+		b := a.As4()
+		return append(append(out, 0, 4), b[:]...)
+	}
+	b := a.As16()
+	return append(append(out, 0, 16), b[:]...)
+}
+
+// kept returns the signatures of the answer, if there are any yet: those of its canonical
+// form (dnssec.Canonical).
+func (c *common) kept(z *dnssec.Zone, packet []byte, addrs []netip.Addr, now time.Time) []dnssec.Signature {
+	var name [maxName]byte
+	owner := append(name[:0], packet[headerSize:c.question-4]...)
+	for i, b := range owner { // a length is never a letter
+		if b >= 'A' && b <= 'Z' {
+			owner[i] = b + 'a' - 'A'
 		}
 	}
-	return c.opt(out, scope)
+	var sorted [mostAddresses]netip.Addr
+	order := append(sorted[:0], addrs...)
+	slices.SortFunc(order, netip.Addr.Compare)
+	var canonical [mostAddresses * (maxName + 10 + 16)]byte
+	out := canonical[:0]
+	for _, a := range order {
+		out = c.record(append(out, owner...), a)
+	}
+	return z.Kept(out, now)
 }
 
 // header begins an answer: the header and the question.
 func (c *common) header(out, packet []byte, rcode, answers, authority byte) []byte {
-	const response, authoritative, recursionDesired, checkingDisabled = 0x80, 0x04, 0x01, 0x10
+	const response, authoritative, recursionDesired = 0x80, 0x04, 0x01
 	additional := byte(0)
 	if c.edns {
 		additional = 1
 	}
 	out = append(out, packet[0], packet[1], response|authoritative|packet[2]&recursionDesired,
-		packet[3]&checkingDisabled|rcode, 0, 1, 0, answers, 0, authority, 0, additional)
+		rcode, 0, 1, 0, answers, 0, authority, 0, additional)
 	return append(out, packet[headerSize:c.question]...)
 }
 
 // opt ends an answer with the OPT, if one was sent.
-func (c *common) opt(out []byte, scope uint8) []byte {
+func (c *common) opt(out []byte, scope uint8, compact bool) []byte {
 	if !c.edns {
 		return out
 	}
 	do, length := byte(0), 0
 	if c.do {
 		do = 0x80
+	}
+	if compact {
+		do |= 0x40
 	}
 	if c.subnet != nil {
 		length = 4 + len(c.subnet)

@@ -24,7 +24,7 @@ func checkCommon(t *testing.T, r *Router, packet []byte, from netip.Addr, proto 
 	s := r.current()
 	var c common
 	kept := bytes.Clone(packet)
-	got := r.respondCommon(s, &c, packet, from, proto, make([]byte, fastMost))
+	got := r.respondCommon(s, &c, packet, from, proto, make([]byte, udpSize))
 	if !bytes.Equal(kept, packet) {
 		t.Fatalf("the packet %x was changed to %x", kept, packet)
 	}
@@ -34,7 +34,7 @@ func checkCommon(t *testing.T, r *Router, packet []byte, from netip.Addr, proto 
 	if want := r.respondAny(s, packet, from, proto, nil, r.cfg.Now()); !bytes.Equal(got, want) {
 		t.Fatalf("%x from %v by %v:\n got %x\nwant %x", packet, from, proto, got, want)
 	}
-	if len(got) > fastMost {
+	if len(got) > fastMost+2*dnssecMost {
 		t.Fatalf("an answer of %d bytes", len(got))
 	}
 	return true
@@ -76,7 +76,18 @@ func variants(t testing.TB) []*Router {
 	})
 	overLimit(crowded, map[string]float64{"NRT": 0.5, "FRA": 0.9})
 	unread := newRouter(t, func(c *Config) { c.State = func() *cdn.State { return nil } })
-	return []*Router{full, degraded, bare, choosy, several, spilling, crowded, unread}
+	signed := newRouter(t, func(c *Config) {
+		withTable(t)(c)
+		c.AliasZones = []string{"elsewhere.example", "shop.example"}
+		c.Keys = keysOf(t, testZone, "shop.example")
+		c.CookieSecret = bytes.Repeat([]byte{7}, 32)
+	})
+	mark(signed)
+	rolling := newRouter(t, func(c *Config) { c.Keys = rolled(t, keysOf(t, testZone)) })
+	mark(rolling)
+	severalSigned := newRouter(t, func(c *Config) { c.State, c.Keys = func() *cdn.State { return s }, keysOf(t, testZone) })
+	mark(severalSigned)
+	return []*Router{full, degraded, bare, choosy, several, spilling, crowded, unread, signed, rolling, severalSigned}
 }
 
 // FuzzCommon throws packets at both paths: what the fast one answers, the other answers

@@ -99,7 +99,8 @@ func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16,
 		// Two labels below the name that has the addresses.
 		skip, _ := dns.NextLabel(owner, 0)
 		skip, _ = dns.NextLabel(owner, skip)
-		rr.Target = owner[skip:]
+		// In small letters, so that it is signed once.
+		rr.Target = dns.CanonicalName(owner[skip:])
 	}
 	rr.Value = parameters(plan, at, port, addrs)
 	r.Answer = []dns.RR{rr}

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/dnssec"
 )
 
 // index finds the distribution of a name without making a string of it: by the
@@ -14,10 +15,11 @@ import (
 // records go before an alias. What it lacks may exist all the same.
 type index map[string]*target
 
-// target is what the names of one distribution lead to.
+// target is what the names of one distribution in one zone lead to.
 type target struct {
 	plan    *cdn.Plan
 	answers prometheus.Counter
+	signing *dnssec.Zone // signs the answers for those who ask for it; nil: nothing does
 }
 
 // index returns that of a snapshot's zones and state.
@@ -28,10 +30,10 @@ func (r *Router) index(s *snapshot) index {
 	}
 	for id := range s.state.Plans {
 		p := s.state.Plans[id]
-		t := &target{plan: p, answers: r.metrics.distributions.WithLabelValues(p.ID)}
+		answers := r.metrics.distributions.WithLabelValues(p.ID)
 		for _, host := range append([]string{p.Domain}, p.Aliases...) {
-			if s.state.PlanFor(host) == p && s.zones.of(host+".") != nil {
-				out[host] = t
+			if z := s.zones.of(host + "."); z != nil && s.state.PlanFor(host) == p {
+				out[host] = &target{plan: p, answers: answers, signing: z.signing}
 			}
 		}
 	}

@@ -72,17 +72,18 @@ func newMetrics(reg prometheus.Registerer, up func() float64) (*metrics, error) 
 
 // observe counts one answer. The labels are bounded: types that strangers may make up
 // count as "other".
-func (m *metrics) observe(q, r *dns.Msg, proto Proto, t trace) {
+func (m *metrics) observe(q *dns.Msg, t trace, proto Proto) {
 	qtype := "none"
 	if len(q.Question) == 1 {
 		qtype = "other"
 		switch n := q.Question[0].Qtype; n {
-		case dns.TypeA, dns.TypeAAAA, dns.TypeNS, dns.TypeSOA, dns.TypeTXT, dns.TypeANY, dns.TypeHTTPS, dns.TypeCNAME:
+		case dns.TypeA, dns.TypeAAAA, dns.TypeNS, dns.TypeSOA, dns.TypeTXT, dns.TypeANY, dns.TypeHTTPS, dns.TypeCNAME,
+			dns.TypeCAA, dns.TypeDNSKEY, dns.TypeDS, dns.TypeCDS, dns.TypeCDNSKEY, dns.TypeNSEC, dns.TypeMX:
 			qtype = dns.TypeToString[n]
 		}
 	}
-	rcode := dns.RcodeToString[r.Rcode]
-	if r.Rcode == dns.RcodeBadVers {
+	rcode := dns.RcodeToString[t.said]
+	if t.said == dns.RcodeBadVers {
 		rcode = "BADVERS" // the library's name for 16 is that of TSIG's BADSIG
 	}
 	m.queries.WithLabelValues(proto.String(), qtype, rcode).Inc()

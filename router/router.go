@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/transport"
@@ -18,6 +19,7 @@ import (
 type Router struct {
 	cfg     Config
 	zones   zones
+	signer  *dnssec.Signer
 	server  *transport.Server
 	probe   *health.HTTP
 	checker *health.Checker
@@ -64,7 +66,10 @@ func (r *Router) assemble() (err error) {
 	if len(cfg.NS) == 0 {
 		cfg.NS = [][]netip.Addr{{r.Addr().Addr()}}
 	}
-	if r.zones, err = newZones(*cfg); err != nil {
+	if r.signer, err = newSigner(*cfg); err != nil {
+		return err
+	}
+	if r.zones, err = newZones(*cfg, r.signer); err != nil {
 		return err
 	}
 	id, err := newIdentity(*cfg)

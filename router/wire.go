@@ -79,9 +79,9 @@ func (r *Router) respondLimited(
 		r.metrics.dropped.WithLabelValues("not a query").Inc()
 		return nil
 	}
-	m, t := s.answer(q, from, proto, now)
+	p := s.compose(q, from, proto, now)
 	if !judged {
-		verdict = r.limits.judge(m, t, from, proto, now)
+		verdict = r.limits.judge(p.msg, p.trace, from, proto, now)
 	}
 	switch verdict {
 	case ratelimit.Drop:
@@ -89,9 +89,14 @@ func (r *Router) respondLimited(
 		return nil
 	case ratelimit.Truncate:
 		r.metrics.dropped.WithLabelValues("rate limit, told to use TCP").Inc()
-		m = truncated(m)
+		p.edns.finish(p.msg, proto)
+		p.msg = truncated(p.msg)
 	case ratelimit.Send:
+		if err := s.complete(p, proto, now); err != nil {
+			r.cfg.Logger.Error("a DNS answer cannot be signed", "err", err)
+		}
 	}
+	m := p.msg
 	out, err := m.PackBuffer(buf)
 	if err != nil {
 		r.cfg.Logger.Error("a DNS answer cannot be packed", "err", err, "packet", hex.EncodeToString(packet))
@@ -101,6 +106,6 @@ func (r *Router) respondLimited(
 			return nil
 		}
 	}
-	r.metrics.observe(q, m, proto, t)
+	r.metrics.observe(q, p.trace, proto)
 	return out
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/warmfront/warmfront/router/dnssec"
 )
 
 // The times to live, in seconds. That of addresses is CloudFront's; that of
@@ -24,6 +26,8 @@ type zone struct {
 	soa    dns.SOA
 	names  map[string]map[uint16][]dns.RR // by canonical name and type
 	before map[string]bool                // empty non-terminals among the above
+	// signing signs its records; nil: nothing does.
+	signing *dnssec.Zone
 }
 
 // maxText bounds what one TXT record may hold, so that every answer fits TCP.
@@ -34,8 +38,8 @@ const maxText = 4096
 // in which only aliases are found. None is above another.
 type zones []*zone
 
-func newZones(cfg Config) (zones, error) {
-	own, err := newZone(cfg)
+func newZones(cfg Config, signer *dnssec.Signer) (zones, error) {
+	own, err := newZone(cfg, signer)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +54,7 @@ func newZones(cfg Config) (zones, error) {
 				return nil, fmt.Errorf("router: the zone for aliases %s and the zone %s overlap: aliases within a zone need no other", apex, z.apex)
 			}
 		}
-		z, err := emptyZone(cfg, apex)
+		z, err := emptyZone(cfg, signer, apex)
 		if err != nil {
 			return nil, err
 		}
@@ -70,8 +74,8 @@ func (all zones) of(name string) *zone {
 }
 
 // emptyZone returns a zone with what every zone has at its apex.
-func emptyZone(cfg Config, apex string) (*zone, error) {
-	z := &zone{apex: apex, names: map[string]map[uint16][]dns.RR{}, before: map[string]bool{}}
+func emptyZone(cfg Config, signer *dnssec.Signer, apex string) (*zone, error) {
+	z := &zone{apex: apex, signing: signer.Zone(apex), names: map[string]map[uint16][]dns.RR{}, before: map[string]bool{}}
 	own := dns.Fqdn(cfg.Zone)
 	z.soa = dns.SOA{
 		Hdr: dns.RR_Header{Name: z.apex, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttlNegative},
@@ -81,11 +85,16 @@ func emptyZone(cfg Config, apex string) (*zone, error) {
 	for i := range cfg.NS {
 		z.add(z.apex, &dns.NS{Hdr: header(dns.TypeNS, ttlZone), Ns: fmt.Sprintf("ns%d.%s", i+1, own)})
 	}
+	if z.signing != nil {
+		for _, rr := range z.signing.Records() {
+			z.add(z.apex, rr)
+		}
+	}
 	return z, z.addCAA(cfg.CAA)
 }
 
-func newZone(cfg Config) (*zone, error) {
-	z, err := emptyZone(cfg, dns.Fqdn(cfg.Zone))
+func newZone(cfg Config, signer *dnssec.Signer) (*zone, error) {
+	z, err := emptyZone(cfg, signer, dns.Fqdn(cfg.Zone))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/router/dnssec"
 )
 
 // TestCAA follows RFC 8659: the records are at the apex, and names below that have
@@ -28,7 +29,7 @@ func TestCAA(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newZone(cfg); err == nil {
+		if _, err := newZone(cfg, &dnssec.Signer{}); err == nil {
 			t.Errorf("%q is taken for a CAA record", bad)
 		}
 	}
@@ -111,7 +112,7 @@ func edge6(t *testing.T, code string) string {
 
 func TestAliasZonesRefused(t *testing.T) {
 	for _, c := range [][]string{{""}, {"."}, {"a b"}, {testZone}, {"x." + testZone}, {"test"}, {"shop.example", "shop.example"}, {"shop.example", "a.shop.example"}} {
-		if _, err := newZones(Config{Zone: testZone, AliasZones: c}); err == nil {
+		if _, err := newZones(Config{Zone: testZone, AliasZones: c}, &dnssec.Signer{}); err == nil {
 			t.Errorf("%q are taken for zones", c)
 		}
 	}

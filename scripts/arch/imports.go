@@ -41,7 +41,7 @@ var dependencies = map[string][]string{
 	"github.com/hashicorp/memberlist":     {"gossip"},
 	"github.com/klauspost/compress":       {"*"},
 	"github.com/maxmind/mmdbwriter":       {"scripts/geodb"},
-	"github.com/miekg/dns":                {"router", "router/transport"},
+	"github.com/miekg/dns":                {"router", "router/dnssec", "router/transport"},
 	"github.com/oschwald/":                {"geo", "scripts/geodb"},
 	"github.com/pires/go-proxyproto":      {"edge/proxyproto"},
 	"github.com/prometheus/client_golang": {"*"},

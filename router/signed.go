@@ -1,0 +1,150 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/pick"
+)
+
+// newSigner returns what signs, which signs nothing without keys.
+func newSigner(cfg Config) (*dnssec.Signer, error) {
+	if len(cfg.Keys) > 0 && len(cfg.Keys.Of(cfg.Zone)) == 0 {
+		var others []string
+		for _, k := range cfg.Keys {
+			others = append(others, strings.TrimSuffix(k.Zone, "."))
+		}
+		return nil, fmt.Errorf("router: --dnssec: there is no key of the zone %s, only of %s", cfg.Zone, strings.Join(slices.Compact(others), ", "))
+	}
+	s, err := dnssec.New(cfg.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("router: --dnssec: %w", err)
+	}
+	return s, nil
+}
+
+// subject is what the name asked for is: the types that it has follow from it.
+type subject struct {
+	zone      *zone  // nil where nothing is said of it
+	name      string // canonical
+	held      map[uint16][]dns.RR
+	plan      *cdn.Plan
+	service   bool   // the name is of HTTPS records only
+	port      uint16 // which they are about, 0 for a name above them
+	explained bool
+}
+
+// types returns the types that there are at a name which exists. One that some viewers are
+// given and others not is among them.
+func (s *snapshot) types(of *subject) (out []uint16) {
+	for t := range of.held {
+		out = append(out, t)
+	}
+	if of.name == of.zone.apex {
+		out = append(out, dns.TypeSOA)
+	}
+	if of.explained {
+		out = append(out, dns.TypeTXT)
+	}
+	if of.plan == nil {
+		return out
+	}
+	v4 := !s.table.Pool(of.plan.PriceClass, pick.IPv4).Empty()
+	v6 := of.plan.IPv6 && !s.table.Pool(of.plan.PriceClass, pick.IPv6).Empty()
+	if v4 && !of.service {
+		out = append(out, dns.TypeA)
+	}
+	if v6 && !of.service {
+		out = append(out, dns.TypeAAAA)
+	}
+	if (v4 || v6) && of.port != 0 {
+		out = append(out, dns.TypeHTTPS)
+	}
+	return out
+}
+
+// complete makes an answer ready to be sent: signed where it can be, and of a size that
+// fits. On an error it has become SERVFAIL.
+func (s *snapshot) complete(p *reply, proto Proto, now time.Time) error {
+	err := s.sign(p, now)
+	if err != nil {
+		p.msg = &dns.Msg{MsgHdr: p.msg.MsgHdr, Question: p.msg.Question}
+		p.msg.Rcode, p.said = dns.RcodeServerFailure, dns.RcodeServerFailure
+	}
+	p.edns.finish(p.msg, proto)
+	return err
+}
+
+// sign puts into an answer what those want who asked for DNSSEC (RFC 4035, section 3.1), and
+// what was asked for by its type.
+func (s *snapshot) sign(p *reply, now time.Time) error {
+	z, m := p.zone, p.msg
+	if z == nil || z.signing == nil || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
+		return nil
+	}
+	qtype, exists := m.Question[0].Qtype, m.Rcode == dns.RcodeSuccess
+	p.edns.compact = p.edns.do && p.edns.co
+	if len(m.Answer) == 0 && (p.edns.do || exists && (qtype == dns.TypeNSEC || qtype == dns.TypeRRSIG)) {
+		types := slices.DeleteFunc(s.types(&p.subject), func(t uint16) bool { return t == qtype })
+		nsec, err := dnssec.Deny(m.Question[0].Name, exists, types, ttlNegative)
+		if err != nil {
+			return err
+		}
+		switch {
+		case qtype == dns.TypeNSEC:
+			m.Answer, m.Ns = []dns.RR{nsec}, nil
+		case qtype == dns.TypeRRSIG && exists:
+			// Of all signatures one, as for ANY (RFC 8482, section 7).
+			m.Ns = nil
+			m.Answer, err = z.signing.Sign([]dns.RR{nsec}, true, now)
+			return err
+		default:
+			m.Ns = append(m.Ns, nsec)
+		}
+	}
+	if !p.edns.do {
+		return nil
+	}
+	if !exists && !p.edns.compact {
+		// A validator that knows nothing of NXNAME takes the proof for one of no data (RFC
+		// 9824, section 3.1).
+		m.Rcode = dns.RcodeSuccess
+	}
+	for _, section := range []*[]dns.RR{&m.Answer, &m.Ns, &m.Extra} {
+		var err error
+		if *section, err = s.signed(*section, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signed returns the records of a section with the signatures behind each RRset. Records
+// of an RRset are next to one another.
+func (s *snapshot) signed(section []dns.RR, now time.Time) (out []dns.RR, err error) {
+	for len(section) > 0 {
+		first, n := section[0].Header(), 1
+		for n < len(section) && section[n].Header().Name == first.Name && section[n].Header().Rrtype == first.Rrtype {
+			n++
+		}
+		rrset := section[:n]
+		section = section[n:]
+		out = append(out, rrset...)
+		z := s.zones.of(dns.CanonicalName(first.Name))
+		if z == nil || z.signing == nil {
+			continue
+		}
+		sigs, err := z.signing.Sign(rrset, first.Rrtype == dns.TypeNSEC, now)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sigs...)
+	}
+	return out, nil
+}
