@@ -14,7 +14,6 @@ import (
 	"github.com/warmfront/warmfront/router"
 	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
-	"github.com/warmfront/warmfront/router/ratelimit"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -27,22 +26,7 @@ type RouterConfig struct {
 	NS []netip.Addr
 	// Listen is another address than Addr for DNS: --listen. Empty is Addr.
 	Listen string
-	// ECSTrusted are the resolvers whose client subnets count; nil is everybody:
-	// --ecs-trusted.
-	ECSTrusted []netip.Prefix
-	// AliasZones are further domains to be authoritative for, for aliases:
-	// --zone-for-aliases.
-	AliasZones []string
-	// RateLimit is how many equal answers a second a network is sent; 0 is no limit:
-	// --rate-limit.
-	RateLimit int
-	// Addresses is how many one answer has at most: --addresses. 0 is the default, four.
-	Addresses int
-	// ClassOverflow sends viewers outside a price class of which every edge is down:
-	// --class-overflow.
-	ClassOverflow bool
-	// CAA says who may issue certificates for the zone: --caa.
-	CAA []string
+	DNSConfig
 }
 
 // Router is the program of one router: it follows the journal, is a member of
@@ -86,15 +70,17 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	if _, err := cfg.Geo.Table(); err != nil {
 		cfg.Log.Warn("DNS answers hold for smaller networks than they could", "err", err)
 	}
-	r.router, err = router.New(router.Config{
-		Identity: node.ID, Version: cfg.dnsVersion(), CookieSecret: cfg.Secret, ECSTrusted: cfg.ECSTrusted, CAA: cfg.CAA, ClassOverflow: cfg.ClassOverflow, Addresses: cfg.Addresses, AliasZones: cfg.AliasZones,
-		RateLimit: ratelimit.Default(cfg.RateLimit), Explain: cfg.Sandbox, RoundTrip: roundTrip(cfg.WAN),
-		Zone: cfg.Zone, Listen: cfg.Listen, NS: ns, State: r.known, Locate: locate(cfg.Geo), Home: routerPlace(home),
-		Table: table(cfg.Geo),
-		POPs:  routerPOPs(cfg.Geo.Catalogue()), Dial: cfg.gate.DialOut(dialFrom(cfg.Addr)),
-		Hold: cfg.gate.Wait, WrapListener: cfg.gate.Listener, Logger: cfg.Log, Metrics: r.registry, Now: time.Now,
-	})
+	dns, err := cfg.router(cfg.Zone)
 	if err != nil {
+		return nil, err
+	}
+	dns.Identity, dns.Version, dns.CookieSecret = node.ID, cfg.dnsVersion(), cfg.Secret
+	dns.Explain, dns.RoundTrip = cfg.Sandbox, roundTrip(cfg.WAN)
+	dns.Listen, dns.NS, dns.State = cfg.Listen, ns, r.known
+	dns.Locate, dns.Home, dns.Table, dns.POPs = locate(cfg.Geo), routerPlace(home), table(cfg.Geo), routerPOPs(cfg.Geo.Catalogue())
+	dns.Dial, dns.Hold, dns.WrapListener = cfg.gate.DialOut(dialFrom(cfg.Addr)), cfg.gate.Wait, cfg.gate.Listener
+	dns.Logger, dns.Metrics, dns.Now = cfg.Log, r.registry, time.Now
+	if r.router, err = router.New(dns); err != nil {
 		return nil, explainTaken(err)
 	}
 	return r, nil

@@ -29,7 +29,7 @@ type UpConfig struct {
 	NodesPerPOP int
 	Home        string // where viewers at 127.0.x.x are
 	Zone        string
-	AliasZones  []string // further zones, for aliases
+	DNS         DNSConfig // of every router
 	Ports       Ports
 	Geo         *geo.DB
 	WAN         wan.Model
@@ -152,7 +152,7 @@ func (u *Up) prepare() {
 	}
 	for k := 1; k <= routers; k++ {
 		add(cdn.RoleRouter, fmt.Sprintf("router-%d", k), "", "", routerAddr(k), func(n NodeConfig) (program, error) {
-			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), AliasZones: u.cfg.AliasZones})
+			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), DNSConfig: u.cfg.DNS})
 		})
 	}
 	for _, pop := range u.cfg.POPs {

@@ -127,11 +127,40 @@ type Config struct {
 	Now     func() time.Time      // nil is time.Now
 }
 
-// withDefaults validates a configuration and fills in what was left out.
-func (c Config) withDefaults() (Config, error) {
+// Check returns what New would say of what is answered: of the zones, their records and
+// their keys. It opens no socket.
+func (c Config) Check() error {
+	c, err := c.withAnswers()
+	if err != nil {
+		return err
+	}
+	signer, err := newSigner(c)
+	if err != nil {
+		return err
+	}
+	_, err = newZones(c, signer)
+	return err
+}
+
+func (c Config) withAnswers() (Config, error) {
 	c.Zone = strings.ToLower(strings.TrimSuffix(c.Zone, "."))
 	if _, ok := dns.IsDomainName(c.Zone); !ok || c.Zone == "" || strings.ContainsAny(c.Zone, `\ `) {
 		return c, fmt.Errorf("router: the zone %q is not a domain name", c.Zone)
+	}
+	if c.Addresses == 0 {
+		c.Addresses = 4
+	}
+	if c.Addresses < 1 || c.Addresses > mostAddresses {
+		return c, fmt.Errorf("router: --addresses %d: use 1 to %d", c.Addresses, mostAddresses)
+	}
+	return c, nil
+}
+
+// withDefaults validates a configuration and fills in what was left out.
+func (c Config) withDefaults() (Config, error) {
+	c, err := c.withAnswers()
+	if err != nil {
+		return c, err
 	}
 	if c.State == nil || c.Locate == nil {
 		return c, errors.New("router: State and Locate must be set")
@@ -141,12 +170,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Health == (health.Settings{}) {
 		c.Health = health.Default()
-	}
-	if c.Addresses == 0 {
-		c.Addresses = 4
-	}
-	if c.Addresses < 1 || c.Addresses > 8 {
-		return c, fmt.Errorf("router: %d addresses in an answer: use 1 to 8", c.Addresses)
 	}
 	if h := c.Health; h.Interval <= 0 || h.Timeout <= 0 || h.Down < 1 || h.Up < 1 {
 		return c, errors.New("router: the health settings must be above zero")

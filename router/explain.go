@@ -61,6 +61,7 @@ func (s *snapshot) explanation(name string, d Decision, e *edns, from netip.Addr
 	if e.viewer.IsValid() {
 		x.Viewer.Network, x.Answer.Scope = e.viewer, int(e.scope)
 	}
+	x.DNSSEC = s.zones.of(dns.CanonicalName(name)).dnssec()
 	at := pick.Point{Lat: d.Place.Lat, Lon: d.Place.Lon}
 	for _, r := range d.Ranking {
 		p := explain.POP{Code: r.Code, Km: r.Km, Edges: len(r.Edges), Excluded: string(r.Excluded)}

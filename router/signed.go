@@ -10,6 +10,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/explain"
 	"github.com/warmfront/warmfront/router/pick"
 )
 
@@ -67,6 +68,18 @@ func (s *snapshot) types(of *subject) (out []uint16) {
 		out = append(out, dns.TypeHTTPS)
 	}
 	return out
+}
+
+// dnssec says how a zone's answers are signed, nil for not at all.
+func (z *zone) dnssec() *explain.DNSSEC {
+	if z == nil || z.signing == nil {
+		return nil
+	}
+	d := &explain.DNSSEC{Zone: strings.TrimSuffix(z.apex, "."), Algorithm: dnssec.AlgorithmName}
+	for _, tag := range z.signing.Tags() {
+		d.Keys = append(d.Keys, int(tag))
+	}
+	return d
 }
 
 // complete makes an answer ready to be sent: signed where it can be, and of a size that

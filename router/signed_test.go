@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/explain"
 )
 
 // dnssecMost is how much a signature adds to an answer: owner, type, class, TTL and length,
@@ -377,6 +379,27 @@ func TestSignedFlood(t *testing.T) {
 	}
 	if n := r.signer.Made(); n > 100 {
 		t.Errorf("%d signatures for a flood of 500", n)
+	}
+}
+
+// TestExplainSigned: an explanation says which keys sign the answers it is about.
+func TestExplainSigned(t *testing.T) {
+	keys := keysOf(t, testZone)
+	signed, plain := newSignedRouter(t, keys, explaining), newSignedRouter(t, nil, explaining)
+	for _, c := range []struct {
+		r    *Router
+		name string
+		want *explain.DNSSEC
+	}{
+		{signed, "dall.warmfront.test.", &explain.DNSSEC{Zone: testZone, Algorithm: "ECDSAP256SHA256", Keys: []int{int(keys[0].Tag())}}},
+		{signed, "www.elsewhere.example.", nil}, // a zone without keys
+		{plain, "dall.warmfront.test.", nil},
+	} {
+		m := wireAnswer(t, c.r, pack(t, question("_explain."+c.name, dns.TypeTXT)), TCP)
+		x, err := explain.Parse(m.Answer[0].(*dns.TXT).Txt)
+		if err != nil || !reflect.DeepEqual(x.DNSSEC, c.want) {
+			t.Errorf("%s: %v %+v", c.name, err, x.DNSSEC)
+		}
 	}
 }
 

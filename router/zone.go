@@ -47,11 +47,11 @@ func newZones(cfg Config, signer *dnssec.Signer) (zones, error) {
 	for _, name := range cfg.AliasZones {
 		apex := dns.Fqdn(strings.ToLower(name))
 		if _, ok := dns.IsDomainName(apex); !ok || apex == "." || strings.ContainsAny(apex, `\ `) {
-			return nil, fmt.Errorf("router: the zone for aliases %q is not a domain name", name)
+			return nil, fmt.Errorf("router: --zone-for-aliases %q is not a domain name", name)
 		}
 		for _, z := range all {
 			if dns.IsSubDomain(z.apex, apex) || dns.IsSubDomain(apex, z.apex) {
-				return nil, fmt.Errorf("router: the zone for aliases %s and the zone %s overlap: aliases within a zone need no other", apex, z.apex)
+				return nil, fmt.Errorf("router: --zone-for-aliases: %s and the zone %s overlap: aliases within a zone need no other", apex, z.apex)
 			}
 		}
 		z, err := emptyZone(cfg, signer, apex)
@@ -122,7 +122,7 @@ func (z *zone) addCAA(list []string) error {
 		rr, err := dns.NewRR(z.apex + " CAA " + text)
 		caa, ok := rr.(*dns.CAA)
 		if err != nil || !ok || strings.ContainsAny(text, "\n\r") || len(caa.Tag) == 0 || len(text) > 1024 {
-			return fmt.Errorf("router: the CAA record %q: write FLAGS TAG \"VALUE\", such as 0 issue \"ca.example.net\"", text)
+			return fmt.Errorf("router: --caa: the CAA record %q: write FLAGS TAG \"VALUE\", such as 0 issue \"ca.example.net\"", text)
 		}
 		z.add(z.apex, &dns.CAA{Hdr: header(dns.TypeCAA, ttlZone), Flag: caa.Flag, Tag: caa.Tag, Value: caa.Value})
 	}

@@ -92,6 +92,9 @@ func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
 	}
 	cli.Row(w, "place", place)
 	cli.Row(w, "answer", describeAnswer(x.Answer))
+	if d := x.DNSSEC; d != nil {
+		cli.Row(w, "DNSSEC", fmt.Sprintf("%s is signed as it is asked for (%s, keys %s), what does not exist by compact denial", d.Zone, d.Algorithm, strings.Trim(fmt.Sprint(d.Keys), "[]")))
+	}
 	_ = w.Flush()
 	cli.Row(w, "POP", "DISTANCE", "ROUND TRIP", "EDGES", "")
 	answered := 0

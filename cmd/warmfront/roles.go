@@ -96,7 +96,8 @@ func ownKey(g *cli.Global, folder network.Folder) (network.AccessKey, error) {
 
 func newRouter(g *cli.Global) *cobra.Command {
 	cfg := network.RouterConfig{}
-	var ns, trusted []string
+	var ns []string
+	var f dnsFlags
 	c := &cobra.Command{Use: "router", Short: "Run a router: authoritative geo DNS"}
 	newRole(g, c, func(node network.NodeConfig) (program, error) {
 		for _, s := range ns {
@@ -107,14 +108,8 @@ func newRouter(g *cli.Global) *cobra.Command {
 			cfg.NS = append(cfg.NS, a)
 		}
 		var err error
-		if cfg.ECSTrusted, err = parsePrefixes("--ecs-trusted", trusted); err != nil {
+		if cfg.DNSConfig, err = f.parse(c.Flags(), node.Sandbox); err != nil {
 			return nil, err
-		}
-		if cfg.RateLimit < 0 {
-			return nil, fmt.Errorf("--rate-limit %d: use 0 for none, or a number of answers a second", cfg.RateLimit)
-		}
-		if node.Sandbox && !c.Flags().Changed("rate-limit") {
-			cfg.RateLimit = 0 // there is nobody to reflect to
 		}
 		cfg.NodeConfig = node
 		return network.NewRouter(cfg)
@@ -122,12 +117,7 @@ func newRouter(g *cli.Global) *cobra.Command {
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the router's number")
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
 	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
-	c.Flags().IntVar(&cfg.Addresses, "addresses", 4, "addresses of one answer, from 1 to 8: of as many healthy edges of the viewer's location")
-	c.Flags().BoolVar(&cfg.ClassOverflow, "class-overflow", false, "send viewers outside a distribution's price class while every edge within it is down")
-	c.Flags().IntVar(&cfg.RateLimit, "rate-limit", 200, "answers a second that a network is sent to one question by UDP, unless it has a cookie; 0 for any number (the default in a sandbox)")
-	c.Flags().StringArrayVar(&cfg.CAA, "caa", nil, "who may issue certificates for the zone, as in a zone file: '0 issue \"ca.example.net\"'; repeatable")
-	c.Flags().StringSliceVar(&cfg.AliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
-	c.Flags().StringSliceVar(&trusted, "ecs-trusted", nil, "network of resolvers whose EDNS Client Subnet is believed, such as 192.0.2.0/24; repeatable (default: everybody's)")
+	f.add(c.Flags(), defaultRateLimit)
 	return c
 }
 

@@ -24,7 +24,7 @@ import (
 
 type upFlags struct {
 	pops, zone   string
-	aliasZones   []string
+	dns          dnsFlags
 	nodesPerPOP  int
 	portBase     int
 	noDemo       bool
@@ -66,7 +66,6 @@ func newUp(g *cli.Global) *cobra.Command {
 	flags.IntVar(&f.nodesPerPOP, "nodes-per-pop", 1, "edge nodes in each location")
 	flags.IntVar(&f.portBase, "port-base", 0, "added to every port, so that several networks run side by side")
 	flags.StringVar(&f.zone, "zone", network.DefaultZone, "domain the network is authoritative for")
-	flags.StringSliceVar(&f.aliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
 	addAdopt(flags, &f.adopt)
 	flags.BoolVar(&f.noDemo, "no-demo", false, "make no demo bucket and distribution")
 	addNewEpoch(flags, &f.newEpoch)
@@ -77,11 +76,12 @@ func newUp(g *cli.Global) *cobra.Command {
 	flags.StringVar(&f.disk, "disk", "256MiB", "disk for cached objects, each edge; 0 for none")
 	f.place.add(flags)
 	f.origin.add(flags)
+	f.dns.add(flags, 0)
 	f.accessLog.add(flags, "at any edge")
 	return c
 }
 
-func (f upFlags) config(g *cli.Global, log *slog.Logger) (network.UpConfig, error) {
+func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (network.UpConfig, error) {
 	var cfg network.UpConfig
 	db, model, err := f.place.open(log)
 	if err != nil {
@@ -106,9 +106,16 @@ func (f upFlags) config(g *cli.Global, log *slog.Logger) (network.UpConfig, erro
 	if err != nil {
 		return cfg, err
 	}
+	dns, err := f.dns.parse(cmd.Flags(), true)
+	if err != nil {
+		return cfg, err
+	}
+	if err := dns.Check(f.zone); err != nil {
+		return cfg, err
+	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
-		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, AliasZones: f.aliasZones, Ports: ports,
+		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
 		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
@@ -127,7 +134,7 @@ func up(cmd *cobra.Command, g *cli.Global, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := f.config(g, log)
+	cfg, err := f.config(cmd, g, log)
 	if err != nil {
 		return err
 	}

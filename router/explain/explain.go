@@ -24,6 +24,8 @@ type Explanation struct {
 	Viewer       Viewer `json:"viewer"`
 	Place        Place  `json:"place"`
 	Answer       Answer `json:"answer"`
+	// DNSSEC is how the answer is signed, nil where it is not.
+	DNSSEC *DNSSEC `json:"dnssec,omitempty"`
 	// Ranking is every edge location by its distance; the answer is the first that
 	// is not excluded.
 	Ranking []POP `json:"ranking"`
@@ -65,6 +67,13 @@ type Answer struct {
 	Overflow bool `json:"overflow"`
 }
 
+// DNSSEC is how the answers of a zone are signed, for those who ask for it.
+type DNSSEC struct {
+	Zone      string `json:"zone"`
+	Algorithm string `json:"algorithm"` // its mnemonic
+	Keys      []int  `json:"keys"`      // their tags
+}
+
 // POP is an edge location in the ranking.
 type POP struct {
 	Code string  `json:"pop"`
@@ -89,6 +98,9 @@ func (x Explanation) Lines() []string {
 			"precision", x.Place.Precision, "source", x.Place.Source, "prefix", x.Place.Prefix),
 		line("answer", "pop", x.Answer.POP, "node", x.Answer.Node, "addr", x.Answer.Addr, "ttl", x.Answer.TTL,
 			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded, "overflow", x.Answer.Overflow),
+	}
+	if d := x.DNSSEC; d != nil {
+		lines = append(lines, line("dnssec", "zone", d.Zone, "algorithm", d.Algorithm, "keys", strings.Trim(fmt.Sprint(d.Keys), "[]"), "denial", "compact"))
 	}
 	for _, p := range x.Ranking {
 		lines = append(lines, line("pop", "code", p.Code, "km", decimal(p.Km, 1), "rtt", p.RoundTrip,
@@ -162,6 +174,8 @@ func Parse(lines []string) (x Explanation, err error) {
 				Scope: f.int("scope"), Degraded: f.of["degraded"] == "true",
 				Overflow: f.of["overflow"] == "true",
 			}
+		case "dnssec":
+			x.DNSSEC = &DNSSEC{Zone: f.of["zone"], Algorithm: f.of["algorithm"], Keys: f.ints("keys")}
 		case "pop":
 			x.Ranking = append(x.Ranking, POP{
 				Code: f.of["code"], Km: f.float("km"), RoundTrip: f.duration("rtt"),
@@ -196,6 +210,19 @@ func read[T any](f *fields, key string, parse func(string) (T, error)) (v T) {
 func (f *fields) prefix(key string) netip.Prefix { return read(f, key, netip.ParsePrefix) }
 func (f *fields) addr(key string) netip.Addr     { return read(f, key, netip.ParseAddr) }
 func (f *fields) int(key string) int             { return read(f, key, strconv.Atoi) }
+
+func (f *fields) ints(key string) []int {
+	return read(f, key, func(s string) (out []int, err error) {
+		for field := range strings.FieldsSeq(s) {
+			n, err := strconv.Atoi(field)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, n)
+		}
+		return out, nil
+	})
+}
 
 func (f *fields) float(key string) float64 {
 	return read(f, key, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })

@@ -17,6 +17,7 @@ func example() Explanation {
 			Prefix: netip.MustParsePrefix("203.0.112.0/20"),
 		},
 		Answer: Answer{POP: "IAD", Node: "IAD-1", Addr: netip.MustParseAddr("127.1.0.1"), TTL: 60, Scope: 20, Degraded: true},
+		DNSSEC: &DNSSEC{Zone: "warmfront.test", Algorithm: "ECDSAP256SHA256", Keys: []int{2371, 60001}},
 		Ranking: []POP{
 			{Code: "BOS", Km: 634.5, RoundTrip: 13200 * time.Microsecond, Excluded: "no edge is registered here"},
 			{Code: "IAD", Km: 40, RoundTrip: 8 * time.Millisecond, Edges: 2, Healthy: 1},
@@ -30,6 +31,7 @@ func TestLines(t *testing.T) {
 		"viewer network=203.0.113.0/24; by=subnet",
 		"place city=Washington, D.C.; country=US; lat=38.8951; lon=-77.0364; precision=city; source=GeoLite2-City.mmdb; prefix=203.0.112.0/20",
 		"answer pop=IAD; node=IAD-1; addr=127.1.0.1; ttl=60; scope=20; degraded=true; overflow=false",
+		"dnssec zone=warmfront.test; algorithm=ECDSAP256SHA256; keys=2371 60001; denial=compact",
 		"pop code=BOS; km=634.5; rtt=13.2ms; edges=0; healthy=0; excluded=no edge is registered here",
 		"pop code=IAD; km=40.0; rtt=8ms; edges=2; healthy=1",
 	}

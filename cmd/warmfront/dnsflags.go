@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/warmfront/warmfront/network"
+)
+
+// dnsFlags say how routers answer: one router, or all of a network.
+type dnsFlags struct {
+	network.DNSConfig
+	trusted []string
+}
+
+// defaultRateLimit is --rate-limit of a router on the Internet. In a sandbox there is
+// nobody to reflect to.
+const defaultRateLimit = 200
+
+func (f *dnsFlags) add(flags *pflag.FlagSet, rateLimit int) {
+	flags.StringVar(&f.DNSSEC, "dnssec", "", "sign answers with the keys in this file, which `warmfront router keys create` makes (default: answers are not signed)")
+	flags.StringSliceVar(&f.AliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
+	flags.StringArrayVar(&f.CAA, "caa", nil, "who may issue certificates for the zone, as in a zone file: '0 issue \"ca.example.net\"'; repeatable")
+	flags.StringSliceVar(&f.trusted, "ecs-trusted", nil, "network of resolvers whose EDNS Client Subnet is believed, such as 192.0.2.0/24; repeatable (default: everybody's)")
+	flags.IntVar(&f.Addresses, "addresses", 4, "addresses of one answer, from 1 to 8: of as many healthy edges of the viewer's location")
+	flags.BoolVar(&f.ClassOverflow, "class-overflow", false, "send viewers outside a distribution's price class while every edge within it is down")
+	flags.IntVar(&f.RateLimit, "rate-limit", rateLimit, "answers a second that a network is sent to one question by UDP, unless it has a cookie; 0 for any number (the default in a sandbox)")
+}
+
+func (f *dnsFlags) parse(flags *pflag.FlagSet, sandbox bool) (network.DNSConfig, error) {
+	cfg := f.DNSConfig
+	var err error
+	if cfg.ECSTrusted, err = parsePrefixes("--ecs-trusted", f.trusted); err != nil {
+		return cfg, err
+	}
+	if cfg.RateLimit < 0 {
+		return cfg, fmt.Errorf("--rate-limit %d: use 0 for none, or a number of answers a second", cfg.RateLimit)
+	}
+	if sandbox && !flags.Changed("rate-limit") {
+		cfg.RateLimit = 0
+	}
+	return cfg, nil
+}

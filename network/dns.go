@@ -1,0 +1,59 @@
+package network
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/warmfront/warmfront/router"
+	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/ratelimit"
+)
+
+// DNSConfig is what an operator says of how routers answer. All routers of a network should
+// be told the same.
+type DNSConfig struct {
+	// DNSSEC is a file of keys that answers are signed with; empty leaves them unsigned:
+	// --dnssec. The keys are read when a router starts and go nowhere from there.
+	DNSSEC string
+	// AliasZones are further domains to be authoritative for, for aliases:
+	// --zone-for-aliases.
+	AliasZones []string
+	// CAA says who may issue certificates for the zones: --caa.
+	CAA []string
+	// ECSTrusted are the resolvers whose client subnets count; nil is everybody:
+	// --ecs-trusted.
+	ECSTrusted []netip.Prefix
+	// RateLimit is how many equal answers a second a network is sent; 0 is no limit:
+	// --rate-limit.
+	RateLimit int
+	// Addresses is how many one answer has at most: --addresses. 0 is the default, four.
+	Addresses int
+	// ClassOverflow sends viewers outside a price class of which every edge is down:
+	// --class-overflow.
+	ClassOverflow bool
+}
+
+// Check returns what a router of a zone would refuse to start with.
+func (c DNSConfig) Check(zone string) error {
+	cfg, err := c.router(zone)
+	if err != nil {
+		return err
+	}
+	return cfg.Check()
+}
+
+// router is the part of a router's configuration that follows from c.
+func (c DNSConfig) router(zone string) (router.Config, error) {
+	cfg := router.Config{
+		Zone: zone, AliasZones: c.AliasZones, CAA: c.CAA, ECSTrusted: c.ECSTrusted, ClassOverflow: c.ClassOverflow, Addresses: c.Addresses,
+		RateLimit: ratelimit.Default(c.RateLimit),
+	}
+	if c.DNSSEC == "" {
+		return cfg, nil
+	}
+	var err error
+	if cfg.Keys, err = dnssec.ReadFile(c.DNSSEC); err != nil {
+		return cfg, fmt.Errorf("--dnssec: %w", err)
+	}
+	return cfg, nil
+}
