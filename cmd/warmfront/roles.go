@@ -118,6 +118,7 @@ func newRouter(g *cli.Global) *cobra.Command {
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
 	c.Flags().StringSliceVar(&ns, "ns", nil, "addresses of all routers of the zone, ns1 first (default: this one's)")
 	f.add(c.Flags(), defaultRateLimit)
+	c.AddCommand(newKeys(g))
 	return c
 }
 
