@@ -32,18 +32,18 @@ func accessControl(behavior string) *Resource {
 var access = Resources{ResourceAccessControl: {"EOAC": accessControl("always")}}
 
 func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
-	p, err := Compile(&Distribution{ID: "E1", Domain: "D1.warmfront.test", Config: siteConfig, Tags: map[string]string{CachingTag: CachingTagRFC9111}}, access)
+	p, err := Compile(&Distribution{ID: "E1", Domain: "D1.warmfront.test", Config: strings.Replace(siteConfig, "<WebACLId/>", "<AnycastIpListId>a</AnycastIpListId>", 1), Tags: map[string]string{CachingTag: CachingTagRFC9111}}, access)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := p.Ignored, []string{"Origins/Items/Origin/OriginShield/Enabled", "Origins/Items/Origin/OriginShield/OriginShieldRegion"}; !slices.Equal(got, want) {
+	if got, want := p.Ignored, []string{"AnycastIpListId"}; !slices.Equal(got, want) {
 		t.Errorf("ignored %q, want %q", got, want)
 	}
 	if p.Domain != "d1.warmfront.test" || p.PriceClass != PriceClass100 || !p.Enabled || p.Caching != CachingRFC9111 || p.DefaultRootObject != "index.html" {
 		t.Errorf("plan %+v", p)
 	}
 	b := p.Match("/api/x")
-	if o := p.Origins[b.Origin]; o.ID != "api" || o.HTTPPort != 8000 || o.ReadTimeout != time.Minute || o.Path != "/v1" || o.CustomHeaders[0].Name != "X-A" {
+	if o := p.Origins[b.Origin]; o.ID != "api" || o.HTTPPort != 8000 || o.ReadTimeout != time.Minute || o.Path != "/v1" || o.CustomHeaders[0].Name != "X-A" || o.Shield != "us-east-1" || o.TLS != nil {
 		t.Errorf("origin %+v", o)
 	}
 	if b.Cache.DefaultTTL != time.Minute || b.Cache.MaxTTL != 31536000*time.Second || b.Cache.Query.Mode != SelectAll || !b.Allows("POST") || b.Caches("OPTIONS") || !b.Compress || !b.Cache.Gzip || b.Cache.Brotli {

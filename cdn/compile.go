@@ -60,7 +60,7 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 		p.Aliases = append(p.Aliases, strings.ToLower(strings.TrimSuffix(a, ".")))
 	}
 	c := &compiler{resources: res, lenient: lenient, made: map[ResourceRef]any{}}
-	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileBehaviors, compileErrorResponses, compileCacheTags, compileDeployment} {
+	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileOriginGroups, compileBehaviors, compileErrorResponses, compileCacheTags, compileDeployment} {
 		if err := step(doc, p, c); err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func compileOrigins(doc *document.Element, p *Plan, c *compiler) error {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(p.Origins, func(x Origin) bool { return x.ID == o.ID }) {
+		if p.origin(o.ID) >= 0 {
 			return Errorf("InvalidArgument", "The origin id %q is used more than once.", o.ID)
 		}
 		p.Origins = append(p.Origins, o)
@@ -124,7 +124,7 @@ func compileOrigin(e *document.Element, c *compiler) (Origin, error) {
 		o.CustomHeaders = append(o.CustomHeaders, HeaderField{h.String("HeaderName"), h.String("HeaderValue")})
 	}
 	if custom := e.Child("CustomOriginConfig"); custom != nil {
-		if err := compileCustomOrigin(custom, &o); err != nil {
+		if err := compileCustomOrigin(custom, &o, c.lenient); err != nil {
 			return o, err
 		}
 	} else {
@@ -144,10 +144,13 @@ func compileOrigin(e *document.Element, c *compiler) (Origin, error) {
 	if o.AccessIdentity, err = use(c, ResourceAccessIdentity, id, compileAccessIdentity); err != nil {
 		return o, err
 	}
+	if err := compileShield(e, &o, c.lenient); err != nil {
+		return o, err
+	}
 	return o, compileOriginTimes(e, &o)
 }
 
-func compileCustomOrigin(e *document.Element, o *Origin) error {
+func compileCustomOrigin(e *document.Element, o *Origin, lenient bool) error {
 	httpPort, err1 := e.Int(80, "HTTPPort")
 	httpsPort, err2 := e.Int(443, "HTTPSPort")
 	if err1 != nil || err2 != nil || !validPort(httpPort) || !validPort(httpsPort) {
@@ -164,6 +167,35 @@ func compileCustomOrigin(e *document.Element, o *Origin) error {
 	default:
 		return Errorf("InvalidArgument", "The origin protocol policy %q is not one of http-only, https-only, match-viewer.", policy)
 	}
+	return compileOriginTLS(e, o, lenient)
+}
+
+// compileOriginTLS reads OriginSslProtocols. TLS 1.3 has no name there: it is spoken
+// with whoever speaks 1.2 (developer guide, "Supported protocols and ciphers between
+// CloudFront and the origin").
+func compileOriginTLS(e *document.Element, o *Origin, lenient bool) error {
+	named := e.Texts("OriginSslProtocols")
+	for _, name := range named {
+		switch name {
+		case "TLSv1.2":
+			o.TLS = append(o.TLS, TLS12, TLS13)
+		case "TLSv1.1":
+			o.TLS = append(o.TLS, TLS11)
+		case "TLSv1":
+			o.TLS = append(o.TLS, TLS10)
+		case "SSLv3":
+		default:
+			if lenient {
+				continue
+			}
+			return Errorf("InvalidArgument", "The origin SSL protocol %q is not one of SSLv3, TLSv1, TLSv1.1, TLSv1.2.", name)
+		}
+	}
+	if len(named) > 0 && len(o.TLS) == 0 && !lenient {
+		return Errorf("InvalidArgument", "The origin %q is to be spoken to by SSLv3 alone, which is not spoken here: add TLSv1.2 to its OriginSslProtocols.", o.ID)
+	}
+	slices.Sort(o.TLS)
+	o.TLS = slices.Compact(o.TLS)
 	return nil
 }
 
@@ -201,7 +233,6 @@ func compileOriginTimes(e *document.Element, o *Origin) error {
 }
 
 func compileBehaviors(doc *document.Element, p *Plan, c *compiler) error {
-	c.primary = primaryOrigins(doc)
 	for _, e := range doc.Items("CacheBehaviors") {
 		b, err := compileBehavior(e, p, c)
 		if err != nil {
@@ -227,26 +258,10 @@ func compileBehaviors(doc *document.Element, p *Plan, c *compiler) error {
 	return err
 }
 
-// primaryOrigins gives for the id of each origin group that of its first member,
-// which is all that this release asks (compatibility.md, "Accepted").
-func primaryOrigins(doc *document.Element) map[string]string {
-	primary := map[string]string{}
-	for _, g := range doc.Items("OriginGroups") {
-		if members := g.Items("Members"); len(members) > 0 {
-			primary[g.String("Id")] = members[0].String("OriginId")
-		}
-	}
-	return primary
-}
-
 func compileBehavior(e *document.Element, p *Plan, c *compiler) (Behavior, error) {
 	b := Behavior{Compress: e.Bool("Compress")}
-	target := e.String("TargetOriginId")
-	if first, isGroup := c.primary[target]; isGroup {
-		target = first
-	}
-	if b.Origin = slices.IndexFunc(p.Origins, func(o Origin) bool { return o.ID == target }); b.Origin < 0 {
-		return b, Errorf("NoSuchOrigin", "The cache behavior's TargetOriginId %q is the id of no origin of this distribution.", target)
+	if err := compileTarget(e, p, &b); err != nil {
+		return b, err
 	}
 	switch policy := e.String("ViewerProtocolPolicy"); policy {
 	case "allow-all":

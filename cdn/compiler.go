@@ -13,8 +13,6 @@ type compiler struct {
 	lenient bool
 	uses    []ResourceRef
 	made    map[ResourceRef]any
-	// primary is the first member of each origin group.
-	primary map[string]string
 }
 
 // use returns what the configuration refers to by an id, compiled: once, however many

@@ -36,7 +36,8 @@ type Plan struct {
 	ErrorResponses []ErrorResponse
 	// Uses lists the resources that the configuration refers to, directly or by way of
 	// another, those that are missing included; sorted.
-	Uses []ResourceRef
+	Uses   []ResourceRef
+	groups []originGroup
 	// Ignored lists the fields of the configuration that say something on which
 	// this release does not act, as paths into the document.
 	Ignored []string
@@ -70,8 +71,11 @@ const (
 
 // Behavior is a cache behavior: the rules for the paths its pattern matches.
 type Behavior struct {
-	Pattern        string
-	Origin         int // index into Plan.Origins
+	Pattern string
+	// Origin is the one asked, or the primary one of Failover: an index into
+	// Plan.Origins.
+	Origin         int
+	Failover       *Failover // nil where the target is a single origin
 	ViewerProtocol ViewerProtocol
 	AllowedMethods []string
 	CachedMethods  []string // GET, HEAD and perhaps OPTIONS
@@ -90,6 +94,25 @@ func (b *Behavior) Allows(method string) bool { return slices.Contains(b.Allowed
 
 // Caches reports whether responses to method may be cached.
 func (b *Behavior) Caches(method string) bool { return slices.Contains(b.CachedMethods, method) }
+
+// Failover is an origin group as a behavior sees it: what is asked for once the
+// primary origin has failed (developer guide, "Optimizing high availability with
+// CloudFront origin failover").
+type Failover struct {
+	Group string // the origin group's id
+	// Origin is the second one, an index into Plan.Origins.
+	Origin int
+	// Statuses are the answers of the primary one that count as failures. Giving no
+	// answer always is one.
+	Statuses []int
+}
+
+// Fails reports whether the primary origin's status has the second one asked.
+func (f *Failover) Fails(status int) bool { return slices.Contains(f.Statuses, status) }
+
+// FailsOver reports whether a request of that method is sent to a second origin: not
+// what may change something.
+func FailsOver(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
 
 // CachePolicy says for how long objects stay fresh and what, besides the path,
 // is part of the cache key (and is therefore forwarded to the origin).
@@ -148,6 +171,17 @@ const (
 	OriginMatchViewer
 )
 
+// TLSVersion is a version of TLS, as it is on the wire (RFC 8446 section 4.2.1).
+type TLSVersion uint16
+
+// The versions of TLS. SSLv3, which a configuration may name, is never spoken.
+const (
+	TLS10 TLSVersion = 0x0301 + iota
+	TLS11
+	TLS12
+	TLS13
+)
+
 // Origin is where objects come from.
 type Origin struct {
 	ID     string
@@ -158,13 +192,18 @@ type Origin struct {
 	// the edge's S3 endpoint says.
 	Protocol            OriginProtocol
 	HTTPPort, HTTPSPort uint16
-	ConnectAttempts     int
-	ConnectTimeout      time.Duration
-	ReadTimeout         time.Duration
-	KeepaliveTimeout    time.Duration
-	CustomHeaders       []HeaderField
-	AccessControl       *AccessControl  // nil for none
-	AccessIdentity      *AccessIdentity // nil for none
+	// TLS are the versions of TLS that a custom origin may be spoken to by; empty: 1.2
+	// and 1.3.
+	TLS []TLSVersion
+	// Shield is the AWS region of the origin's Origin Shield, "" for none.
+	Shield           string
+	ConnectAttempts  int
+	ConnectTimeout   time.Duration
+	ReadTimeout      time.Duration
+	KeepaliveTimeout time.Duration
+	CustomHeaders    []HeaderField
+	AccessControl    *AccessControl  // nil for none
+	AccessIdentity   *AccessIdentity // nil for none
 }
 
 // HeaderField is one header line.

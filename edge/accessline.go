@@ -59,14 +59,18 @@ func (x *exchange) logResult(line *accesslog.Record, broken error) {
 		line.Detail = x.errorType()
 	case broken != nil:
 		line.Result, line.Detail = resultError.String(), brokenType(broken)
+	case x.done.failover != "" && !x.done.hit:
+		line.Detail = originFailover
 	}
 	if line.Detail == clientHungUp {
 		line.Status, line.ContentLength = 0, -1 // it had left before there was an answer
 	}
 }
 
-// The detailed result types of what is no fault of an origin.
+// The detailed result types of what is no fault of an origin, and of what the second
+// origin of a group answered: that one is no CloudFront's (difference 228).
 const (
+	originFailover  = "OriginFailover"
 	clientHungUp    = "ClientHungUpRequest"
 	clientCommError = "ClientCommError"
 )

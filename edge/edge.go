@@ -104,7 +104,7 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 		Store: e.store, Encoders: compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
 		State: cfg.State, Signer: cfg.Signer,
 		Leased: func(now time.Time) bool { return e.cfg.Lease.Valid(now) }, Entitled: func() bool { return e.cfg.entitled() },
-		Asked: e.metrics.Asked, Now: cfg.Now, Logger: cfg.Logger,
+		Asked: e.metrics.Asked, FailedOver: e.metrics.FailedOver, Now: cfg.Now, Logger: cfg.Logger,
 	})
 	return e
 }

@@ -114,6 +114,7 @@ type site struct {
 	root, errors         string
 	httpVersion          string
 	tagHeader            string // CacheTagConfig
+	failover             string // statuses: the target is a group of two origins then
 }
 
 func (s site) change(id string) cdn.Change {
@@ -137,6 +138,9 @@ func (s site) change(id string) cdn.Change {
 		"<CustomErrorResponses><Items>" + s.errors + "</Items></CustomErrorResponses><Enabled>" + fmt.Sprint(!s.disabled) + "</Enabled></DistributionConfig>"
 	if s.tagHeader != "" {
 		config = strings.Replace(config, "</DistributionConfig>", "<CacheTagConfig><HeaderName>"+s.tagHeader+"</HeaderName></CacheTagConfig></DistributionConfig>", 1)
+	}
+	if s.failover != "" {
+		config = withSecondOrigin(config, s.failover)
 	}
 	d := cdn.Distribution{ID: id, ARN: "arn:aws:cloudfront::1:distribution/" + id, Domain: "d" + strings.ToLower(id) + ".warmfront.test", Config: config}
 	if s.strict {

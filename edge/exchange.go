@@ -78,6 +78,8 @@ type record struct {
 	collapsed bool
 	ttl       time.Duration
 	detail    string
+	// failover says why a group's second origin was asked, "" if it was not.
+	failover string
 	// from is what the answer was made of, or birth since when what was not stored
 	// holds; failure says why there is neither.
 	from    *cache.Object

@@ -3,7 +3,9 @@ package edge
 import (
 	"strings"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/fetch"
+	"github.com/warmfront/warmfront/edge/policy"
 )
 
 // fetch makes the fetch of what the request asks for.
@@ -40,7 +42,19 @@ func (x *exchange) fetch() fetch.Fetch {
 		f.Ranged = true
 		f.Request.Header.Set("Range", value)
 	}
+	f.Second = x.second(x.asking(false))
 	return f
+}
+
+// second is the second origin of the behavior's group and the request to it; nil where
+// there is none.
+func (x *exchange) second(a policy.Asking) *fetch.Target {
+	if x.Behavior.Failover == nil || !cdn.FailsOver(x.Request.Method) {
+		return nil
+	}
+	v := x.View
+	v.Origin = &x.Plan.Origins[x.Behavior.Failover.Origin]
+	return &fetch.Target{Origin: v.Origin, Request: v.OriginRequest(a)}
 }
 
 // newFlight makes a flight for what a request asks for.

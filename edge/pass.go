@@ -14,9 +14,13 @@ import (
 // streams; nobody else waits, and nothing is stored but what a POST says is the
 // answer to a GET.
 func (x *exchange) pass(ctx context.Context) *message.Response {
-	req := x.OriginRequest(x.asking(true))
+	q := fetch.Question{
+		Plan: x.Plan, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true))},
+		Second: x.second(x.asking(true)), Failover: x.Behavior.Failover,
+	}
 	begun, sent := x.edge.fetcher.Begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now()
-	resp, err := x.edge.fetcher.Ask(ctx, x.Plan, x.Origin, req, nil)
+	resp, header, why, err := x.edge.fetcher.Ask(ctx, q, nil)
+	x.done.failover = why
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return x.gone()
@@ -37,7 +41,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	f.Begun, f.Status = begun, resp.Status
 	f.Key = strings.Clone(x.Key("GET"))
 	f.Get()
-	x.edge.fetcher.Adopt(f, resp, req.Header, sent, received)
+	x.edge.fetcher.Adopt(f, resp, header, sent, received)
 	if f.Object == nil {
 		return x.stream(f.Take())
 	}

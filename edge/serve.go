@@ -182,6 +182,7 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 // brought answers with what a flight brought, nil if the request cannot use it.
 func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, known reuse.Facts) *message.Response {
 	known = x.about(f.Object, known)
+	x.done.failover = f.FailedOver
 	switch {
 	case f.Stale && reuse.MayServeStale(f.Object, known):
 		x.done.detail = "stale-if-error"

@@ -46,8 +46,11 @@ func (x *exchange) cacheStatus() string {
 			b = append(b, "; collapsed"...)
 		}
 	}
-	if d.detail != "" {
+	switch {
+	case d.detail != "":
 		b = append(append(b, "; detail="...), d.detail...)
+	case d.failover != "" && !d.hit:
+		b = append(append(b, "; detail=failover-"...), d.failover...)
 	}
 	return x.text.End(b)
 }

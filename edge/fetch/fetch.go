@@ -20,6 +20,8 @@ type Fetch struct {
 	Key     string
 	URIs    []string
 	Request *message.Request // finished, but for its signature
+	// Second is asked if Origin fails; nil where the behavior has no origin group.
+	Second *Target
 	// Varying are the fields by which an answer may vary.
 	Varying message.Header
 	// Encoding is Accept-Encoding as the cache policy normalises it.
@@ -35,6 +37,10 @@ type Fetch struct {
 	Stored string
 	// Arrived is the place in the order of the request that it was made for.
 	Arrived uint64
+
+	// FailedOver says why the second origin was asked, "" if it was not: set with the
+	// answer.
+	FailedOver string
 
 	answer tier.Answer // of the tier that answered
 	others []string    // URIs for which what is confirmed was stored

@@ -36,8 +36,10 @@ type Config struct {
 	Origin Origin
 	Tiers  *tier.Tiers
 	Asked  func(*message.Response, error)
-	Now    func() time.Time
-	Logger *slog.Logger
+	// FailedOver is told of each time that a group's second origin is asked, and why.
+	FailedOver func(why string)
+	Now        func() time.Time
+	Logger     *slog.Logger
 }
 
 // Fetcher is what one edge fetches by.

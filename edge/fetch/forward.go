@@ -2,14 +2,11 @@ package fetch
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"slices"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
-	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/tier"
 )
@@ -18,37 +15,24 @@ import (
 // them answers. with adds fields to what the fetch asks for. It returns the header
 // that the origin was, or would have been, asked with.
 func (ft *Fetcher) forward(f *Fetch, interim func(int, message.Header), with func(*message.Header)) (*message.Response, message.Header, error) {
-	req := *f.Request
-	req.Header, req.Interim = f.Request.Header.Clone(roomForOwnFields), interim
+	q := f.question(interim)
+	f.FailedOver = ""
 	if f.answer = (tier.Answer{}); len(f.Tiers) > 0 {
 		up := *f.Upward
 		up.Header, up.Interim = f.Upward.Header.Clone(roomForOwnFields), interim
 		if f.Ranged {
-			up.Header.Set("Range", req.Header.Get("Range"))
+			up.Header.Set("Range", f.Request.Header.Get("Range"))
 		}
 		with(&up.Header)
 		resp, answer, err := ft.Tiers.Do(ft.ctx, f.Tiers, ft.asks(f), &up)
 		if passed := (*tier.PassedOver)(nil); !errors.As(err, &passed) && !f.outdated(ft.State().Invalidations(f.Plan.ID), resp, answer) {
 			f.answer = answer
-			return resp, req.Header, err
+			return resp, q.Primary.Request.Header, err
 		}
 	}
-	resp, err := ft.Ask(ft.ctx, f.Plan, f.Origin, &req, with)
-	return resp, req.Header, err
-}
-
-// Ask asks an origin, with what a distribution's access control says of it. with, if
-// any, adds fields that are no part of what is signed.
-func (ft *Fetcher) Ask(ctx context.Context, plan *cdn.Plan, origin *cdn.Origin, req *message.Request, with func(*message.Header)) (*message.Response, error) {
-	if err := originauth.Sign(ft.Signer, req, plan, origin); err != nil {
-		return nil, err
-	}
-	if with != nil {
-		with(&req.Header)
-	}
-	resp, err := ft.Origin.Do(ctx, origin, req)
-	ft.Asked(resp, err)
-	return resp, err
+	resp, sent, why, err := ft.Ask(ft.ctx, q, with)
+	f.FailedOver = why
+	return resp, sent, err
 }
 
 // roomForOwnFields is how many header fields a request gets beside the viewer's.
@@ -65,6 +49,15 @@ func (ft *Fetcher) asks(f *Fetch) tier.Ask {
 	return tier.Ask{
 		Distribution: f.Plan.ID, Newest: newest, Least: least, Confirm: !leased || f.Fenced,
 		Viewer: f.Upward.Viewer, Scheme: f.Upward.Scheme, Major: f.Upward.Major, Minor: f.Upward.Minor, ID: f.ID,
-		Timeout: cmp.Or(f.Origin.ReadTimeout, 30*time.Second) + 5*time.Second,
+		Timeout: f.timeout() + 5*time.Second,
 	}
+}
+
+// timeout is for how long the origin that answers may take for a piece of its answer.
+func (f *Fetch) timeout() time.Duration {
+	t := cmp.Or(f.Origin.ReadTimeout, 30*time.Second)
+	if f.Second != nil {
+		t = max(t, cmp.Or(f.Second.Origin.ReadTimeout, 30*time.Second))
+	}
+	return t
 }

@@ -20,13 +20,10 @@ func (ft *Fetcher) ask(f *Flight) *message.Response {
 	if stored != nil {
 		f.others = stored.URIs
 	}
-	conditional := stored != nil && stored.Status == 200 && rfc9111.HasValidator(stored.Header)
+	conditional := stored != nil && stored.Status == 200 && f.validated(stored)
 	condition := func(h *message.Header) {
 		if conditional {
-			rfc9111.Conditional(h, stored.Header)
-			if stored.OriginTag != "" {
-				h.Set("If-None-Match", stored.OriginTag)
-			}
+			f.conditional(h, stored)
 		}
 	}
 	for {
@@ -124,7 +121,7 @@ func (ft *Fetcher) take(f *Flight, stored *cache.Object, resp *message.Response,
 	o.Body = body
 	f.keepPlace(o, part.First)
 	if body.Sliced() {
-		o.Fragment = !o.Verifiable()
+		o.Fragment = !o.Verifiable() || f.strongValidator(o.Header) == ""
 		f.Part, f.Partial, f.ContentRange = part, partial, contentRange
 		f.fill = body.Fill(part.First, part.First+part.Length)
 	}
@@ -238,8 +235,8 @@ func Clean(resp *message.Response, received time.Time) {
 // or drops it (RFC 9111 section 4.3.5); CloudFront does neither. The object's birth
 // stays what it was: the origin has confirmed no byte of it.
 func (ft *Fetcher) learn(f *Flight, resp *message.Response, sent, received time.Time) {
-	if f.Stored == "" {
-		return
+	if f.Stored == "" || f.FailedOver != "" {
+		return // it may be of another origin's object
 	}
 	o := ft.Store.Get(f.Stored, f.selects)
 	if o == nil || o.Failure != "" || o.Status != 200 {

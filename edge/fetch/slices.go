@@ -8,7 +8,6 @@ import (
 
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
-	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -51,7 +50,7 @@ func hasBody(f *Flight, resp *message.Response) bool {
 // part came or it is too large for one piece, and parts can be asked for. Nil if
 // it cannot be kept.
 func (ft *Fetcher) bodyFor(f *Flight, resp *message.Response, part rfc9111.Part, partial, compressed bool) *cache.Body {
-	verifiable := !compressed && rfc9111.StrongValidator(resp.Header) != "" && !strings.EqualFold(resp.Header.Get("Accept-Ranges"), "none")
+	verifiable := !compressed && f.strongValidator(resp.Header) != "" && !strings.EqualFold(resp.Header.Get("Accept-Ranges"), "none")
 	switch {
 	case !hasBody(f, resp):
 		return nil
@@ -76,7 +75,7 @@ var ErrChanged = errors.New("the origin has another version of the object by now
 // bring asks the origin for what a Fill lacks of an object.
 func (ft *Fetcher) bring(f *Fetch, o *cache.Object, fill *cache.Fill) {
 	from, end := fill.Range()
-	validator := rfc9111.StrongValidator(o.Header)
+	validator := f.strongValidator(o.Header)
 	if validator == "" || o.Compressed {
 		ft.changed(o, fill) // nothing can be asked for that fits what is here
 		return
@@ -93,7 +92,7 @@ func (ft *Fetcher) bring(f *Fetch, o *cache.Object, fill *cache.Fill) {
 	switch part, ok := rfc9111.PartOf(resp.Header, resp.Length); {
 	case resp.Status >= 500:
 		fill.Finish(&BrokenOff{resp.Status})
-	case !reuse.SameObject(o, resp.Header, resp.Status == 206):
+	case !f.sameObject(o, resp):
 		ft.changed(o, fill)
 	case resp.Status == 206 && ok && part.First == from && part.Size == o.Length:
 		// It may be less than was asked for: who reads on asks again.

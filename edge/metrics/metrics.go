@@ -31,6 +31,7 @@ type Metrics struct {
 	requests []prometheus.Counter
 	bytes    prometheus.Counter
 	fetches  *prometheus.CounterVec
+	failover *prometheus.CounterVec
 	unlogged prometheus.Counter
 	peers    *prometheus.CounterVec
 }
@@ -50,6 +51,9 @@ func New(registry *prometheus.Registry, results []string, s Sources) *Metrics {
 			Name: "warmfront_edge_peer_requests_total", Help: "Requests of other edges, by what a viewer would have got.",
 		}, []string{"result"}),
 	}
+	m.failover = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "warmfront_edge_origin_failovers_total", Help: "Requests to the second origin of a group, by why the primary one had failed: its status, or why there was no answer.",
+	}, []string{"reason"})
 	m.unlogged = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "warmfront_edge_access_log_dropped_total", Help: "Lines of the access log that were dropped because it takes them too slowly.",
 	})
@@ -63,7 +67,7 @@ func New(registry *prometheus.Registry, results []string, s Sources) *Metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
 	for _, c := range []prometheus.Collector{
-		requests, m.bytes, m.fetches, m.unlogged, m.peers,
+		requests, m.bytes, m.fetches, m.failover, m.unlogged, m.peers,
 		gauge("warmfront_edge_cache_bytes", "Bytes of memory that stored objects take.", func() float64 { return float64(memory.Bytes()) }),
 		gauge("warmfront_edge_cache_objects", "Objects stored.", func() float64 { return float64(memory.Objects()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -135,6 +139,9 @@ func (m *Metrics) Unlogged() { m.unlogged.Inc() }
 
 // PeerServed counts a request of another edge that was answered.
 func (m *Metrics) PeerServed(result string) { m.peers.WithLabelValues(result).Inc() }
+
+// FailedOver counts a request to the second origin of a group.
+func (m *Metrics) FailedOver(why string) { m.failover.WithLabelValues(why).Inc() }
 
 // Asked counts a request to an origin.
 func (m *Metrics) Asked(resp *message.Response, err error) {

@@ -1,0 +1,140 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/originauth"
+	"github.com/warmfront/warmfront/edge/reuse"
+	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/upstream"
+)
+
+// Target is an origin and what it is asked.
+type Target struct {
+	Origin  *cdn.Origin
+	Request *message.Request // finished, but for its signature
+}
+
+// Question is what is asked of a behavior's origin, or of its origin group: the
+// primary one each time, whatever came of the requests before, and the second once
+// the primary has failed (beliefs 100 and 101).
+type Question struct {
+	Plan    *cdn.Plan
+	Primary Target
+	// Second is nil where there is none, or the request's method does not fail over.
+	Second   *Target
+	Failover *cdn.Failover
+}
+
+// Ask asks an origin, or one after the other of a group, with what the distribution's
+// access control of each says of it. with, if any, adds fields that are no part of
+// what is signed. The header of the request that was answered comes back, and, where
+// the second origin was asked, why.
+func (ft *Fetcher) Ask(ctx context.Context, q Question, with func(*message.Header)) (resp *message.Response, sent message.Header, why string, err error) {
+	resp, err = ft.askOne(ctx, q.Plan, q.Primary, with)
+	if q.Second == nil || ctx.Err() != nil {
+		return resp, q.Primary.Request.Header, "", err
+	}
+	if why = failure(q.Failover, resp, err); why == "" {
+		return resp, q.Primary.Request.Header, "", err
+	}
+	resp.Close()
+	ft.FailedOver(why)
+	resp, err = ft.askOne(ctx, q.Plan, *q.Second, with)
+	return resp, q.Second.Request.Header, why, err
+}
+
+// failure says in one word why the primary origin has failed, "" if it has not.
+func failure(f *cdn.Failover, resp *message.Response, err error) string {
+	var known *upstream.Error
+	var told interface{ Sentence() string }
+	switch {
+	case errors.As(err, &known):
+		return string(known.Reason)
+	case errors.As(err, &told):
+		return "OriginError"
+	case err == nil && f.Fails(resp.Status):
+		return strconv.Itoa(resp.Status)
+	}
+	return "" // it was never asked
+}
+
+func (ft *Fetcher) askOne(ctx context.Context, plan *cdn.Plan, t Target, with func(*message.Header)) (*message.Response, error) {
+	if err := originauth.Sign(ft.Signer, t.Request, plan, t.Origin); err != nil {
+		return nil, err
+	}
+	if with != nil {
+		with(&t.Request.Header)
+	}
+	resp, err := ft.Origin.Do(ctx, t.Origin, t.Request)
+	ft.Asked(resp, err)
+	return resp, err
+}
+
+// question is what the fetch asks the origins. What is asked is the flight's own: it
+// may ask again.
+func (f *Fetch) question(interim func(int, message.Header)) Question {
+	own := func(t Target) Target {
+		r := *t.Request
+		r.Header, r.Interim = t.Request.Header.Clone(roomForOwnFields), interim
+		return Target{t.Origin, &r}
+	}
+	q := Question{Plan: f.Plan, Primary: own(Target{f.Origin, f.Request}), Failover: f.Behavior.Failover}
+	if f.Second != nil && cdn.FailsOver(f.Request.Method) {
+		second := own(*f.Second)
+		second.Request.Method = f.Request.Method
+		if value := f.Request.Header.Get("Range"); value != "" {
+			second.Request.Header.Set("Range", value)
+		}
+		q.Second = &second
+	}
+	return q
+}
+
+// Which of a group's origins an object came from is nowhere kept, and two origins may
+// well have different things under one date. Of a group therefore an entity tag alone
+// tells whether what one of them says is of what the other sent.
+
+// validated reports whether the origin can be asked whether o still holds.
+func (f *Fetch) validated(o *cache.Object) bool {
+	if f.Second != nil {
+		return o.Header.Get("ETag") != ""
+	}
+	return rfc9111.HasValidator(o.Header)
+}
+
+// conditional makes h ask for that.
+func (f *Fetch) conditional(h *message.Header, o *cache.Object) {
+	rfc9111.Conditional(h, o.Header)
+	if o.OriginTag != "" {
+		h.Set("If-None-Match", o.OriginTag)
+	}
+	if f.Second != nil {
+		h.Del("If-Modified-Since")
+	}
+}
+
+// strongValidator is what tells a version of an object from every other, byte by byte,
+// whichever origin it is of.
+func (f *Fetch) strongValidator(h message.Header) string {
+	v := rfc9111.StrongValidator(h)
+	if f.Second != nil && !strings.HasPrefix(v, `"`) {
+		return ""
+	}
+	return v
+}
+
+// sameObject reports whether an answer brings a part of what is stored (Q). An origin
+// of a group has to say so itself.
+func (f *Fetch) sameObject(o *cache.Object, resp *message.Response) bool {
+	if f.Second != nil && resp.Header.Get("ETag") != o.Header.Get("ETag") {
+		return false
+	}
+	return reuse.SameObject(o, resp.Header, resp.Status == 206)
+}
