@@ -176,18 +176,14 @@ func compileCustomOrigin(e *document.Element, o *Origin, lenient bool) error {
 func compileOriginTLS(e *document.Element, o *Origin, lenient bool) error {
 	named := e.Texts("OriginSslProtocols")
 	for _, name := range named {
-		switch name {
-		case "TLSv1.2":
-			o.TLS = append(o.TLS, TLS12, TLS13)
-		case "TLSv1.1":
-			o.TLS = append(o.TLS, TLS11)
-		case "TLSv1":
-			o.TLS = append(o.TLS, TLS10)
-		case "SSLv3":
-		default:
-			if lenient {
-				continue
-			}
+		version, ok := map[string]uint16{"SSLv3": 0, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303}[name]
+		if version > 0 {
+			o.TLS = append(o.TLS, version)
+		}
+		if version == 0x0303 {
+			o.TLS = append(o.TLS, 0x0304)
+		}
+		if !ok && !lenient {
 			return Errorf("InvalidArgument", "The origin SSL protocol %q is not one of SSLv3, TLSv1, TLSv1.1, TLSv1.2.", name)
 		}
 	}

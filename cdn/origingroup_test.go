@@ -101,11 +101,11 @@ func TestOriginShieldRegions(t *testing.T) {
 func TestOriginSSLProtocols(t *testing.T) {
 	for _, c := range []struct {
 		names string
-		want  []TLSVersion
+		want  []uint16
 		code  string
 	}{
-		{"", nil, ""}, {"TLSv1.2", []TLSVersion{TLS12, TLS13}, ""}, {"TLSv1.2 TLSv1", []TLSVersion{TLS10, TLS12, TLS13}, ""}, {"TLSv1 TLSv1.1", []TLSVersion{TLS10, TLS11}, ""},
-		{"SSLv3 TLSv1.1", []TLSVersion{TLS11}, ""}, {"SSLv3", nil, "InvalidArgument"}, {"TLSv1.9", nil, "InvalidArgument"},
+		{"", nil, ""}, {"TLSv1.2", []uint16{0x0303, 0x0304}, ""}, {"TLSv1.2 TLSv1", []uint16{0x0301, 0x0303, 0x0304}, ""}, {"TLSv1 TLSv1.1", []uint16{0x0301, 0x0302}, ""},
+		{"SSLv3 TLSv1.1", []uint16{0x0302}, ""}, {"SSLv3", nil, "InvalidArgument"}, {"TLSv1.9", nil, "InvalidArgument"},
 	} {
 		items := ""
 		for _, n := range strings.Fields(c.names) {

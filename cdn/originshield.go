@@ -27,21 +27,13 @@ func compileShield(e *document.Element, o *Origin, lenient bool) error {
 // that it recommends (developer guide, "Choosing the AWS Region for Origin Shield").
 // A region that the guide does not list stays as it is.
 func ShieldRegion(region string) string {
-	switch region {
-	case "us-west-1":
-		return "us-west-2"
-	case "af-south-1":
-		return "eu-west-1"
-	case "ap-east-1":
-		return "ap-southeast-1"
-	case "ca-central-1":
-		return "us-east-1"
-	case "eu-south-1":
-		return "eu-central-1"
-	case "eu-west-3", "eu-north-1":
-		return "eu-west-2"
-	case "me-south-1":
-		return "ap-south-1"
+	for _, near := range [...][2]string{
+		{"us-west-1", "us-west-2"}, {"af-south-1", "eu-west-1"}, {"ap-east-1", "ap-southeast-1"}, {"ca-central-1", "us-east-1"},
+		{"eu-south-1", "eu-central-1"}, {"eu-west-3", "eu-west-2"}, {"eu-north-1", "eu-west-2"}, {"me-south-1", "ap-south-1"},
+	} {
+		if near[0] == region {
+			return near[1]
+		}
 	}
 	return region
 }

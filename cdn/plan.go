@@ -171,17 +171,6 @@ const (
 	OriginMatchViewer
 )
 
-// TLSVersion is a version of TLS, as it is on the wire (RFC 8446 section 4.2.1).
-type TLSVersion uint16
-
-// The versions of TLS. SSLv3, which a configuration may name, is never spoken.
-const (
-	TLS10 TLSVersion = 0x0301 + iota
-	TLS11
-	TLS12
-	TLS13
-)
-
 // Origin is where objects come from.
 type Origin struct {
 	ID     string
@@ -192,9 +181,9 @@ type Origin struct {
 	// the edge's S3 endpoint says.
 	Protocol            OriginProtocol
 	HTTPPort, HTTPSPort uint16
-	// TLS are the versions of TLS that a custom origin may be spoken to by; empty: 1.2
-	// and 1.3.
-	TLS []TLSVersion
+	// TLS are the versions of TLS that a custom origin may be spoken to by, as they are
+	// on the wire, rising; empty: 1.2 and 1.3. SSLv3 is never spoken.
+	TLS []uint16
 	// Shield is the AWS region of the origin's Origin Shield, "" for none.
 	Shield           string
 	ConnectAttempts  int
