@@ -63,12 +63,13 @@ e2e: build ## Run the network on this machine and drive it with dig, curl and th
 	scripts/e2e/run.sh
 
 .PHONY: interop-dns
-interop-dns: build ## Put unbound, BIND and Knot Resolver in front of the routers: each viewer must get the right edge
+interop-dns: build ## Put unbound, BIND and Knot Resolver in front of the routers: each viewer must get the right edge, and what is signed be valid
 	$(call need,dig,bind9-dnsutils)
 	$(call need,unbound,unbound)
 	$(call need,named,bind9)
 	$(call need,kresd,knot-resolver)
 	scripts/interop/dns.sh
+	scripts/interop/dnssec.sh
 
 .PHONY: conformance
 conformance: build ## Run the neutral suites: how far Warmfront agrees with others' reading of the standards
