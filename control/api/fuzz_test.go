@@ -40,6 +40,9 @@ func FuzzCalls(f *testing.F) {
 		"CreateInvalidation": invalidate, "GetInvalidation": "", "ListInvalidations": "",
 		"TagResource": tags, "UntagResource": "<TagKeys><Items><Key>a</Key></Items></TagKeys>", "ListTagsForResource": "",
 		"CreateOriginAccessControl": accessDocument("new"), "UpdateOriginAccessControl": accessDocument("access"), "DeleteOriginAccessControl": "",
+		"CopyDistribution": "<CopyDistributionRequest><CallerReference>copy</CallerReference></CopyDistributionRequest>", "UpdateDistributionWithStagingConfig": "",
+		"AssociateAlias": "", "AssociateDistributionWebACL": "<AssociateDistributionWebACLRequest><WebACLArn>arn:aws:wafv2:us-east-1:123456789012:global/webacl/a/b</WebACLArn></AssociateDistributionWebACLRequest>",
+		"ListDistributionsByWebACLId": "", "ListDistributionsByRealtimeLogConfig": "<ListDistributionsByRealtimeLogConfigRequest><MaxItems>1</MaxItems><RealtimeLogConfigName>a</RealtimeLogConfigName></ListDistributionsByRealtimeLogConfigRequest>",
 		"ListCachePolicies": "", "GetCachePolicy": "", "CreateFunction": "<CreateFunctionRequest/>",
 	} {
 		f.Add(number[name], "", "2020-05-31", body)

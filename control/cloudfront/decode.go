@@ -83,8 +83,8 @@ func Unmarshal(doc []byte, v any) error {
 type decoder struct {
 	xml        *xml.Decoder
 	strict     bool
-	space      string // that elements must be in, when strict
-	depth      int
+	space      string   // that elements must be in, when strict
+	open       []string // the names of the elements that the decoder is in
 	violations []string
 	quantity   *Error // the first Quantity that is wrong
 }
@@ -106,19 +106,22 @@ func (d *decoder) next() (xml.Token, error) {
 			return nil, nil
 		}
 		if err != nil {
+			if len(d.open) > 0 {
+				return nil, malformed("Could not parse XML in element %s: %v.", d.here(), err)
+			}
 			return nil, malformed("Could not parse XML: %v.", err)
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
-			if d.depth++; d.depth > maxDepth {
+			if d.open = append(d.open, clip(t.Name.Local)); len(d.open) > maxDepth {
 				return nil, malformed("Element %s is nested too deep.", clip(t.Name.Local))
 			}
 			if d.strict && t.Name.Space != "" && t.Name.Space != d.space {
-				return nil, malformed("Element %s is in namespace %q, not in %q.", clip(t.Name.Local), clip(t.Name.Space), d.space)
+				return nil, malformed("Element %s is in namespace %q, not in %q.", d.here(), clip(t.Name.Space), d.space)
 			}
 			return t, nil
 		case xml.EndElement:
-			d.depth--
+			d.open = d.open[:len(d.open)-1]
 			return t, nil
 		case xml.CharData:
 			return t, nil
@@ -131,6 +134,16 @@ func (d *decoder) next() (xml.Token, error) {
 			}
 		}
 	}
+}
+
+// here names the element that was started last, and for Items, of which there are
+// many, whose they are.
+func (d *decoder) here() string {
+	n := len(d.open)
+	if n > 1 && d.open[n-1] == "Items" {
+		return "Items of " + d.open[n-2]
+	}
+	return d.open[n-1]
 }
 
 // document decodes the root element, whose name is that of its shape. Only when
@@ -242,6 +255,7 @@ func (d *decoder) member(f field, path string, v reflect.Value) error {
 
 func (d *decoder) list(f field, path string, v reflect.Value) error {
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0)) // an empty list is not an absent one
+	here := d.here()
 	for {
 		t, err := d.next()
 		if err != nil {
@@ -252,15 +266,15 @@ func (d *decoder) list(f field, path string, v reflect.Value) error {
 			return nil
 		case xml.CharData:
 			if len(bytes.TrimSpace(t)) > 0 {
-				return malformed("Unexpected text in element %s.", f.name)
+				return malformed("Unexpected text in element %s.", here)
 			}
 		case xml.StartElement:
 			if t.Name.Local != f.item {
-				return malformed("Unexpected element %s in %s; expected %s.", clip(t.Name.Local), f.name, f.item)
+				return malformed("Unexpected element %s in %s; expected %s.", clip(t.Name.Local), here, f.item)
 			}
 			n := v.Len()
 			if n == maxList {
-				return malformed("%s has more than %d items.", f.name, maxList)
+				return malformed("%s has more than %d items.", here, maxList)
 			}
 			v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
 			if err := d.value(f.item, fmt.Sprintf("%s.%d.member", path, n+1), v.Index(n)); err != nil {
@@ -362,7 +376,7 @@ func parseInt(s string, bits int, v reflect.Value) error {
 }
 
 func (d *decoder) skip() error {
-	for outside := d.depth - 1; d.depth > outside; {
+	for outside := len(d.open) - 1; len(d.open) > outside; {
 		if _, err := d.next(); err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func checkOriginGroups(cfg *cloudfront.DistributionConfig) error {
 		seen[g.Id] = true
 		for _, m := range g.Members.Items {
 			if !hasOrigin(cfg, m.OriginId) {
-				return cloudfront.CodeNoSuchOrigin.Errorf("No origin exists with the specified Origin Id: the member %q of the origin group %q.", m.OriginId, g.Id)
+				return cloudfront.CodeNoSuchOrigin.Errorf("No origin exists with the specified Origin Id: the OriginId %.140q of the origin group %q.", m.OriginId, g.Id)
 			}
 		}
 		if len(g.FailoverCriteria.StatusCodes.Items) == 0 {
