@@ -78,7 +78,7 @@ func TestOriginGroupsRefused(t *testing.T) {
 	}
 }
 
-// TestOriginShieldRegions holds the code to belief 105.
+// TestOriginShieldRegions holds the code to belief 106.
 func TestOriginShieldRegions(t *testing.T) {
 	for region, want := range map[string]string{"us-east-1": "us-east-1", "us-west-1": "us-west-2", "eu-west-3": "eu-west-2", "me-south-1": "ap-south-1", "xx-new-9": "xx-new-9"} {
 		p, err := Compile(&Distribution{ID: "E1", Config: strings.Replace(siteConfig, ">us-east-1</OriginShieldRegion>", ">"+region+"</OriginShieldRegion>", 1)}, access)

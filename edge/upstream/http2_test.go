@@ -156,7 +156,7 @@ func TestWhatGoesOverHTTP2(t *testing.T) {
 				t.Errorf("%+v: %+v %q %v", c, resp, body, err)
 			}
 			if c.want == "HTTP/1.1" {
-				p := u.pool(u.place(origin, "http"))
+				p := u.pool(u.place(origin, "http").told(origin, r.Host))
 				eventually(t, "the connection is idle", func() bool { return p.idles() == 1 })
 			}
 		}

@@ -26,6 +26,9 @@ type place struct {
 	trusted, endpoint bool
 	attempts          int
 	connect, idle     time.Duration
+	tls               versions
+	// forwarded is the viewers' Host where the origin is told that instead of its own.
+	forwarded string
 }
 
 // name is the host that is dialed.
@@ -38,7 +41,7 @@ func (p place) name() string {
 // go to the S3 endpoint, where there is one; names that the operator mapped go
 // where they say; all others are resolved.
 func (u *Upstream) place(o *cdn.Origin, scheme string) place {
-	p := place{host: o.Domain, attempts: max(1, o.ConnectAttempts), connect: cmp.Or(o.ConnectTimeout, 10*time.Second), idle: cmp.Or(o.KeepaliveTimeout, 5*time.Second)}
+	p := place{host: o.Domain, attempts: max(1, o.ConnectAttempts), connect: cmp.Or(o.ConnectTimeout, 10*time.Second), idle: cmp.Or(o.KeepaliveTimeout, 5*time.Second), tls: versionsOf(o)}
 	p.scheme = "http"
 	switch {
 	case o.Kind == cdn.OriginS3, o.Protocol == cdn.OriginHTTPSOnly, o.Protocol == cdn.OriginMatchViewer && scheme == "https":

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -37,10 +36,7 @@ type pool struct {
 
 func newPool(u *Upstream, at place) *pool {
 	p := &pool{up: u, place: at}
-	p.plain = &tls.Config{
-		MinVersion: tls.VersionTLS12, RootCAs: u.cfg.Roots, ServerName: strings.Trim(at.host, "[]"),
-		ClientSessionCache: tls.NewLRUClientSessionCache(maxSessions), NextProtos: []string{"http/1.1"},
-	}
+	p.plain = p.tlsConfig(u.cfg.Roots)
 	p.both = p.plain.Clone()
 	p.both.NextProtos = []string{"h2", "http/1.1"}
 	p.turns.turn = make(chan struct{}, 1)

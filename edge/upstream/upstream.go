@@ -112,7 +112,7 @@ func (u *Upstream) pool(at place) *pool {
 // An origin may answer before it has the whole of r.Body. Nothing is read from it
 // after the answer's body has been closed, but for a read that is waiting then.
 func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error) {
-	x := &exchange{ctx: ctx, pool: u.pool(u.place(o, r.Scheme)), req: r, timeout: cmp.Or(o.ReadTimeout, defaultReadTimeout)}
+	x := &exchange{ctx: ctx, pool: u.pool(u.place(o, r.Scheme).told(o, r.Host)), req: r, timeout: cmp.Or(o.ReadTimeout, defaultReadTimeout)}
 	fresh := r.Upgrade != ""
 	for {
 		resp, err := x.try(fresh)
