@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -14,7 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 	"github.com/warmfront/warmfront/edge/cache/disk"
+	"github.com/warmfront/warmfront/edge/load"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/viewertls"
@@ -56,6 +59,16 @@ type Config struct {
 	// MaxPerViewer is how many connections one viewer's address may have. 0: any
 	// number, as behind a proxy that all viewers share.
 	MaxPerViewer int
+
+	// Capacity is how many requests of viewers a second the edge is to answer: --capacity.
+	// Routers are told, and send viewers elsewhere before it is reached. 0: by the number
+	// of processors, see load.DefaultCapacity.
+	Capacity float64
+	// ReportToken is what routers show to be told of load and round trips beside health; in
+	// a sandbox everybody is told. Empty: nobody.
+	ReportToken string
+	// RoundTrips are those measured to other POPs, for the same report. Nil: none.
+	RoundTrips func() []report.RoundTrip
 
 	// Tiers is how edges ask one another before an origin, as far as the network says
 	// it. Nil: they do not.
@@ -120,7 +133,10 @@ type Config struct {
 	Registry *prometheus.Registry
 }
 
-const defaultMemory = 64 << 20
+const (
+	defaultMemory = 64 << 20
+	maxCapacity   = 1e9
+)
 
 // complete checks the configuration and fills in defaults.
 func (c *Config) complete() error {
@@ -135,6 +151,8 @@ func (c *Config) complete() error {
 		return errors.New("edge: neither an HTTP nor an HTTPS address is given")
 	case c.HTTPSAddr != "" && c.Certificates == nil:
 		return errors.New("edge: HTTPS needs certificates")
+	case c.Capacity < 0 || math.IsNaN(c.Capacity) || c.Capacity > maxCapacity:
+		return fmt.Errorf("edge: a capacity of %v requests a second: use up to %.0f (--capacity)", c.Capacity, maxCapacity)
 	case c.MemoryBytes < 0 || c.MemoryBytes > 0 && c.MemoryBytes < 1<<20:
 		return fmt.Errorf("edge: %d bytes of memory for the cache: at least 1 MiB are needed (--memory)", c.MemoryBytes)
 	}
@@ -151,6 +169,9 @@ func (c *Config) complete() error {
 	}
 	if c.WrapPacketConn == nil {
 		c.WrapPacketConn = func(pc net.PacketConn) net.PacketConn { return pc }
+	}
+	if c.Capacity == 0 {
+		c.Capacity = load.DefaultCapacity()
 	}
 	if c.MemoryBytes == 0 {
 		c.MemoryBytes = defaultMemory

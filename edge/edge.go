@@ -15,6 +15,7 @@ import (
 	"github.com/warmfront/warmfront/edge/compression"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/identity"
+	"github.com/warmfront/warmfront/edge/load"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/metrics"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -28,6 +29,7 @@ type Edge struct {
 	disk    *disk.Store // nil: none
 	fetcher *fetch.Fetcher
 	metrics *metrics.Metrics
+	load    load.Meter
 
 	pop, pseudonym, via, cacheName string
 

@@ -3,11 +3,15 @@ package edge
 import (
 	"context"
 	"fmt"
+	"math"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -194,6 +198,51 @@ func TestHealth(t *testing.T) {
 	}
 	if r := n.do(withHost(request("/other"), "health.warmfront.test")); r.Status != 403 {
 		t.Errorf("another path: %d", r.Status)
+	}
+}
+
+// TestHealthReports: who may know is told how busy the edge is.
+func TestHealthReports(t *testing.T) {
+	n := newNetwork(t, site{}, numbered())
+	n.edge.cfg.ReportToken, n.edge.cfg.Capacity = "token", 500
+	n.edge.cfg.RoundTrips = func() []report.RoundTrip { return []report.RoundTrip{{POP: "SIN", Time: 68 * time.Millisecond}} }
+	ask := func(authorization string) report.Edge {
+		r := withHost(request("/healthz"), "health.warmfront.test")
+		r.Header.Add("Authorization", authorization)
+		return report.Parse(n.do(r).body)
+	}
+	for _, stranger := range []string{"", "Bearer ", "Bearer toke", "token", "Basic token"} {
+		if got := ask(stranger); !reflect.DeepEqual(got, report.Edge{Node: "NRT-1"}) {
+			t.Errorf("who shows %q is told %+v", stranger, got)
+		}
+	}
+	n.edge.cfg.ReportToken = ""
+	if got := ask("Bearer "); got.Capacity != 0 {
+		t.Errorf("no token is configured, and %+v is told", got)
+	}
+	n.edge.cfg.ReportToken = "token"
+	if got := ask("Bearer token"); got.Capacity != 500 || got.Load != 0 || len(got.RoundTrips) != 1 {
+		t.Errorf("at rest: %+v", got)
+	}
+	x := n.edge.newExchange()
+	for range 50 {
+		x.Handle(t.Context(), n.request("HEAD", "/x")).Close()
+		x.Delivered(message.Delivery{})
+	}
+	for deadline := time.Now().Add(10 * time.Second); ask("Bearer token").Load == 0; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("fifty requests are no load")
+		}
+	}
+	n.edge.cfg.ReportToken, n.edge.cfg.Sandbox = "", true
+	if got := ask(""); got.Capacity != 500 {
+		t.Errorf("in a sandbox: %+v", got)
+	}
+	for _, capacity := range []float64{-1, math.NaN(), 1e12} {
+		cfg := n.edge.cfg
+		if cfg.Capacity = capacity; cfg.complete() == nil {
+			t.Errorf("a capacity of %v is taken", capacity)
+		}
 	}
 }
 

@@ -330,7 +330,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	for !d.draining.Load() { // polled; the stop has been asked for
 		<-time.After(time.Millisecond)
 	}
-	if status, text := d.healthy(); status != 503 {
+	if status, text := d.healthy(false); status != 503 {
 		t.Errorf("health while draining: %d %s", status, text)
 	}
 	close(release)

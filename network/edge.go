@@ -38,6 +38,9 @@ type EdgeConfig struct {
 	ViewerConnections int
 	// DiskBytes is how much of it may be kept in the folder: --disk. 0: nothing.
 	DiskBytes int64
+	// Capacity is how many requests a second the edge is to answer: --capacity. 0: by the
+	// number of processors.
+	Capacity float64
 	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
 	PublicHTTPSPort uint16
 	// AccessLog gets a line for each request of a viewer: --access-log. Nil: none.
@@ -113,8 +116,8 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		perViewer = 0
 	}
 	return edge.Config{
-		MaxPerViewer: perViewer,
-		Node:         e.node, POPNumber: pop.N, Zone: cfg.Zone,
+		MaxPerViewer: perViewer, Capacity: cfg.Capacity, ReportToken: reportToken(cfg.Secret),
+		Node: e.node, POPNumber: pop.N, Zone: cfg.Zone,
 		HTTPAddr: cfg.listenAddr(cfg.Ports.HTTP), HTTPSAddr: cfg.listenAddr(cfg.Ports.HTTPS), PublicHTTPSPort: int(public),
 		State: e.known, Lease: lease{e.client}, Entitled: e.client.Entitled, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,

@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/router"
 	routerhealth "github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/wan"
 )
@@ -27,6 +28,8 @@ type RouterConfig struct {
 	// Listen is another address than Addr for DNS: --listen. Empty is Addr.
 	Listen string
 	DNSConfig
+	// Load says when a POP's viewers are sent on to others; the zero value is the default.
+	Load load.Settings
 }
 
 // Router is the program of one router: it follows the journal, is a member of
@@ -76,6 +79,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	}
 	dns.Identity, dns.Version, dns.CookieSecret = node.ID, cfg.dnsVersion(), cfg.Secret
 	dns.Explain, dns.RoundTrip = cfg.Sandbox, roundTrip(cfg.WAN)
+	dns.Load, dns.ReportToken = cfg.Load, reportToken(cfg.Secret)
 	dns.Listen, dns.NS, dns.State = cfg.Listen, ns, r.known
 	dns.Locate, dns.Home, dns.Table, dns.POPs = locate(cfg.Geo), routerPlace(home), table(cfg.Geo), routerPOPs(cfg.Geo.Catalogue())
 	dns.Dial, dns.Hold, dns.WrapListener = cfg.gate.DialOut(dialFrom(cfg.Addr)), cfg.gate.Wait, cfg.gate.Listener

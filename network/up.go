@@ -18,6 +18,7 @@ import (
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
 	"github.com/warmfront/warmfront/network/gate"
+	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
@@ -35,6 +36,10 @@ type UpConfig struct {
 	WAN         wan.Model
 	MemoryBytes int64 // of one edge's cache
 	DiskBytes   int64 // the same, on the disk
+	// Capacity is how many requests a second one edge is to answer; 0 is the default.
+	Capacity float64
+	// Load says when a POP's viewers are sent on to others; the zero value is the default.
+	Load        load.Settings
 	Origins     map[string]string
 	OriginAllow []netip.Prefix
 	AccessLog   edge.AccessLog // one for all edges; nil: none
@@ -152,7 +157,7 @@ func (u *Up) prepare() {
 	}
 	for k := 1; k <= routers; k++ {
 		add(cdn.RoleRouter, fmt.Sprintf("router-%d", k), "", "", routerAddr(k), func(n NodeConfig) (program, error) {
-			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), DNSConfig: u.cfg.DNS})
+			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), DNSConfig: u.cfg.DNS, Load: u.cfg.Load})
 		})
 	}
 	for _, pop := range u.cfg.POPs {
@@ -162,7 +167,7 @@ func (u *Up) prepare() {
 				return NewEdge(EdgeConfig{
 					NodeConfig: n, POP: pop.Code, Number: k, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
 					Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
-					AccessLog: u.cfg.AccessLog,
+					AccessLog: u.cfg.AccessLog, Capacity: u.cfg.Capacity,
 				})
 			})
 		}

@@ -58,6 +58,12 @@ func running(t *testing.T) (*Up, Running, *viewer.Getter) {
 // runningIn starts a network of those cities, with as many nodes in each.
 func runningIn(t *testing.T, cities string, nodes int) (*Up, Running, *viewer.Getter) {
 	t.Helper()
+	return runningAs(t, cities, func(c *UpConfig) { c.NodesPerPOP = nodes })
+}
+
+// runningAs starts a network of those cities, configured by change.
+func runningAs(t *testing.T, cities string, change func(*UpConfig)) (*Up, Running, *viewer.Getter) {
+	t.Helper()
 	db, err := geo.Open(geo.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -66,10 +72,12 @@ func runningIn(t *testing.T, cities string, nodes int) (*Up, Running, *viewer.Ge
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := NewUp(UpConfig{
-		Folder: Folder(t.TempDir()), POPs: pops, NodesPerPOP: nodes, Home: "FRA", Zone: "up.test", Ports: freeBase(t), Geo: db,
+	cfg := UpConfig{
+		Folder: Folder(t.TempDir()), POPs: pops, NodesPerPOP: 1, Home: "FRA", Zone: "up.test", Ports: freeBase(t), Geo: db,
 		WAN: wan.Model{Seed: 1, Scale: 0.05}, MemoryBytes: 16 << 20, DiskBytes: 16 << 20, Version: "test", Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	change(&cfg)
+	u, err := NewUp(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/ratelimit"
 )
@@ -111,6 +112,10 @@ type Config struct {
 	ClassOverflow bool
 	// Health says how edges are checked; the zero value is health.Default.
 	Health health.Settings
+	// Load says when a POP's viewers are sent on to others; the zero value is load.Default.
+	Load load.Settings
+	// ReportToken is shown to edges so that they say how loaded they are.
+	ReportToken string
 	// Dial opens the connections of the checks; nil is net.Dialer. Faults and
 	// delays are applied here.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -173,6 +178,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if h := c.Health; h.Interval <= 0 || h.Timeout <= 0 || h.Down < 1 || h.Up < 1 {
 		return c, errors.New("router: the health settings must be above zero")
+	}
+	if c.Load == (load.Settings{}) {
+		c.Load = load.Default()
+	}
+	if err := c.Load.Validate(); err != nil {
+		return c, fmt.Errorf("router: %w", err)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -56,15 +56,22 @@ func (s *snapshot) explanation(name string, d Decision, e *edns, from netip.Addr
 		},
 		Answer: explain.Answer{
 			POP: d.POP.Code, Node: d.Node.ID, Addr: d.Addr, TTL: int(d.TTL), Scope: -1, Degraded: d.Degraded, Overflow: d.Overflow,
+			Block: d.Block, From: d.From,
 		},
+	}
+	for _, n := range d.Nodes[min(1, len(d.Nodes)):] {
+		x.Answer.Others = append(x.Answer.Others, n.Addr)
 	}
 	if e.viewer.IsValid() {
 		x.Viewer.Network, x.Answer.Scope = e.viewer, int(e.scope)
 	}
 	x.DNSSEC = s.zones.of(dns.CanonicalName(name)).dnssec()
-	at := pick.Point{Lat: d.Place.Lat, Lon: d.Place.Lon}
+	at, loads := d.Place.point(), s.loads()
 	for _, r := range d.Ranking {
-		p := explain.POP{Code: r.Code, Km: r.Km, Edges: len(r.Edges), Excluded: string(r.Excluded)}
+		p := explain.POP{Code: r.Code, Km: r.Km, Edges: len(r.Edges), Use: -1, Spill: r.Spill, Excluded: string(r.Excluded)}
+		if l, known := loads[r.Code]; known {
+			p.Use = l.Use
+		}
 		for _, edge := range r.Edges {
 			if edge.Healthy {
 				p.Healthy++

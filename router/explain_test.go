@@ -2,12 +2,14 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/router/explain"
+	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
 )
 
@@ -69,6 +71,40 @@ func TestExplain(t *testing.T) {
 		if m := ask(name, dns.TypeTXT, false); m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 {
 			t.Errorf("%s: %v", name, m)
 		}
+	}
+}
+
+// TestExplainLoad: what was sent on, from where, and how loaded who sends it on is.
+func TestExplainLoad(t *testing.T) {
+	r := newRouter(t, explaining)
+	r.loads.Store(&map[string]load.State{"NRT": {Use: 0.93, Spill: 0.5}, "SIN": {Use: 0.1}})
+	overLimit(r, map[string]float64{"NRT": 0.5})
+	moved := 0
+	for i := range 40 {
+		from := netip.AddrFrom4([4]byte{127, 120, byte(8 + i), 9})
+		answer := r.Answer(question("dall.warmfront.test.", dns.TypeA), from, TCP)
+		m := r.Answer(question("_explain.dall.warmfront.test.", dns.TypeTXT), from, TCP)
+		x, err := explain.Parse(m.Answer[0].(*dns.TXT).Txt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, _ := from.Prefix(24)
+		if x.Answer.POP != popOf(answer) || x.Answer.Block != block {
+			t.Fatalf("%v is answered %s: %+v", from, popOf(answer), x.Answer)
+		}
+		nrt := x.Ranking[slices.IndexFunc(x.Ranking, func(p explain.POP) bool { return p.Code == "NRT" })]
+		if nrt.Use != 0.93 || nrt.Spill != 0.5 || x.Ranking[len(x.Ranking)-1].Use != -1 {
+			t.Errorf("%+v", nrt)
+		}
+		if sent := x.Answer.From == "NRT"; sent != (nrt.Excluded == string(pick.Loaded)) || sent != (x.Answer.POP == "SIN") {
+			t.Errorf("%+v, %+v", x.Answer, nrt)
+		}
+		if x.Answer.From != "" {
+			moved++
+		}
+	}
+	if moved < 10 || moved > 30 {
+		t.Errorf("%d of 40 blocks moved", moved)
 	}
 }
 

@@ -35,7 +35,7 @@ type popAnswers struct {
 // placements are the ways viewers are placed, in the order of metrics.placed.
 func placements() [3]string { return [3]string{"subnet", "address", "unknown"} }
 
-func newMetrics(reg prometheus.Registerer, up func() float64) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, up func() float64, loads prometheus.Collector) (*metrics, error) {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -62,7 +62,7 @@ func newMetrics(reg prometheus.Registerer, up func() float64) (*metrics, error) 
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "warmfront_router_edges_up", Help: "Registered edges that this router's checks find healthy.",
 	}, up)
-	for _, c := range []prometheus.Collector{m.queries, m.answers, m.geo, m.dropped, m.distributions, gauge} {
+	for _, c := range []prometheus.Collector{m.queries, m.answers, m.geo, m.dropped, m.distributions, gauge, loads} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

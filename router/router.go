@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/transport"
 )
@@ -29,7 +30,11 @@ type Router struct {
 	snap  atomic.Pointer[snapshot]
 	mu    sync.Mutex // held while the next snapshot is made
 	edges map[string]cdn.Node
-	spill map[string]float64 // see pick.Conditions
+	board *load.Board
+	spill map[string]float64 // of board; see pick.Conditions
+	loads atomic.Pointer[map[string]load.State]
+
+	classes map[string]cdn.PriceClass
 
 	relocating atomic.Bool // background takes in a location table
 	background sync.WaitGroup
@@ -76,16 +81,18 @@ func (r *Router) assemble() (err error) {
 	if err != nil {
 		return err
 	}
-	r.probe = health.NewHTTP("health."+cfg.Zone, cfg.Dial)
+	r.board, r.classes = load.NewBoard(cfg.Load), classes(*cfg)
+	r.loads.Store(&map[string]load.State{})
+	r.probe = health.NewHTTP("health."+cfg.Zone, cfg.ReportToken, cfg.Dial)
 	r.checker = health.NewChecker(health.Config{
 		Settings: cfg.Health, Probe: r.probe, Changed: r.renew, Now: cfg.Now, Logger: cfg.Logger,
 	})
-	if r.metrics, err = newMetrics(cfg.Metrics, r.edgesUp); err != nil {
+	if r.metrics, err = newMetrics(cfg.Metrics, r.edgesUp, load.Collector(r.loadStates)); err != nil {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
 		server: id, zones: r.zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, most: cfg.Addresses, locations: cfg.Table(),
-		explaining: cfg.Explain, roundTrip: cfg.RoundTrip,
+		explaining: cfg.Explain, loads: r.loadStates, roundTrip: cfg.RoundTrip,
 	})
 	r.Refresh()
 	return nil
@@ -117,6 +124,7 @@ func (r *Router) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var checking sync.WaitGroup
 	checking.Go(func() { r.checker.Run(ctx) })
+	checking.Go(func() { r.balance(ctx) })
 	err := r.server.Run(ctx)
 	cancel()
 	checking.Wait()

@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
 )
 
@@ -29,6 +30,7 @@ type snapshot struct {
 	locations *netmap.Map
 
 	explaining bool // see explains
+	loads      func() map[string]load.State
 	roundTrip  func(viewer, pop pick.Point) time.Duration
 }
 

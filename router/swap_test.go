@@ -10,11 +10,12 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 	"github.com/warmfront/warmfront/geo/netmap"
 )
 
-// TestSwapsLoseNoQuery: while the journal's state, the health of edges and the location
-// table change all the time, every query is answered, and with an address.
+// TestSwapsLoseNoQuery: while the journal's state, the health of edges, their load and the
+// location table change all the time, every query is answered, and with an address.
 func TestSwapsLoseNoQuery(t *testing.T) {
 	var nodes []cdn.Node
 	for _, p := range twelve(t) {
@@ -30,7 +31,20 @@ func TestSwapsLoseNoQuery(t *testing.T) {
 
 	var asking, swapping sync.WaitGroup
 	done := make(chan struct{})
-	swaps := 0
+	swaps, spilled := 0, 0
+	at := testTime
+	weigh := func() { // Tokyo is overloaded, Singapore at times
+		list := r.checker.Edges()
+		for i := range list {
+			list[i].Healthy = true
+			list[i].Report = report.Edge{Capacity: 100, Load: map[string]float64{"NRT": 150, "SIN": float64(swaps / 50 % 2 * 120)}[list[i].Node.POP]}
+		}
+		at = at.Add(time.Second)
+		r.weigh(list, at)
+		if r.spill["NRT"] > 0 {
+			spilled++
+		}
+	}
 	swapping.Go(func() {
 		for ; ; swaps++ {
 			select {
@@ -42,6 +56,7 @@ func TestSwapsLoseNoQuery(t *testing.T) {
 			table.Store(tables[swaps/2%len(tables)])
 			r.Refresh()
 			r.renew()
+			weigh()
 		}
 	})
 	for range 4 {
@@ -75,7 +90,7 @@ func TestSwapsLoseNoQuery(t *testing.T) {
 	asking.Wait()
 	close(done)
 	swapping.Wait()
-	if swaps < 10 {
-		t.Errorf("only %d swaps: the test says little", swaps)
+	if swaps < 10 || spilled == 0 {
+		t.Errorf("only %d swaps, %d with viewers sent on: the test says little", swaps, spilled)
 	}
 }

@@ -96,7 +96,7 @@ func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
 		cli.Row(w, "DNSSEC", fmt.Sprintf("%s is signed as it is asked for (%s, keys %s), what does not exist by compact denial", d.Zone, d.Algorithm, strings.Trim(fmt.Sprint(d.Keys), "[]")))
 	}
 	_ = w.Flush()
-	cli.Row(w, "POP", "DISTANCE", "ROUND TRIP", "EDGES", "")
+	cli.Row(w, "POP", "DISTANCE", "ROUND TRIP", "EDGES", "LOAD", "")
 	answered := 0
 	for _, p := range x.Ranking {
 		why := p.Excluded
@@ -109,11 +109,23 @@ func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
 			}
 			answered++
 		}
-		cli.Row(w, p.Code, fmt.Sprintf("%.0f km", p.Km), p.RoundTrip.Round(100*time.Microsecond), fmt.Sprintf("%d of %d healthy", p.Healthy, p.Edges), why)
+		cli.Row(w, p.Code, fmt.Sprintf("%.0f km", p.Km), p.RoundTrip.Round(100*time.Microsecond), fmt.Sprintf("%d of %d healthy", p.Healthy, p.Edges), describeLoad(p), why)
 		if answered > moreRanked {
 			break
 		}
 	}
+}
+
+// describeLoad is "93 %, sends on 25 %", or nothing where it is not known.
+func describeLoad(p explanation.POP) string {
+	if p.Use < 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%.0f %%", p.Use*100)
+	if p.Spill > 0 {
+		s += fmt.Sprintf(", sends on %.0f %%", p.Spill*100)
+	}
+	return s
 }
 
 func placedBy(by string) string {
@@ -130,12 +142,19 @@ func describeAnswer(a explanation.Answer) string {
 	if a.POP == "" {
 		return "none: no edge can be answered"
 	}
-	s := fmt.Sprintf("%s at %s, %s, for %d s", a.Node, a.POP, a.Addr, a.TTL)
+	s := fmt.Sprintf("%s at %s, %s", a.Node, a.POP, a.Addr)
+	for _, other := range a.Others {
+		s += " " + other.String()
+	}
+	s += fmt.Sprintf(", for %d s", a.TTL)
 	switch {
 	case a.Scope > 0:
 		s += fmt.Sprintf(", the same for all of its /%d", a.Scope)
 	case a.Scope == 0:
 		s += ", the same wherever the viewer is"
+	}
+	if a.From != "" {
+		s += fmt.Sprintf("; %s is nearer and sends on the viewers in %s for its load", a.From, a.Block)
 	}
 	if a.Overflow {
 		s += "; every edge of the price class is down: this one is outside it"

@@ -159,8 +159,14 @@ func newEdge(g *cli.Global) *cobra.Command {
 	c.Flags().StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "where buckets are, http://HOST:PORT (default: at AWS)")
 	c.Flags().StringVar(&memory, "memory", "256MiB", "memory for cached objects")
 	c.Flags().IntVar(&cfg.ViewerConnections, "viewer-connections", 1000, "connections that one viewer's address may have; 0 for any number (always in a sandbox)")
+	addCapacity(c.Flags(), &cfg.Capacity)
 	c.Flags().StringVar(&disk, "disk", "4GiB", "disk for cached objects, in --data; 0 for none")
 	return c
+}
+
+// addCapacity adds the flag that says how much an edge is to answer.
+func addCapacity(flags *pflag.FlagSet, to *float64) {
+	flags.Float64Var(to, "capacity", 0, "requests a second that an edge is to answer; routers send viewers elsewhere from 80 % of it (default: 10000 for each processor)")
 }
 
 func newOrigin(g *cli.Global) *cobra.Command {

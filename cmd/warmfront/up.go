@@ -33,6 +33,7 @@ type upFlags struct {
 	detach, wait bool
 	exec         string
 	memory, disk string
+	capacity     float64
 	place        placeFlags
 	origin       originFlags
 	accessLog    accessLogFlag
@@ -74,6 +75,7 @@ func newUp(g *cli.Global) *cobra.Command {
 	flags.StringVar(&f.exec, "exec", "", "run a shell command inside the network once it is ready, then stop and exit with its status")
 	flags.StringVar(&f.memory, "memory", "64MiB", "memory for cached objects, each edge")
 	flags.StringVar(&f.disk, "disk", "256MiB", "disk for cached objects, each edge; 0 for none")
+	addCapacity(flags, &f.capacity)
 	f.place.add(flags)
 	f.origin.add(flags)
 	f.dns.add(flags, 0)
@@ -116,7 +118,7 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
 		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
-		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
+		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
 }

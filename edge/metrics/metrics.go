@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,6 +35,7 @@ type Metrics struct {
 	failover *prometheus.CounterVec
 	unlogged prometheus.Counter
 	peers    *prometheus.CounterVec
+	viewers  atomic.Uint64 // the sum of requests
 }
 
 // New makes the metrics of a node in a registry of its own. results are the names of
@@ -131,8 +133,12 @@ func registerDisk(registry *prometheus.Registry, s Sources) {
 // result.
 func (m *Metrics) Served(result int, bytes int64) {
 	m.requests[result].Inc()
+	m.viewers.Add(1)
 	m.bytes.Add(float64(bytes))
 }
+
+// Viewers is how many requests Served has counted.
+func (m *Metrics) Viewers() uint64 { return m.viewers.Load() }
 
 // Unlogged counts a line of the access log that was dropped.
 func (m *Metrics) Unlogged() { m.unlogged.Inc() }

@@ -55,7 +55,9 @@ type Answer struct {
 	POP  string     `json:"pop"` // "" where there is no edge to give
 	Node string     `json:"node"`
 	Addr netip.Addr `json:"addr"`
-	TTL  int        `json:"ttl"`
+	// Others are the further addresses of the answer.
+	Others []netip.Addr `json:"others,omitempty"`
+	TTL    int          `json:"ttl"`
 	// Scope is the length of the prefix within which others are given the same
 	// (RFC 7871); -1 where the query had no subnet.
 	Scope int `json:"scope"`
@@ -65,6 +67,11 @@ type Answer struct {
 	// Overflow says that every edge of the price class is down, and that this is one
 	// outside it.
 	Overflow bool `json:"overflow"`
+	// Block is the viewers for whom the answer was made; zero where it is the same for all
+	// who are nearest to the POP.
+	Block netip.Prefix `json:"block,omitzero"`
+	// From is the nearest POP, where that sends on this block for its load.
+	From string `json:"from,omitempty"`
 }
 
 // DNSSEC is how the answers of a zone are signed, for those who ask for it.
@@ -82,6 +89,10 @@ type POP struct {
 	RoundTrip time.Duration `json:"round_trip_ns"`
 	Edges     int           `json:"edges"`   // registered
 	Healthy   int           `json:"healthy"` // of them
+	// Use is its load as a part of its capacity, -1 where that is not known; Spill the part
+	// of the blocks of viewers nearest to it that it sends on to others.
+	Use   float64 `json:"use"`
+	Spill float64 `json:"spill"`
 	// Excluded says why it cannot be answered; "" where it can.
 	Excluded string `json:"excluded,omitempty"`
 }
@@ -97,16 +108,33 @@ func (x Explanation) Lines() []string {
 		line("place", "city", x.Place.City, "country", x.Place.Country, "lat", decimal(x.Place.Lat, 4), "lon", decimal(x.Place.Lon, 4),
 			"precision", x.Place.Precision, "source", x.Place.Source, "prefix", x.Place.Prefix),
 		line("answer", "pop", x.Answer.POP, "node", x.Answer.Node, "addr", x.Answer.Addr, "ttl", x.Answer.TTL,
-			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded, "overflow", x.Answer.Overflow),
+			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded, "overflow", x.Answer.Overflow, "block", x.Answer.Block, "from", x.Answer.From,
+			"others", list(x.Answer.Others)),
 	}
 	if d := x.DNSSEC; d != nil {
 		lines = append(lines, line("dnssec", "zone", d.Zone, "algorithm", d.Algorithm, "keys", strings.Trim(fmt.Sprint(d.Keys), "[]"), "denial", "compact"))
 	}
 	for _, p := range x.Ranking {
+		use, spill := "", ""
+		if p.Use >= 0 {
+			use = decimal(p.Use, 3)
+		}
+		if p.Spill > 0 {
+			spill = decimal(p.Spill, 3)
+		}
 		lines = append(lines, line("pop", "code", p.Code, "km", decimal(p.Km, 1), "rtt", p.RoundTrip,
-			"edges", p.Edges, "healthy", p.Healthy, "excluded", p.Excluded))
+			"edges", p.Edges, "healthy", p.Healthy, "use", use, "spill", spill, "excluded", p.Excluded))
 	}
 	return lines
+}
+
+// list writes addresses as one value.
+func list(addrs []netip.Addr) string {
+	out := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		out = append(out, a.String())
+	}
+	return strings.Join(out, ",")
 }
 
 func decimal(f float64, digits int) string { return strconv.FormatFloat(f, 'f', digits, 64) }
@@ -172,15 +200,19 @@ func Parse(lines []string) (x Explanation, err error) {
 			x.Answer = Answer{
 				POP: f.of["pop"], Node: f.of["node"], Addr: f.addr("addr"), TTL: f.int("ttl"),
 				Scope: f.int("scope"), Degraded: f.of["degraded"] == "true",
-				Overflow: f.of["overflow"] == "true",
+				Overflow: f.of["overflow"] == "true", Block: f.prefix("block"), From: f.of["from"], Others: f.addrs("others"),
 			}
 		case "dnssec":
 			x.DNSSEC = &DNSSEC{Zone: f.of["zone"], Algorithm: f.of["algorithm"], Keys: f.ints("keys")}
 		case "pop":
-			x.Ranking = append(x.Ranking, POP{
-				Code: f.of["code"], Km: f.float("km"), RoundTrip: f.duration("rtt"),
-				Edges: f.int("edges"), Healthy: f.int("healthy"), Excluded: f.of["excluded"],
-			})
+			p := POP{
+				Code: f.of["code"], Km: f.float("km"), RoundTrip: f.duration("rtt"), Edges: f.int("edges"), Healthy: f.int("healthy"),
+				Use: -1, Spill: f.float("spill"), Excluded: f.of["excluded"],
+			}
+			if _, known := f.of["use"]; known {
+				p.Use = f.float("use")
+			}
+			x.Ranking = append(x.Ranking, p)
 		}
 		if f.err != nil {
 			return x, fmt.Errorf("the explanation's line %q: %w", l, f.err)
@@ -219,6 +251,19 @@ func (f *fields) ints(key string) []int {
 				return nil, err
 			}
 			out = append(out, n)
+		}
+		return out, nil
+	})
+}
+
+func (f *fields) addrs(key string) []netip.Addr {
+	return read(f, key, func(s string) (out []netip.Addr, err error) {
+		for one := range strings.SplitSeq(s, ",") {
+			a, err := netip.ParseAddr(one)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a)
 		}
 		return out, nil
 	})

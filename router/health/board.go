@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 )
 
 // Hint is what gossip says of a node.
@@ -28,6 +29,8 @@ type Edge struct {
 	Healthy  bool
 	Draining bool
 	LastGood time.Time
+	// Report is what it said at the last check that succeeded.
+	Report report.Edge
 }
 
 // Board is the Status of every registered edge and when each is checked next. It
@@ -42,6 +45,7 @@ type Board struct {
 type entry struct {
 	node    cdn.Node
 	status  Status
+	report  report.Edge
 	next    time.Time
 	started time.Time
 	running bool
@@ -166,11 +170,11 @@ func (b *Board) Next() time.Time {
 	return next
 }
 
-// Observe takes in the result of a check that Start gave out: nil, ErrDraining or a
-// failure. It returns the
+// Observe takes in the result of a check that Start gave out: nil, with what the edge says of
+// itself, ErrDraining or a failure. It returns the
 // phases before and after; they are equal where nothing changed, and for a node
 // that was forgotten or changed its address meanwhile.
-func (b *Board) Observe(node cdn.Node, result error, now time.Time) (before, after Phase) {
+func (b *Board) Observe(node cdn.Node, report report.Edge, result error, now time.Time) (before, after Phase) {
 	b.running--
 	e := b.entries[node.ID]
 	if e == nil || e.node != node || !e.running {
@@ -178,6 +182,9 @@ func (b *Board) Observe(node cdn.Node, result error, now time.Time) (before, aft
 	}
 	e.running = false
 	before = e.status.Phase
+	if result == nil {
+		e.report = report
+	}
 	if errors.Is(result, ErrDraining) {
 		e.status = e.status.Drained(now, b.set)
 	} else {
@@ -190,7 +197,7 @@ func (b *Board) Observe(node cdn.Node, result error, now time.Time) (before, aft
 func (b *Board) Edges() []Edge {
 	out := make([]Edge, 0, len(b.entries))
 	for _, e := range b.entries {
-		out = append(out, Edge{e.node, e.status.Phase, e.status.Healthy(), e.status.Draining, e.status.LastGood})
+		out = append(out, Edge{e.node, e.status.Phase, e.status.Healthy(), e.status.Draining, e.status.LastGood, e.report})
 	}
 	slices.SortFunc(out, func(a, c Edge) int { return cmp.Compare(a.Node.ID, c.Node.ID) })
 	return out

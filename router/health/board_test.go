@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 )
 
 func node(i int) cdn.Node {
@@ -42,14 +43,14 @@ func TestBoardRate(t *testing.T) {
 		t.Fatalf("%d of 100 new edges are due at once", len(first))
 	}
 	for _, n := range first {
-		b.Observe(n, nil, start)
+		b.Observe(n, report.Edge{}, nil, start)
 	}
 	checks, most := 0, 0
 	const rounds = 10
 	for now := start; now.Before(start.Add(rounds * time.Second)); now = now.Add(10 * time.Millisecond) {
 		due, _ := b.Start(now)
 		for _, n := range due {
-			b.Observe(n, nil, now)
+			b.Observe(n, report.Edge{}, nil, now)
 		}
 		checks += len(due)
 		most = max(most, len(due))
@@ -80,7 +81,7 @@ func TestBoardLimit(t *testing.T) {
 	if again, _ := b.Start(now.Add(time.Hour)); len(again) != 0 || !b.Next().IsZero() {
 		t.Error("more are due although the limit is reached")
 	}
-	b.Observe(due[0], nil, now)
+	b.Observe(due[0], report.Edge{}, nil, now)
 	if again, _ := b.Start(now); len(again) != 1 {
 		t.Errorf("%d started when one ended", len(again))
 	}
@@ -95,7 +96,7 @@ func TestBoardRegister(t *testing.T) {
 	b.Register(nodes(2), now)
 	due, _ := b.Start(now)
 	for _, n := range due {
-		b.Observe(n, nil, now)
+		b.Observe(n, report.Edge{}, nil, now)
 	}
 
 	moved := nodes(2)
@@ -108,7 +109,7 @@ func TestBoardRegister(t *testing.T) {
 		t.Errorf("due: %v, want the one that moved", due)
 	}
 	// The result of a check at the old address says nothing about the new one.
-	if _, after := b.Observe(node(2), nil, now); after != Unknown {
+	if _, after := b.Observe(node(2), report.Edge{}, nil, now); after != Unknown {
 		t.Errorf("a stale result counted: %v", after)
 	}
 	if b.Register(nil, now) {
@@ -133,7 +134,7 @@ func TestBoardHints(t *testing.T) {
 		if len(due) != 1 {
 			t.Fatalf("%d due", len(due))
 		}
-		b.Observe(due[0], failure(ok), now)
+		b.Observe(due[0], report.Edge{}, failure(ok), now)
 	}
 	id := node(1).ID
 	check(true)
@@ -193,7 +194,7 @@ func TestBoardDraining(t *testing.T) {
 		if len(due) != 1 {
 			t.Fatalf("%d due", len(due))
 		}
-		b.Observe(due[0], c.result, now)
+		b.Observe(due[0], report.Edge{}, c.result, now)
 		if e := b.Edges()[0]; e.Healthy != c.healthy || e.Draining != c.draining {
 			t.Errorf("after check %d: %+v", i, e)
 		}

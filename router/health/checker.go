@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 )
 
-// Prober checks one edge: nil says that it may be sent viewers.
+// Prober checks one edge: a nil error says that it may be sent viewers. The report is what
+// it says of itself then.
 type Prober interface {
-	Probe(ctx context.Context, node cdn.Node) error
+	Probe(ctx context.Context, node cdn.Node) (report.Edge, error)
 }
 
 // Config is what a Checker needs.
@@ -117,12 +119,12 @@ func (c *Checker) start() ([]cdn.Node, time.Duration) {
 func (c *Checker) check(ctx context.Context, node cdn.Node) {
 	probe, cancel := context.WithTimeout(ctx, c.cfg.Settings.Timeout)
 	defer cancel()
-	err := c.cfg.Probe.Probe(probe, node)
+	report, err := c.cfg.Probe.Probe(probe, node)
 	if ctx.Err() != nil {
 		return // we are stopping: the failure is ours
 	}
 	c.mu.Lock()
-	before, after := c.board.Observe(node, err, c.cfg.Now())
+	before, after := c.board.Observe(node, report, err, c.cfg.Now())
 	c.mu.Unlock()
 	if before != after {
 		if after == Up {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 )
 
 // world is the edges as a fake sees them.
@@ -25,7 +26,7 @@ type world struct {
 	checks int
 }
 
-func (w *world) Probe(ctx context.Context, n cdn.Node) error {
+func (w *world) Probe(ctx context.Context, n cdn.Node) (report.Edge, error) {
 	w.mu.Lock()
 	w.checks++
 	down, silent := w.down[n.ID], w.silent[n.ID]
@@ -33,11 +34,11 @@ func (w *world) Probe(ctx context.Context, n cdn.Node) error {
 	switch {
 	case silent:
 		<-ctx.Done()
-		return ctx.Err()
+		return report.Edge{}, ctx.Err()
 	case down:
-		return errors.New("connection refused")
+		return report.Edge{}, errors.New("connection refused")
 	}
-	return nil
+	return report.Edge{Node: n.ID, Load: 1, Capacity: 2}, nil
 }
 
 func (w *world) set(which map[string]bool, id string, v bool) {
@@ -166,11 +167,11 @@ func TestCheckerHints(t *testing.T) {
 
 func TestHTTPProbe(t *testing.T) {
 	var mu sync.Mutex
-	status, text, asked, dialed := http.StatusOK, "", "", 0
+	status, text, asked, dialed := http.StatusOK, "NRT-1\nload 7 of 50 requests/s\n", "", 0
 	edge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		asked = r.Method + " " + r.Host + r.URL.Path
+		asked = r.Method + " " + r.Host + r.URL.Path + " " + r.Header.Get("Authorization")
 		if status == http.StatusFound {
 			w.Header().Set("Location", "/elsewhere")
 		}
@@ -180,17 +181,17 @@ func TestHTTPProbe(t *testing.T) {
 	defer edge.Close()
 	at := netip.MustParseAddrPort(edge.Listener.Addr().String())
 	n := cdn.Node{ID: "NRT-1", Addr: netip.MustParseAddr("127.120.0.1"), Endpoint: at.Addr(), HTTPPort: at.Port()}
-	p := NewHTTP("health.warmfront.test", func(ctx context.Context, network, addr string) (net.Conn, error) {
+	p := NewHTTP("health.warmfront.test", "secret", func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dialed++
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	})
 	defer p.Close()
 	for range 3 {
-		if err := p.Probe(t.Context(), n); err != nil {
-			t.Fatal(err)
+		if r, err := p.Probe(t.Context(), n); err != nil || r.Load != 7 || r.Capacity != 50 {
+			t.Fatal(r, err)
 		}
 	}
-	if asked != "GET health.warmfront.test/healthz" {
+	if asked != "GET health.warmfront.test/healthz Bearer secret" {
 		t.Errorf("asked %q", asked)
 	}
 	if dialed != 1 {
@@ -200,7 +201,7 @@ func TestHTTPProbe(t *testing.T) {
 		mu.Lock()
 		status = bad
 		mu.Unlock()
-		if err := p.Probe(t.Context(), n); err == nil || errors.Is(err, ErrDraining) {
+		if _, err := p.Probe(t.Context(), n); err == nil || errors.Is(err, ErrDraining) {
 			t.Errorf("%d counts as healthy, or as draining: %v", bad, err)
 		}
 	}
@@ -208,12 +209,12 @@ func TestHTTPProbe(t *testing.T) {
 		mu.Lock()
 		status, text = http.StatusServiceUnavailable, said
 		mu.Unlock()
-		if err := p.Probe(t.Context(), n); err == nil || errors.Is(err, ErrDraining) != draining {
+		if _, err := p.Probe(t.Context(), n); err == nil || errors.Is(err, ErrDraining) != draining {
 			t.Errorf("%q: %v", said, err)
 		}
 	}
 	edge.Close()
-	if p.Probe(t.Context(), n) == nil {
+	if _, err := p.Probe(t.Context(), n); err == nil {
 		t.Error("an edge that is gone counts as healthy")
 	}
 }
