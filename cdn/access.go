@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"strings"
 
 	"github.com/warmfront/warmfront/cdn/document"
 )
@@ -59,6 +60,20 @@ func CanonicalUserID(id string) string {
 // accessIdentityPrefix is what a configuration puts before the id (API,
 // S3OriginConfig).
 const accessIdentityPrefix = "origin-access-identity/cloudfront/"
+
+// AccessIdentityID returns the id in what a configuration calls an origin access
+// identity, "origin-access-identity/cloudfront/ID"; "" if it is none.
+func AccessIdentityID(s string) string {
+	id, found := strings.CutPrefix(s, accessIdentityPrefix)
+	if !found {
+		return ""
+	}
+	return id
+}
+
+func streamingUses(doc *document.Element) []ResourceRef {
+	return refsTo(ResourceAccessIdentity, AccessIdentityID(doc.String("S3Origin", "OriginAccessIdentity")))
+}
 
 // KeyGroup holds the public keys that viewers' signatures are verified with.
 type KeyGroup struct {

@@ -137,8 +137,8 @@ func compileOrigin(e *document.Element, c *compiler) (Origin, error) {
 		return o, err
 	}
 	identity := e.Aside("S3OriginConfig").String("OriginAccessIdentity")
-	id, prefixed := strings.CutPrefix(identity, accessIdentityPrefix)
-	if identity != "" && (!prefixed || id == "") && !c.lenient {
+	id := AccessIdentityID(identity)
+	if identity != "" && id == "" && !c.lenient {
 		return o, Errorf("InvalidOriginAccessIdentity", "The origin access identity %q does not have the form %sID.", identity, accessIdentityPrefix)
 	}
 	if o.AccessIdentity, err = use(c, ResourceAccessIdentity, id, compileAccessIdentity); err != nil {

@@ -107,7 +107,7 @@ func resourceKinds(kind ResourceKind) (resourceKind, bool) {
 		ResourceContinuousDeploymentPolicy: {"NoSuchContinuousDeploymentPolicy", "ContinuousDeploymentPolicyInUse", nil, nil},
 		ResourceRealtimeLogConfig:          {"NoSuchRealtimeLogConfig", "RealtimeLogConfigInUse", nil, nil},
 		ResourceMonitoringSubscription:     {"NoSuchMonitoringSubscription", "ResourceInUse", nil, nil},
-		ResourceStreamingDistribution:      {"NoSuchStreamingDistribution", "ResourceInUse", nil, nil},
+		ResourceStreamingDistribution:      {"NoSuchStreamingDistribution", "ResourceInUse", streamingUses, nil},
 		ResourceFieldLevelEncryption:       {"NoSuchFieldLevelEncryptionConfig", "FieldLevelEncryptionConfigInUse", fieldLevelUses, nil},
 		ResourceFieldLevelProfile:          {"NoSuchFieldLevelEncryptionProfile", "FieldLevelEncryptionProfileInUse", fieldLevelProfileUses, nil},
 	}[kind]

@@ -13,6 +13,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/admission"
+	calls "github.com/warmfront/warmfront/control/api/call"
 	"github.com/warmfront/warmfront/control/cloudfront"
 	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/journal"
@@ -69,7 +70,7 @@ func Handler(cfg Config) http.Handler {
 	h.operations = map[string]operation{}
 	for _, of := range []map[string]operation{
 		h.distributionOperations(), h.distributionsByOperations(), h.stagingOperations(), h.aliasOperations(), h.webACLOperations(), h.tagOperations(), h.invalidationOperations(),
-		h.accessControlOperations(), h.cachePolicyOperations(),
+		h.resourceOperations(),
 	} {
 		for name, op := range of {
 			h.operations[name] = op
@@ -104,7 +105,7 @@ func (c *call) get(name string) string { return c.params.Get(name) }
 type answer struct {
 	etag     string
 	location string // path beneath the version
-	body     any    // shape; nil for none
+	body     any    // shape, or calls.Raw; nil for none
 }
 
 // readTimeout is how long a caller may take to send a body.
@@ -126,7 +127,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} else {
 			log.Debug("the API refused a call", "code", e.Code, "message", e.Message)
 		}
-		write(w, e.Status, e.Body(params.Version, requestID))
+		write(w, e.Status, xmlType, e.Body(params.Version, requestID))
 		return
 	}
 	if r.Method != http.MethodGet {
@@ -142,11 +143,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(op.Status)
 		return
 	}
-	doc := cloudfront.Marshal(params.Version, a.body)
+	doc, contentType := []byte(nil), xmlType
+	if raw, is := a.body.(calls.Raw); is {
+		w.Header().Set("X-Content-Type-Options", "nosniff") // it is somebody's code
+		doc, contentType = raw.Bytes, raw.ContentType
+	} else {
+		doc = cloudfront.Marshal(params.Version, a.body)
+	}
 	if r.ContentLength > 0 && len(doc) > readBuffer {
 		pause(r.Context())
 	}
-	write(w, op.Status, doc)
+	write(w, op.Status, contentType, doc)
 }
 
 // readBuffer is how much of an answer Go's HTTP client has when it has its head.
@@ -234,8 +241,10 @@ func (h *handler) failure(err error) *cloudfront.Error {
 	return cloudfront.CodeInternalFailure.Errorf("The request could not be processed because of an internal error. Try it again.")
 }
 
-func write(w http.ResponseWriter, status int, doc []byte) {
-	w.Header().Set("Content-Type", "text/xml")
+const xmlType = "text/xml"
+
+func write(w http.ResponseWriter, status int, contentType string, doc []byte) {
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(doc)))
 	w.WriteHeader(status)
 	_, _ = w.Write(doc)

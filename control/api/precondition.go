@@ -3,20 +3,13 @@ package api
 import (
 	"strings"
 
+	calls "github.com/warmfront/warmfront/control/api/call"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
 // checkIfMatch checks that the caller has seen the newest version. It is called
 // inside Propose: of two updates on the same ETag one is refused.
-func (c *call) checkIfMatch(etag string) error {
-	switch {
-	case !isETag(c.ifMatch):
-		return cloudfront.CodeInvalidIfMatchVersion.Errorf("The If-Match version is missing or not valid for the resource.")
-	case c.ifMatch != etag:
-		return preconditionFailed()
-	}
-	return nil
-}
+func (c *call) checkIfMatch(etag string) error { return calls.CheckIfMatch(c.ifMatch, etag) }
 
 // checkIfMatchBoth checks an If-Match that has the ETags of two things, as
 // "PRIMARY, STAGING".
@@ -24,7 +17,7 @@ func (c *call) checkIfMatchBoth(primary, staging string) error {
 	a, b, _ := strings.Cut(c.ifMatch, ",")
 	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
 	switch {
-	case !isETag(a) || !isETag(b):
+	case !calls.IsETag(a) || !calls.IsETag(b):
 		return cloudfront.CodeInvalidIfMatchVersion.Errorf("The If-Match version is missing or not valid for the resource: it must have the ETags of the primary and of the staging distribution, with a comma between.")
 	case a != primary || b != staging:
 		return preconditionFailed()
