@@ -275,7 +275,8 @@ func compileBehavior(e *document.Element, p *Plan, c *compiler) (Behavior, error
 	if err := compileCaching(e, &b, c); err != nil {
 		return b, err
 	}
-	return b, compileBeyond(e, &b, c)
+	err := compileBeyond(e, &b, c)
+	return b, err
 }
 
 func compileCaching(e *document.Element, b *Behavior, c *compiler) error {

@@ -135,6 +135,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.etag != "" {
 		w.Header().Set("ETag", a.etag)
+		if slices.Contains(op.ResponseHeaders, "ETtag") { // so spelt in the API's model of UpdateFunction, and in every SDK
+			w.Header().Set("ETtag", a.etag)
+		}
 	}
 	if a.location != "" {
 		w.Header().Set("Location", "https://cloudfront.amazonaws.com/"+params.Version+"/"+a.location)

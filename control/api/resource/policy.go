@@ -11,7 +11,8 @@ import (
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
-// CloudFront's quotas for policies (developer guide, "General quotas on policies").
+// CloudFront's quotas for policies (developer guide, "General quotas on policies"; compatibility.md,
+// 303 and 309).
 const (
 	maxPolicies      = 20 // custom ones of each kind
 	maxPolicyName    = 128
