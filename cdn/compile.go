@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/paths"
 )
 
 // Distribution is a web distribution as the journal keeps it: the configuration
@@ -238,7 +239,7 @@ func compileBehaviors(doc *document.Element, p *Plan, c *compiler) error {
 		if pattern == "" || len(pattern) > 255 {
 			return Errorf("InvalidArgument", "The path pattern %q must have 1 to 255 characters.", pattern)
 		}
-		b.Pattern = normalEscapes(pattern) // as are the paths it is compared with
+		b.Pattern = paths.NormalEscapes(pattern) // as are the paths it is compared with
 		if slices.ContainsFunc(p.Behaviors, func(x Behavior) bool { return x.Pattern == b.Pattern }) {
 			return Errorf("InvalidArgument", "The path pattern %q is used by more than one cache behavior.", pattern)
 		}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/warmfront/warmfront/cdn/paths"
 )
 
 const (
@@ -113,22 +115,22 @@ func (s *invalidated) merged(older *invalidated) *invalidated {
 // everything is the path of an invalidation of all there is.
 const everything = "/*"
 
-// With returns the index with paths invalidated at version v added, each as it is
-// written and in its normal form (see NormalURI), and tags, which begin with "#".
+// With returns the index with items, paths and tags, invalidated at version v added, each as it is
+// written and in its normal form (see paths.Normal); tags begin with "#".
 // Versions only rise.
-func (x Invalidations) With(paths []string, v Version) Invalidations {
-	if slices.Contains(paths, "*") || slices.Contains(paths, everything) {
+func (x Invalidations) With(items []string, v Version) Invalidations {
+	if slices.Contains(items, "*") || slices.Contains(items, everything) {
 		return Invalidations{everything: x.everything.Max(v), tagged: x.tagged, floor: x.floor}
 	}
-	s := newInvalidated(2 * len(paths))
-	for _, p := range paths {
+	s := newInvalidated(2 * len(items))
+	for _, p := range items {
 		if NamesCacheTag(p) {
 			x.tagged = x.tagged.Max(v)
 			s.addExact(strings.ToLower(p), v)
 			continue
 		}
 		s.add(p, v)
-		s.add(normalInvalidationPath(p), v)
+		s.add(paths.NormalInvalidation(p), v)
 	}
 	if s.size() == 0 {
 		return x

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/warmfront/warmfront/cdn/paths"
 )
 
 // naive is the definition that the index is held to: of all invalidations whose path
@@ -227,10 +229,10 @@ func TestRecordsAreBoundedAndOutliveASnapshot(t *testing.T) {
 
 func FuzzInvalidations(f *testing.F) {
 	f.Add("/a*\n/b\n/*\n/a/c", "/a/c")
-	f.Fuzz(func(t *testing.T, paths, uri string) {
+	f.Fuzz(func(t *testing.T, items, uri string) {
 		var index Invalidations
 		var list naive
-		for n, p := range strings.Split(paths, "\n") {
+		for n, p := range strings.Split(items, "\n") {
 			if CheckInvalidationPath(p) != nil {
 				continue
 			}
@@ -241,11 +243,11 @@ func FuzzInvalidations(f *testing.F) {
 			}
 			if !NamesCacheTag(p) {
 				list.add(p, v)
-				list.add(normalInvalidationPath(p), v)
+				list.add(paths.NormalInvalidation(p), v)
 			}
 		}
 		if strings.HasPrefix(uri, "/") && index.Newest(uri) != list.newest(uri) {
-			t.Errorf("%q after %q: %v, want %v", uri, paths, index.Newest(uri), list.newest(uri))
+			t.Errorf("%q after %q: %v, want %v", uri, items, index.Newest(uri), list.newest(uri))
 		}
 	})
 }

@@ -3,6 +3,8 @@ package cdn
 import (
 	"slices"
 	"time"
+
+	"github.com/warmfront/warmfront/cdn/paths"
 )
 
 // Plan is what edges and routers see of a distribution: small, immutable, with
@@ -215,7 +217,7 @@ const DefaultErrorMinTTL = 10 * time.Second
 // matches; the default matches everything.
 func (p *Plan) Match(path string) *Behavior {
 	for i := range p.Behaviors {
-		if MatchPath(p.Behaviors[i].Pattern, path) {
+		if paths.Match(p.Behaviors[i].Pattern, path) {
 			return &p.Behaviors[i]
 		}
 	}

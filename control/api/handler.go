@@ -135,7 +135,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.etag != "" {
 		w.Header().Set("ETag", a.etag)
-		if slices.Contains(op.ResponseHeaders, "ETtag") { // so spelt in the API's model of UpdateFunction, and in every SDK
+		if slices.Contains(op.ResponseHeaders, "ETtag") { // so spelt in the API's model (compatibility.md, 307)
 			w.Header().Set("ETtag", a.etag)
 		}
 	}

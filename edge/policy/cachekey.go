@@ -3,7 +3,7 @@ package policy
 import (
 	"slices"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -58,7 +58,7 @@ func addNormal(uris []string, uri string) []string {
 		return uris
 	}
 	uris = append(uris, uri)
-	if normal := cdn.NormalURI(uri); normal != uri && !slices.Contains(uris, normal) {
+	if normal := paths.Normal(uri); normal != uri && !slices.Contains(uris, normal) {
 		uris = append(uris, normal)
 	}
 	return uris

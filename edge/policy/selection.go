@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -59,7 +60,7 @@ func selectCookies(s cdn.Selection, cookies string) string {
 	for c := range strings.SplitSeq(cookies, ";") {
 		c = strings.Trim(c, " \t")
 		name, _, _ := strings.Cut(c, "=")
-		if c != "" && chosen(s, name, cdn.MatchPath) {
+		if c != "" && chosen(s, name, paths.Match) {
 			kept = append(kept, c)
 		}
 	}

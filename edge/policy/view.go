@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -35,7 +36,7 @@ func (v *View) Aim(path string) {
 	v.Path = path
 	// Patterns are matched on the normalised path, origins get it as it was sent
 	// (developer guide, "Cache behavior settings", path pattern).
-	v.Behavior = v.Plan.Match(cdn.NormalURI(path))
+	v.Behavior = v.Plan.Match(paths.Normal(path))
 	v.Origin = &v.Plan.Origins[v.Behavior.Origin]
 	v.Query = selectQuery(v.Text, v.Behavior.Cache.Query, v.Request.Query)
 	v.Encoding = ""

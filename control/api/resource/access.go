@@ -8,7 +8,8 @@ import (
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
-// CloudFront's quotas for what edges show origins who they are by.
+// CloudFront's quotas for what edges show origins who they are by (compatibility.md,
+// 303).
 const (
 	maxAccessControls    = 100
 	maxAccessIdentities  = 100
@@ -65,7 +66,7 @@ func accessIdentities() *kind[cloudfront.CloudFrontOriginAccessIdentityConfig] {
 		identify: func(c *cloudfront.CloudFrontOriginAccessIdentityConfig) (string, string) {
 			return "", c.CallerReference
 		},
-		replays: true,
+		replays: true, // compatibility.md, 302
 		check: func(c *cloudfront.CloudFrontOriginAccessIdentityConfig) error {
 			if err := checkReference(c.CallerReference); err != nil {
 				return err

@@ -122,7 +122,7 @@ func stage(r *cdn.Resource, c *call.Call) (*cdn.Stage, cloudfront.FunctionStage,
 }
 
 // summary describes a stage of a function. A function that is published is associated
-// with nothing, or on its way to the nodes, or with them.
+// with nothing, or on its way to the nodes, or with them (compatibility.md, 306).
 func (s *Service) summary(st *cdn.State, r *cdn.Resource, at cloudfront.FunctionStage, settled cdn.Version) (*cloudfront.FunctionSummary, error) {
 	text, created, changed := r.Document, r.Created, r.LastModified
 	status := "UNPUBLISHED"

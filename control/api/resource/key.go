@@ -8,7 +8,8 @@ import (
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
-// CloudFront's quotas for keys (developer guide, "Quotas on key groups").
+// CloudFront's quotas for keys (developer guide, "Quotas on key groups";
+// compatibility.md, 303).
 const (
 	maxPublicKeys  = 10
 	maxKeyGroups   = 10

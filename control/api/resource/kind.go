@@ -50,7 +50,7 @@ type shown[C any] struct {
 
 // etag is what a caller may send as If-Match.
 func (r shown[C]) etag() string {
-	if r.Managed {
+	if r.Managed { // compatibility.md, 304
 		return call.FixedETag(r.ID)
 	}
 	return r.ETag

@@ -6,7 +6,7 @@ import (
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
-// maxStoresPerAccount is a limit of our own.
+// What an account may have (compatibility.md, 303), and a name.
 const (
 	maxStoresPerAccount = 50
 	maxStoreName        = 64
@@ -57,7 +57,7 @@ func (s *Service) createStore(c *call.Call) (*call.Answer, error) {
 	return s.storeAnswer(r, cdn.Version{}, "key-value-store/"+r.Name)
 }
 
-// storeAnswer shows a store. It is ready once every node has it.
+// storeAnswer shows a store. It is ready once every node has it (compatibility.md, 308).
 func (s *Service) storeAnswer(r *cdn.Resource, settled cdn.Version, location string) (*call.Answer, error) {
 	shown, err := s.store(r, settled)
 	return &call.Answer{ETag: r.ETag, Location: location, Body: shown}, err

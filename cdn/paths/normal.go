@@ -1,14 +1,16 @@
-package cdn
+// Package paths compares the paths of requests: in the one form that all equivalents
+// share, and with the patterns of cache behaviors.
+package paths
 
 import "strings"
 
-// NormalURI returns a URI (a path, perhaps with "?" and a query string) in the
+// Normal returns a URI (a path, perhaps with "?" and a query string) in the
 // one form that all its equivalents share (RFC 3986 section 6.2.2): unreserved
 // characters unescaped, bytes that no URI may hold escaped, escapes in upper
 // case, dot segments of the path removed. So /a/../admin is not hidden from the
 // pattern /admin, nor /caf%c3%a9 from an invalidation of /caf%C3%A9.
-func NormalURI(uri string) string {
-	uri = normalEscapes(uri)
+func Normal(uri string) string {
+	uri = NormalEscapes(uri)
 	if !strings.Contains(uri, "/.") {
 		return uri
 	}
@@ -19,15 +21,15 @@ func NormalURI(uri string) string {
 	return withoutDotSegments(path) + query
 }
 
-// normalInvalidationPath is NormalURI for what an invalidation names. Of a
+// NormalInvalidation is Normal for what an invalidation names. Of a
 // wildcard the last segment is only a beginning: "/a/.*" speaks of hidden files.
-func normalInvalidationPath(path string) string {
+func NormalInvalidation(path string) string {
 	prefix, wildcard := strings.CutSuffix(path, "*")
 	if !wildcard {
-		return NormalURI(path)
+		return Normal(path)
 	}
 	last := strings.LastIndexByte(prefix, '/') + 1
-	return NormalURI(prefix[:last]) + normalEscapes(prefix[last:]) + "*"
+	return Normal(prefix[:last]) + NormalEscapes(prefix[last:]) + "*"
 }
 
 func withoutDotSegments(path string) string {
@@ -52,10 +54,10 @@ func withoutDotSegments(path string) string {
 
 const upperHex = "0123456789ABCDEF"
 
-// normalEscapes brings escapes into their normal form and escapes what must be: a
+// NormalEscapes brings escapes into their normal form and escapes what must be: a
 // "%" that begins no escape, too, lest it begins one with what is unescaped after
 // it.
-func normalEscapes(s string) string {
+func NormalEscapes(s string) string {
 	i := 0
 	for i < len(s) && s[i] != '%' && !mustEscape(s[i]) {
 		i++

@@ -1,12 +1,12 @@
-package cdn
+package paths
 
 import "strings"
 
-// MatchPath reports whether a viewer's path (no query string) matches a cache
+// Match reports whether a viewer's path (no query string) matches a cache
 // behavior's path pattern. "*" stands for zero or more characters, slashes
 // included; "?" for exactly one. The leading slash of the pattern is optional
 // and case counts (CloudFront developer guide, "Path pattern").
-func MatchPath(pattern, path string) bool {
+func Match(pattern, path string) bool {
 	pattern = strings.TrimPrefix(pattern, "/")
 	path = strings.TrimPrefix(path, "/")
 	// Two positions to return to make this linear in practice: after a mismatch
