@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/router"
 	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/querylog"
 	"github.com/warmfront/warmfront/router/ratelimit"
 )
 
@@ -31,6 +32,9 @@ type DNSConfig struct {
 	// ClassOverflow sends viewers outside a price class of which every edge is down:
 	// --class-overflow.
 	ClassOverflow bool
+	// QueryLog writes down what is asked and answered; nil writes nothing: --query-log,
+	// --dnstap. One may be several routers'.
+	QueryLog *querylog.Log
 }
 
 // Check returns what a router of a zone would refuse to start with.
@@ -45,7 +49,7 @@ func (c DNSConfig) Check(zone string) error {
 // router is the part of a router's configuration that follows from c.
 func (c DNSConfig) router(zone string) (router.Config, error) {
 	cfg := router.Config{
-		Zone: zone, AliasZones: c.AliasZones, CAA: c.CAA, ECSTrusted: c.ECSTrusted, ClassOverflow: c.ClassOverflow, Addresses: c.Addresses,
+		Zone: zone, AliasZones: c.AliasZones, CAA: c.CAA, ECSTrusted: c.ECSTrusted, ClassOverflow: c.ClassOverflow, Addresses: c.Addresses, QueryLog: c.QueryLog,
 		RateLimit: ratelimit.Default(c.RateLimit),
 	}
 	if c.DNSSEC == "" {

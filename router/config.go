@@ -19,6 +19,7 @@ import (
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/querylog"
 	"github.com/warmfront/warmfront/router/ratelimit"
 )
 
@@ -119,6 +120,10 @@ type Config struct {
 	// Dial opens the connections of the checks; nil is net.Dialer. Faults and
 	// delays are applied here.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// QueryLog writes down queries and answers; nil writes none. Several routers may
+	// share one.
+	QueryLog *querylog.Log
 
 	// Hold, if set, is called between reading packets and answering them, and may keep
 	// them waiting until done is closed: how a paused node seems to be.

@@ -49,6 +49,7 @@ type common struct {
 	// sends what they let through.
 	judged  bool
 	verdict ratelimit.Verdict
+	trace   trace // of what was answered
 }
 
 // read reports whether a packet is a common query. Everything else, whatever is wrong
@@ -216,6 +217,7 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 	if len(out) > c.size && proto == UDP {
 		return nil
 	}
+	c.trace = trace{pop: choice.Site.Code, distribution: t.plan.ID, geo: outcome}
 	r.metrics.observeCommon(t, choice.Site, outcome, c.qtype, proto)
 	return out
 }

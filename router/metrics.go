@@ -19,6 +19,9 @@ type metrics struct {
 	// are left out.
 	distributions *prometheus.CounterVec
 
+	// What became of exchanges for the query log.
+	logged, logDropped, logLost prometheus.Counter
+
 	absent [2][2]prometheus.Counter        // like common, NXDOMAIN
 	common [2][2]prometheus.Counter        // of queries: NOERROR, by protocol, for A and for AAAA
 	placed [3]prometheus.Counter           // of geo: see placements
@@ -53,6 +56,9 @@ func newMetrics(reg prometheus.Registerer, up func() float64, loads prometheus.C
 			m.absent[proto][i] = m.queries.WithLabelValues(Proto(proto).String(), qtype, "NXDOMAIN")
 		}
 	}
+	log := counter("warmfront_dns_query_log_total",
+		"Exchanges for the query log: taken, dropped because too many waited, or lost because they could not be written though taken.", "result")
+	m.logged, m.logDropped, m.logLost = log.WithLabelValues("taken"), log.WithLabelValues("dropped"), log.WithLabelValues("lost")
 	for i, how := range placements() {
 		m.placed[i] = m.geo.WithLabelValues(how)
 	}
@@ -62,7 +68,7 @@ func newMetrics(reg prometheus.Registerer, up func() float64, loads prometheus.C
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "warmfront_router_edges_up", Help: "Registered edges that this router's checks find healthy.",
 	}, up)
-	for _, c := range []prometheus.Collector{m.queries, m.answers, m.geo, m.dropped, m.distributions, gauge, loads} {
+	for _, c := range []prometheus.Collector{m.queries, m.answers, m.geo, m.dropped, m.distributions, log, gauge, loads} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/querylog"
 	"github.com/warmfront/warmfront/router/transport"
 )
 
@@ -140,7 +141,24 @@ func (r *Router) Close() error {
 
 // serve answers a packet for the server.
 func (r *Router) serve(packet []byte, from netip.AddrPort, proto Proto, buf []byte, now time.Time) []byte {
-	return r.respond(packet, from.Addr(), proto, buf, now)
+	var t trace
+	out := r.respondTraced(packet, from.Addr(), proto, buf, now, &t)
+	if r.cfg.QueryLog.Sample() {
+		r.log(packet, out, from, proto, now, &t)
+	}
+	return out
+}
+
+// log hands a query and its answer to the query log.
+func (r *Router) log(packet, out []byte, from netip.AddrPort, proto Proto, now time.Time, t *trace) {
+	result := r.metrics.logged
+	if !r.cfg.QueryLog.Add(&querylog.Exchange{
+		Router: r.cfg.Identity, From: from, TCP: proto == TCP, Query: packet, Answer: out, Received: now, Sent: r.cfg.Now(),
+		POP: t.pop, Distribution: t.distribution, Geo: t.geo, Lost: r.metrics.logLost.Inc,
+	}) {
+		result = r.metrics.logDropped
+	}
+	result.Inc()
 }
 
 func (r *Router) dropped(reason string) { r.metrics.dropped.WithLabelValues(reason).Inc() }

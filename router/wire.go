@@ -42,7 +42,13 @@ func decode(packet []byte) *dns.Msg {
 }
 
 // respond answers a packet, in buf where it is large enough; nil is no answer.
-func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) (out []byte) {
+func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) []byte {
+	var t trace
+	return r.respondTraced(packet, from, proto, buf, now, &t)
+}
+
+// respondTraced does so and says in t what the answer followed from.
+func (r *Router) respondTraced(packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time, t *trace) (out []byte) {
 	// A message from a stranger must not end the process, which may be a whole
 	// network: should the library or we panic, this answer fails and no other.
 	defer func() {
@@ -55,24 +61,26 @@ func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte
 	s := r.current()
 	c := common{now: now}
 	if out = r.respondCommon(s, &c, packet, from, proto, buf); out != nil {
+		*t = c.trace
 		return out
 	}
 	if c.judged && c.verdict == ratelimit.Drop {
 		r.metrics.dropped.WithLabelValues("rate limit").Inc()
 		return nil // the answer need not be made
 	}
-	return r.respondLimited(s, packet, from, proto, buf, now, c.judged, c.verdict)
+	return r.respondLimited(s, packet, from, proto, buf, now, c.judged, c.verdict, t)
 }
 
 // respondAny answers a packet of whatever kind by way of the library.
 func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) []byte {
-	return r.respondLimited(s, packet, from, proto, buf, now, false, ratelimit.Send)
+	var t trace
+	return r.respondLimited(s, packet, from, proto, buf, now, false, ratelimit.Send, &t)
 }
 
 // respondLimited does so for a packet of which the limits may have been asked: once for
 // each.
 func (r *Router) respondLimited(
-	s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time, judged bool, verdict ratelimit.Verdict,
+	s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time, judged bool, verdict ratelimit.Verdict, t *trace,
 ) (out []byte) {
 	q := decode(packet)
 	if q == nil {
@@ -80,6 +88,7 @@ func (r *Router) respondLimited(
 		return nil
 	}
 	p := s.compose(q, from, proto, now)
+	*t = p.trace
 	if !judged {
 		verdict = r.limits.judge(p.msg, p.trace, from, proto, now)
 	}

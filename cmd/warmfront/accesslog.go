@@ -53,11 +53,10 @@ func (l *accessLog) close() error {
 	return nil
 }
 
-// logging is a program with an access log, which is closed when nothing writes to it
-// any more.
-type logging struct {
+// closing is a program with a log, which is closed when nothing writes to it any more.
+type closing struct {
 	program
-	log *accessLog
+	log func() error
 }
 
-func (p logging) Close() error { return errors.Join(p.program.Close(), p.log.close()) }
+func (p closing) Close() error { return errors.Join(p.program.Close(), p.log()) }

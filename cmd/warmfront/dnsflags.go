@@ -1,17 +1,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/pflag"
 
 	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/router/querylog"
 )
 
 // dnsFlags say how routers answer: one router, or all of a network.
 type dnsFlags struct {
 	network.DNSConfig
 	trusted []string
+	log     querylog.Config
 }
 
 // defaultRateLimit is --rate-limit of a router on the Internet. In a sandbox there is
@@ -26,6 +30,9 @@ func (f *dnsFlags) add(flags *pflag.FlagSet, rateLimit int) {
 	flags.IntVar(&f.Addresses, "addresses", 4, "addresses of one answer, from 1 to 8: of as many healthy edges of the viewer's location")
 	flags.BoolVar(&f.ClassOverflow, "class-overflow", false, "send viewers outside a distribution's price class while every edge within it is down")
 	flags.IntVar(&f.RateLimit, "rate-limit", rateLimit, "answers a second that a network is sent to one question by UDP, unless it has a cookie; 0 for any number (the default in a sandbox)")
+	flags.StringVar(&f.log.File, "query-log", "", "file to append a line to for queries and their answers: JSON if its name ends in .json or .jsonl, else text; opened anew on SIGHUP")
+	flags.StringVar(&f.log.Dnstap, "dnstap", "", "write queries and answers as dnstap to FILE, which is begun anew, or to the socket unix:PATH")
+	flags.Float64Var(&f.log.Sample, "query-log-sample", 1, "share of the queries that --query-log and --dnstap write, such as 0.01")
 }
 
 func (f *dnsFlags) parse(flags *pflag.FlagSet, sandbox bool) (network.DNSConfig, error) {
@@ -40,5 +47,21 @@ func (f *dnsFlags) parse(flags *pflag.FlagSet, sandbox bool) (network.DNSConfig,
 	if sandbox && !flags.Changed("rate-limit") {
 		cfg.RateLimit = 0
 	}
-	return cfg, nil
+	return cfg, f.log.Check()
+}
+
+// openLog opens the query log, nil where there is none, and opens it anew on SIGHUP.
+func (f *dnsFlags) openLog(ctx context.Context, log *slog.Logger) (l *querylog.Log, stop func(), err error) {
+	cfg := f.log
+	cfg.Version, cfg.Logger = "Warmfront "+version, log
+	if l, err = querylog.Open(cfg); l == nil || err != nil {
+		return nil, func() {}, err
+	}
+	return l, onHangup(ctx, func() {
+		if err := l.Reopen(); err != nil {
+			log.Error("the query log is not opened anew", "err", err)
+			return
+		}
+		log.Info("the query log is opened anew")
+	}), nil
 }

@@ -112,7 +112,17 @@ func newRouter(g *cli.Global) *cobra.Command {
 			return nil, err
 		}
 		cfg.NodeConfig = node
-		return network.NewRouter(cfg)
+		log, stop, err := f.openLog(c.Context(), node.Log)
+		if err != nil {
+			return nil, err
+		}
+		cfg.QueryLog = log
+		r, err := network.NewRouter(cfg)
+		if err != nil {
+			stop()
+			return nil, errors.Join(err, log.Close())
+		}
+		return closing{r, func() error { stop(); return log.Close() }}, nil
 	})
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the router's number")
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")
@@ -150,7 +160,7 @@ func newEdge(g *cli.Global) *cobra.Command {
 		if err != nil {
 			return nil, errors.Join(err, opened.close())
 		}
-		return logging{e, opened}, nil
+		return closing{e, opened.close}, nil
 	})
 	o.add(c.Flags())
 	access.add(c.Flags(), "of a viewer")

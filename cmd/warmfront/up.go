@@ -147,7 +147,13 @@ func up(cmd *cobra.Command, g *cli.Global, f upFlags) error {
 	if access != nil {
 		cfg.AccessLog = access.lines
 	}
-	return errors.Join(runUp(cmd, f, cfg, log), access.close())
+	queries, stop, err := f.dns.openLog(cmd.Context(), log)
+	if err != nil {
+		return errors.Join(err, access.close())
+	}
+	defer stop()
+	cfg.DNS.QueryLog = queries
+	return errors.Join(runUp(cmd, f, cfg, log), access.close(), queries.Close())
 }
 
 func runUp(cmd *cobra.Command, f upFlags, cfg network.UpConfig, log *slog.Logger) error {
