@@ -66,7 +66,6 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p.Uses = uniqueRefs(c.uses)
 	// Kept and given back, with nothing for an edge or a router to do.
 	doc.At("CallerReference")
 	doc.At("Comment")
@@ -78,6 +77,10 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 		p.SecurityPolicy = "TLSv1"
 	}
 	doc.At("ViewerCertificate", "CertificateSource")
+	if err := compileCertificate(doc, p, c); err != nil {
+		return nil, err
+	}
+	p.Uses = uniqueRefs(c.uses)
 	p.Ignored = ignored(doc)
 	return p, nil
 }

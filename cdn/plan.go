@@ -26,9 +26,12 @@ type Plan struct {
 	// "TLSv1.2_2021"; that of CloudFront's own certificate is "TLSv1" (API,
 	// ViewerCertificate).
 	SecurityPolicy string
-	Caching        Caching
-	WhenIsolated   WhenIsolated
-	Origins        []Origin
+	// Certificate is what viewers who ask for an alias are shown; nil is one of the
+	// network's own authority.
+	Certificate  *ViewerCertificate
+	Caching      Caching
+	WhenIsolated WhenIsolated
+	Origins      []Origin
 	// CacheTagHeader names the field of origins' answers that has an object's cache
 	// tags; "" where the distribution reads none.
 	CacheTagHeader string

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn/account"
 	"github.com/warmfront/warmfront/cdn/document"
 	"github.com/warmfront/warmfront/cdn/managed"
 )
@@ -30,6 +31,11 @@ const (
 	ResourceStreamingDistribution      ResourceKind = "streaming-distribution"
 	ResourceFieldLevelEncryption       ResourceKind = "field-level-encryption-config"
 	ResourceFieldLevelProfile          ResourceKind = "field-level-encryption-profile"
+
+	// Of other services than CloudFront; package account has their documents.
+	ResourceCertificate ResourceKind = "certificate" // by ARN
+	ResourceHostedZone  ResourceKind = "hosted-zone"
+	ResourceAccessKey   ResourceKind = "access-key"
 )
 
 // ResourceRef names one resource. It is the body of KindResourceDelete.
@@ -110,6 +116,9 @@ func resourceKinds(kind ResourceKind) (resourceKind, bool) {
 		ResourceStreamingDistribution:      {"NoSuchStreamingDistribution", "ResourceInUse", streamingUses, nil},
 		ResourceFieldLevelEncryption:       {"NoSuchFieldLevelEncryptionConfig", "FieldLevelEncryptionConfigInUse", fieldLevelUses, nil},
 		ResourceFieldLevelProfile:          {"NoSuchFieldLevelEncryptionProfile", "FieldLevelEncryptionProfileInUse", fieldLevelProfileUses, nil},
+		ResourceCertificate:                {"InvalidViewerCertificate", "ResourceInUseException", nil, checksJSON(account.ParseCertificate)},
+		ResourceHostedZone:                 {"NoSuchHostedZone", "HostedZoneNotEmpty", nil, checksJSON(account.ParseZone)},
+		ResourceAccessKey:                  {"InvalidArgument", "DeleteConflict", nil, checksJSON(account.ParseAccessKey)},
 	}[kind]
 	return k, found
 }
@@ -124,6 +133,16 @@ func checks[T any](compile func(*document.Element, *Resource) (T, error)) func(*
 		}
 		_, err = compile(doc, r)
 		return err
+	}
+}
+
+// checksJSON is checks for documents that are not the API's own.
+func checksJSON[T any](parse func(string) (T, error)) func(*Resource) error {
+	return func(r *Resource) error {
+		if _, err := parse(r.Document); err != nil {
+			return Errorf("InvalidArgument", "The document of the %s %s cannot be read: %v.", r.Kind, r.ID, err)
+		}
+		return nil
 	}
 }
 
