@@ -20,6 +20,7 @@ import (
 	"github.com/warmfront/warmfront/control/ca"
 	"github.com/warmfront/warmfront/control/feed"
 	"github.com/warmfront/warmfront/control/store"
+	"github.com/warmfront/warmfront/control/vault"
 	"github.com/warmfront/warmfront/control/wire"
 	"github.com/warmfront/warmfront/journal"
 )
@@ -112,6 +113,7 @@ type Control struct {
 	clock     func(time.Time) journal.Instant
 	store     store.Store
 	authority *ca.Authority
+	vault     *vault.Vault
 	journalID string
 	listener  net.Listener
 	server    *http.Server
@@ -187,6 +189,9 @@ func New(cfg Config) (_ *Control, err error) {
 		c.store = bolt
 	}
 	if err := c.openAuthority(false); err != nil {
+		return nil, err
+	}
+	if c.vault, err = vault.New(c, cfg.Secret); err != nil {
 		return nil, err
 	}
 	if err := c.load(); err != nil {

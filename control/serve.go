@@ -23,6 +23,7 @@ func (c *Control) newServer() *http.Server {
 	mux.HandleFunc("GET "+wire.PathJournal, c.serveJournal)
 	mux.HandleFunc("POST "+wire.PathLease, c.answer(c.lease))
 	mux.HandleFunc("POST "+wire.PathCertificate, c.answer(c.certificate))
+	mux.HandleFunc("POST "+wire.PathSecret, c.answer(c.secret))
 	mux.HandleFunc("POST "+wire.PathIdentity, c.answer(c.renewIdentity))
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)

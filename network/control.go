@@ -20,13 +20,15 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control"
+	"github.com/warmfront/warmfront/control/accesskey"
+	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/api"
 	"github.com/warmfront/warmfront/control/operator"
+	"github.com/warmfront/warmfront/control/services"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/standby"
 	"github.com/warmfront/warmfront/network/viewer"
-	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -236,20 +238,25 @@ func (c *Control) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) 
 
 // handler serves what has a path of its own, and CloudFront's API for the rest.
 func (c *Control) handler(core *control.Control) http.Handler {
-	keys := c.cfg.Key.lookup()
+	keys := accesskey.New(accesskey.Config{
+		Journal: core, Vault: core.Vault(), FirstID: c.cfg.Key.ID, FirstSecret: c.cfg.Key.Secret, Account: c.cfg.Account, Now: time.Now,
+	})
 	mux := http.NewServeMux()
 	own := operator.Handler(operator.Config{
-		Keys: keys, Zone: c.cfg.Zone, Now: time.Now, Network: c.describe, Nodes: c.nodes, Invalidation: c.invalidation,
+		Keys: keys.Lookup, Authenticate: keys.Authenticate(operator.Service), AccessKeys: keys, Zone: c.cfg.Zone, Now: time.Now, Network: c.describe, Nodes: c.nodes, Invalidation: c.invalidation,
 		Forget: core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
 	})
 	mux.Handle("/warmfront/", own)
 	mux.Handle("/proxy/", own)
 	mux.HandleFunc("GET /{$}", c.welcome)
 	mux.Handle("/", api.Handler(api.Config{
-		Journal: core, Keys: keys, Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
+		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
 	}))
+	all := services.Handler(services.Config{
+		Keys: keys, Hosts: admission.LocalNames(c.cfg.Zone), Now: time.Now, Logger: c.cfg.Log,
+	}, mux)
 	if c.cfg.Store == nil {
-		return mux
+		return all
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// What it says now another leader may have made untrue.
@@ -257,12 +264,8 @@ func (c *Control) handler(core *control.Control) http.Handler {
 			standby.Unavailable(w, r)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		all.ServeHTTP(w, r)
 	})
-}
-
-func (k AccessKey) lookup() sigv4.Lookup {
-	return func(id string) (sigv4.Key, bool) { return sigv4.Key{Secret: k.Secret}, id == k.ID }
 }
 
 // welcome stands where the console will be.

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/account"
+	"github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/origin"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
@@ -26,6 +29,7 @@ type Origin struct {
 	*member
 	server    *origin.Server
 	listeners []net.Listener
+	made      madeKeys
 }
 
 // NewOrigin listens; Run serves.
@@ -70,8 +74,8 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 	return o, nil
 }
 
-// Lookup finds a key among those that control handed over: the callers' and the
-// one that edges sign with.
+// Lookup finds a key: the account's first and the one that edges sign with control
+// handed over; of others the journal says that there are, and control the secret.
 func (o *Origin) Lookup(id string) (origin.Key, bool) {
 	settings := o.client.Settings()
 	for name, access := range map[string]bool{settingAccess: false, settingOriginSign: true} {
@@ -79,7 +83,39 @@ func (o *Origin) Lookup(id string) (origin.Key, bool) {
 			return origin.Key{Key: sigv4.Key{Secret: k.Secret}, OriginAccess: access}, true
 		}
 	}
-	return origin.Key{}, false
+	return o.made.lookup(o.client, id)
+}
+
+// madeKeys are the secrets of access keys that were made after the first. What is
+// asked of control is bounded by the keys that there are, whatever strangers guess.
+type madeKeys struct {
+	mu      sync.Mutex
+	secrets map[string]string
+}
+
+func (m *madeKeys) lookup(c *client.Client, id string) (origin.Key, bool) {
+	r := c.State().Resource(cdn.ResourceAccessKey, id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r == nil {
+		delete(m.secrets, id)
+		return origin.Key{}, false
+	}
+	doc, err := account.ParseAccessKey(r.Document)
+	if err != nil {
+		return origin.Key{}, false
+	}
+	secret := m.secrets[id]
+	if secret == "" {
+		if secret, err = c.Secret(context.Background(), cdn.ResourceAccessKey, id); err != nil {
+			return origin.Key{}, false
+		}
+		if m.secrets == nil {
+			m.secrets = map[string]string{}
+		}
+		m.secrets[id] = secret
+	}
+	return origin.Key{Key: sigv4.Key{Secret: secret}, Denied: !doc.Allows("s3")}, true
 }
 
 // Endpoint is the store's URL.

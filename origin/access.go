@@ -31,6 +31,8 @@ func (c *call) authenticate() error {
 	switch {
 	case !ok: // taken away since the signature was verified
 		return &sigv4.Error{Reason: sigv4.UnknownKey, AccessKeyID: signed.AccessKeyID}
+	case key.Denied:
+		return fault("AccessDenied", "Access Denied: the access key is for other services than s3.")
 	case key.OriginAccess:
 		c.who = policy.Principal{Service: serviceCloudFront}
 	default:

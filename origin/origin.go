@@ -64,6 +64,8 @@ type Key struct {
 	// OriginAccess makes its holder cloudfront.amazonaws.com rather than the
 	// account.
 	OriginAccess bool
+	// Denied is set for a key that is for other services than S3.
+	Denied bool
 }
 
 // Config is how a Server is told what to be.

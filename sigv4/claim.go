@@ -22,6 +22,16 @@ type claim struct {
 	expires              time.Duration
 }
 
+// Claimed returns by which key and for which service a request says that it is
+// signed, "" where it does not: unverified, to tell what it is meant for.
+func Claimed(r *http.Request) (accessKeyID, service string) {
+	c, err := parseClaim(r)
+	if err != nil {
+		return "", ""
+	}
+	return c.accessKeyID, c.service
+}
+
 func parseClaim(r *http.Request) (*claim, error) {
 	headers := r.Header.Values("Authorization")
 	q := r.URL.Query()

@@ -19,6 +19,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -302,6 +303,30 @@ func (a *Authority) ServeAPI(key crypto.PublicKey, names []string, addresses []n
 	defer a.mu.Unlock()
 	t := leaf(now)
 	t.DNSNames, t.IPAddresses = names, addresses
+	return a.viewer.sign(t, key)
+}
+
+// Issue returns a certificate, in PEM, for a key that control keeps, to show to
+// viewers who ask for one of names: host names, or such whose first label is "*".
+// Whether the account may have them, the caller has decided.
+func (a *Authority) Issue(key crypto.PublicKey, names []string, life time.Duration, now time.Time) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range names {
+		if err := checkName(name); err != nil {
+			return nil, err
+		}
+		if err := a.permit(strings.TrimPrefix(name, "*."), now); err != nil {
+			return nil, err
+		}
+	}
+	t := leaf(now)
+	t.NotAfter = now.Add(life).UTC()
+	t.Subject.CommonName = names[0]
+	t.DNSNames = names
+	if _, rsa := key.(*rsa.PublicKey); rsa {
+		t.KeyUsage |= x509.KeyUsageKeyEncipherment
+	}
 	return a.viewer.sign(t, key)
 }
 

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/accesskey"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/sigv4"
 )
@@ -74,6 +75,8 @@ type Config struct {
 	Invalidation func(distribution, id string) (Invalidation, error)
 	// Forget removes a node from the registered ones.
 	Forget func(ctx context.Context, id string) error
+	// AccessKeys are the account's.
+	AccessKeys *accesskey.Keys
 	// Fault is nil outside a sandbox.
 	Fault func(ctx context.Context, f Fault) (Faulted, error)
 	// PAC returns the proxy auto-configuration for a city; nil where no viewer
@@ -104,6 +107,11 @@ func Handler(cfg Config) http.Handler {
 	}))
 	mux.Handle("GET /warmfront/v1/distributions/{distribution}/invalidations/{id}", h.signed(func(r *http.Request, _ []byte) (any, error) {
 		return cfg.Invalidation(r.PathValue("distribution"), r.PathValue("id"))
+	}))
+	mux.Handle("GET /warmfront/v1/access-keys", h.signed(func(*http.Request, []byte) (any, error) { return AccessKeys{cfg.AccessKeys.List()}, nil }))
+	mux.Handle("POST /warmfront/v1/access-keys", h.signed(h.createAccessKey))
+	mux.Handle("DELETE /warmfront/v1/access-keys/{id}", h.signed(func(r *http.Request, _ []byte) (any, error) {
+		return struct{}{}, cfg.AccessKeys.Delete(r.Context(), r.PathValue("id"))
 	}))
 	mux.Handle("POST /warmfront/v1/faults", h.signed(h.fault))
 	mux.HandleFunc("GET /proxy/{file}", h.pac)
@@ -204,8 +212,10 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &coded):
 		body["code"], body["message"] = coded.Code, coded.Message
 		switch status = http.StatusBadRequest; coded.Code {
-		case "NoSuchResource", "NoSuchNode", "NoSuchDistribution", "NoSuchInvalidation":
+		case "NoSuchResource", "NoSuchNode", "NoSuchEntity", "NoSuchDistribution", "NoSuchInvalidation":
 			status = http.StatusNotFound
+		case "EntityAlreadyExists", "DeleteConflict":
+			status = http.StatusConflict
 		case "NotASandbox", "AccessDenied":
 			status = http.StatusForbidden
 		}

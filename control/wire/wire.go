@@ -29,6 +29,7 @@ const (
 	PathJournal     = "/v1/journal"     // GET ?after=VERSION, a stream of journal.Frame, one a line
 	PathLease       = "/v1/lease"       // POST journal.LeaseRequest
 	PathCertificate = "/v1/certificate" // POST CertificateRequest, edges only
+	PathSecret      = "/v1/secret"      // POST SecretRequest, edges and origins
 	PathIdentity    = "/v1/identity"    // POST IdentityRequest: renews the node's certificate
 )
 
@@ -91,6 +92,19 @@ type JoinAnswer struct {
 type CertificateRequest struct {
 	Name string `json:"name"`
 	CSR  string `json:"csr"`
+}
+
+// SecretRequest asks for what is secret of a resource: the private key of a
+// certificate that the edge shows, the secret of an access key whose holders call
+// the origin.
+type SecretRequest struct {
+	Kind cdn.ResourceKind `json:"kind"`
+	ID   string           `json:"id"`
+}
+
+// SecretAnswer carries it.
+type SecretAnswer struct {
+	Secret string `json:"secret"`
 }
 
 // IdentityRequest asks for the node's next certificate.
