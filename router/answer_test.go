@@ -425,8 +425,10 @@ func TestNotReady(t *testing.T) {
 func TestSnapshotFollowsState(t *testing.T) {
 	nrt, _ := geo.BundledCatalogue().ByCode("NRT")
 	syd, _ := geo.BundledCatalogue().ByCode("SYD")
-	before := state(t, nil, []cdn.Node{edgeOf(nrt, 1), edgeOf(syd, 1)})
-	after := state(t, distributions(), []cdn.Node{edgeOf(syd, 1)})
+	sydney := edgeOf(syd, 1)
+	sydney.HTTPSPort = 8443
+	before := state(t, nil, []cdn.Node{edgeOf(nrt, 1), sydney})
+	after := state(t, distributions(), []cdn.Node{sydney})
 	now := before
 	r := newRouter(t, func(c *Config) { c.State = func() *cdn.State { return now } })
 	q, tokyo := question("dall.warmfront.test.", dns.TypeA), netip.MustParseAddr("127.120.9.9")
@@ -443,6 +445,9 @@ func TestSnapshotFollowsState(t *testing.T) {
 	now = state(t, distributions(), nil)
 	m = r.Answer(q, tokyo, UDP)
 	compare(t, "answer", m.Answer, []string{"dall.warmfront.test. 60 IN A " + edgeOf(syd, 1).Addr.String()})
+	if m := r.Answer(question("_8443._https.dall.warmfront.test.", dns.TypeHTTPS), tokyo, UDP); len(m.Answer) != 1 {
+		t.Errorf("the port of the last known edge: %v", m)
+	}
 }
 
 func TestResolve(t *testing.T) {

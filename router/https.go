@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
 )
 
@@ -34,10 +35,10 @@ func servicePrefix(name string) (port uint16, rest string, ok bool) {
 }
 
 // otherPorts are the ports beside 443 at which edges speak HTTPS.
-func otherPorts(edges map[string]cdn.Node) map[uint16]bool {
+func otherPorts(edges []health.Edge) map[uint16]bool {
 	ports := map[uint16]bool{}
-	for _, n := range edges {
-		if n.HTTPSPort != 0 && n.HTTPSPort != standardHTTPS {
+	for _, e := range edges {
+		if n := e.Node; n.HTTPSPort != 0 && n.HTTPSPort != standardHTTPS {
 			ports[n.HTTPSPort] = true
 		}
 	}

@@ -132,9 +132,10 @@ func (r *Router) Refresh() {
 	if now := edges(state); !maps.Equal(now, r.edges) {
 		r.edges = now
 		r.checker.Register(values(now))
-		next.ports = otherPorts(now)
+		known := r.checker.Edges() // the last ones, where the membership was lost
+		next.ports = otherPorts(known)
 		next.locations = r.cfg.Table()
-		next.table = r.table(r.checker.Edges(), r.conditions(next.locations))
+		next.table = r.table(known, r.conditions(next.locations))
 		r.sayOverflow(old.table, next.table)
 		for _, n := range next.table.Unplaced() {
 			r.cfg.Logger.Warn("edge is never answered: its POP is not in the catalogue", "node", n.ID, "pop", n.POP)
