@@ -62,6 +62,13 @@ e2e: build ## Run the network on this machine and drive it with dig, curl and th
 	$(call need,aws,awscli)
 	scripts/e2e/run.sh
 
+.PHONY: clients
+clients: build ## Make a static site with each client people have: the AWS CLI, boto3, the SDK for JavaScript; says which are skipped
+	$(call need,aws,awscli)
+	$(call need,curl,curl)
+	$(call need,python3,python3)
+	scripts/clients/run.sh
+
 .PHONY: interop-dns
 interop-dns: build ## Put unbound, BIND and Knot Resolver in front of the routers: each viewer must get the right edge, and what is signed be valid
 	$(call need,dig,bind9-dnsutils)
@@ -167,7 +174,7 @@ compose-test: image viewer-image ## Test the network in Docker Compose: steering
 	scripts/compose/test.sh
 
 .PHONY: ci
-ci: lint build check-generated test race mutants e2e conformance compose-test chaos-processes ## Everything that must pass before a change lands (needs a Docker engine)
+ci: lint build check-generated test race mutants e2e clients conformance compose-test chaos-processes ## Everything that must pass before a change lands (needs a Docker engine)
 
 .PHONY: clean
 clean: ## Remove what was built; the state under .warmfront is kept

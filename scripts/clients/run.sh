@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Runs one edge, and a static site on it by each client that people have: the AWS CLI, boto3, the AWS SDK for
+# JavaScript. A client that is not here and cannot be installed is skipped, in so many words.
+#
+# Environment: PORT_BASE is added to every port. REQUIRE=1 takes a skipped client for a failure.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+base=${PORT_BASE:-1700}
+warmfront=$PWD/bin/warmfront
+CLIENTS=$PWD/scripts/clients
+export CLIENTS
+work=$(mktemp -d)
+export WARMFRONT_DATA=$work/state
+# Versions are pinned: what is tested does not change by itself.
+boto3=1.43.11 javascript=3.1164.0
+passed=() failed=() skipped=()
+
+finish() {
+  local status=$?
+  "$warmfront" down >/dev/null 2>&1 || true
+  rm -rf "$work"
+  exit "$status"
+}
+trap finish EXIT
+
+# client NAME COMMAND…: runs a scenario.
+client() {
+  local name=$1 start=$SECONDS
+  shift
+  if "$@"; then passed+=("$name ($((SECONDS - start)) s)"); else failed+=("$name"); fi
+}
+skip() { # skip NAME WHY
+  skipped+=("$1: $2")
+}
+
+with_boto3() { # sets $python to one that has boto3
+  python=python3
+  command -v python3 >/dev/null || { skip boto3 "there is no python3"; return 1; }
+  python3 -c 'import boto3' 2>/dev/null && return
+  python=$work/venv/bin/python
+  { python3 -m venv "$work/venv" && "$python" -m pip install --quiet "boto3==$boto3"; } >"$work/pip" 2>&1 ||
+    { skip boto3 "it is not installed, and pip cannot: $(tail -n 1 "$work/pip")"; return 1; }
+}
+with_javascript() { # installs the SDK beside a copy of the scenario
+  command -v node >/dev/null || { skip javascript "there is no node"; return 1; }
+  command -v npm >/dev/null || { skip javascript "there is no npm"; return 1; }
+  mkdir -p "$work/javascript"
+  cp "$CLIENTS/site.mjs" "$work/javascript/"
+  npm install --silent --no-audit --no-fund --prefix "$work/javascript" \
+    "@aws-sdk/client-cloudfront@$javascript" "@aws-sdk/client-s3@$javascript" >"$work/npm" 2>&1 ||
+    { skip javascript "npm cannot install the SDK: $(tail -n 1 "$work/npm")"; return 1; }
+}
+
+"$warmfront" up --port-base "$base" --pops FRA --wan off --no-demo --detach --wait >"$work/up"
+eval "$("$warmfront" env)"
+export EDGE=127.86.0.1 EDGE_PORT=$((8443 + base))
+
+client "AWS CLI $(aws --version 2>&1 | sed 's/ .*//')" "$CLIENTS/cli.sh"
+if with_boto3; then client "boto3 $("$python" -c 'import boto3; print(boto3.__version__)')" "$python" "$CLIENTS/site.py"; fi
+if with_javascript; then client "AWS SDK for JavaScript $javascript" node "$work/javascript/site.mjs"; fi
+
+[ ${#passed[@]} = 0 ] || printf 'passed: %s\n' "${passed[@]}"
+[ ${#skipped[@]} = 0 ] || printf 'SKIPPED: %s\n' "${skipped[@]}"
+[ ${#failed[@]} = 0 ] || { printf 'FAILED: %s\n' "${failed[@]}"; exit 1; }
+[ "${REQUIRE:-0}" = 0 ] || [ ${#skipped[@]} = 0 ]
