@@ -15,6 +15,8 @@ type metrics struct {
 	answers *prometheus.CounterVec
 	geo     *prometheus.CounterVec
 	dropped *prometheus.CounterVec
+	// truncated counts answers that did not fit UDP.
+	truncated prometheus.Counter
 	// distributions counts address answers by distribution; those that are deleted
 	// are left out.
 	distributions *prometheus.CounterVec
@@ -38,17 +40,18 @@ type popAnswers struct {
 // placements are the ways viewers are placed, in the order of metrics.placed.
 func placements() [3]string { return [3]string{"subnet", "address", "unknown"} }
 
-func newMetrics(reg prometheus.Registerer, up func() float64, loads prometheus.Collector) (*metrics, error) {
+// newMetrics registers a router's metrics: its own, and those that others count.
+func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (*metrics, error) {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	m := &metrics{
-		queries: counter("warmfront_dns_queries_total", "DNS queries answered.", "proto", "type", "rcode"),
-		answers: counter("warmfront_dns_answers_total", "Address answers, by the edge location they name.", "pop"),
+		queries: counter("warmfront_dns_queries_total", "Queries answered, by the response code; a name that does not exist is NXDOMAIN, also where that is signed as NOERROR.", "proto", "type", "rcode"),
+		answers: counter("warmfront_dns_answers_total", "A, AAAA and HTTPS answers, by the edge location they name.", "pop"),
 		geo: counter("warmfront_dns_geo_total",
 			"How viewers were placed: by their subnet (EDNS Client Subnet), by the asking address, or not (unknown).", "outcome"),
 		dropped:       counter("warmfront_dns_dropped_total", "Packets and connections without an answer, by why.", "reason"),
-		distributions: counter("warmfront_dns_distribution_answers_total", "Address answers, by the distribution asked for.", "distribution"),
+		distributions: counter("warmfront_dns_distribution_answers_total", "A, AAAA and HTTPS answers, by the distribution asked for.", "distribution"),
 	}
 	for proto := range m.common {
 		for i, qtype := range [...]string{"A", "AAAA"} {
@@ -56,6 +59,9 @@ func newMetrics(reg prometheus.Registerer, up func() float64, loads prometheus.C
 			m.absent[proto][i] = m.queries.WithLabelValues(Proto(proto).String(), qtype, "NXDOMAIN")
 		}
 	}
+	m.truncated = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "warmfront_dns_truncated_total", Help: "Answers that did not fit a datagram: whoever asked was told to use TCP.",
+	})
 	log := counter("warmfront_dns_query_log_total",
 		"Exchanges for the query log: taken, dropped because too many waited, or lost because they could not be written though taken.", "result")
 	m.logged, m.logDropped, m.logLost = log.WithLabelValues("taken"), log.WithLabelValues("dropped"), log.WithLabelValues("lost")
@@ -65,10 +71,7 @@ func newMetrics(reg prometheus.Registerer, up func() float64, loads prometheus.C
 	if reg == nil {
 		return m, nil
 	}
-	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "warmfront_router_edges_up", Help: "Registered edges that this router's checks find healthy.",
-	}, up)
-	for _, c := range []prometheus.Collector{m.queries, m.answers, m.geo, m.dropped, m.distributions, log, gauge, loads} {
+	for _, c := range append(others, m.queries, m.answers, m.geo, m.dropped, m.truncated, m.distributions, log) {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -78,7 +81,7 @@ func newMetrics(reg prometheus.Registerer, up func() float64, loads prometheus.C
 
 // observe counts one answer. The labels are bounded: types that strangers may make up
 // count as "other".
-func (m *metrics) observe(q *dns.Msg, t trace, proto Proto) {
+func (m *metrics) observe(q *dns.Msg, t trace, proto Proto, truncated bool) {
 	qtype := "none"
 	if len(q.Question) == 1 {
 		qtype = "other"
@@ -93,6 +96,9 @@ func (m *metrics) observe(q *dns.Msg, t trace, proto Proto) {
 		rcode = "BADVERS" // the library's name for 16 is that of TSIG's BADSIG
 	}
 	m.queries.WithLabelValues(proto.String(), qtype, rcode).Inc()
+	if truncated {
+		m.truncated.Inc()
+	}
 	if t.pop != "" {
 		m.answers.WithLabelValues(t.pop).Inc()
 		m.geo.WithLabelValues(t.geo).Inc()
@@ -121,4 +127,24 @@ func (m *metrics) observeCommon(t *target, site *pick.Site, outcome string, qtyp
 		slot.Store(p)
 	}
 	p.answers.Inc()
+}
+
+// figures are what others count for a router.
+func (r *Router) figures() []prometheus.Collector {
+	gauge := func(name, help string, of func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, of)
+	}
+	list := []prometheus.Collector{
+		gauge("warmfront_router_edges_up", "Registered edges that this router's checks find healthy.", r.edgesUp),
+		gauge("warmfront_dns_tcp_connections", "Open TCP connections.", func() float64 { return float64(r.server.Connections()) }),
+	}
+	if len(r.cfg.Keys) == 0 {
+		return list
+	}
+	count := func(name, help string, of func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of()) })
+	}
+	return append(list,
+		count("warmfront_dns_signatures_made_total", "Signatures made.", r.signer.Made),
+		count("warmfront_dns_signatures_reused_total", "RRsets answered with signatures that were made before.", r.signer.Reused))
 }

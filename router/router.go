@@ -88,7 +88,7 @@ func (r *Router) assemble() (err error) {
 	r.checker = health.NewChecker(health.Config{
 		Settings: cfg.Health, Probe: r.probe, Changed: r.renew, Now: cfg.Now, Logger: cfg.Logger,
 	})
-	if r.metrics, err = newMetrics(cfg.Metrics, r.edgesUp, load.Collector(r.loadStates)); err != nil {
+	if r.metrics, err = newMetrics(cfg.Metrics, append(r.figures(), load.Collector(r.loadStates))...); err != nil {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{

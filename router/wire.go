@@ -115,6 +115,6 @@ func (r *Router) respondLimited(
 			return nil
 		}
 	}
-	r.metrics.observe(q, p.trace, proto)
+	r.metrics.observe(q, p.trace, proto, m.Truncated && verdict == ratelimit.Send)
 	return out
 }

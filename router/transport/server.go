@@ -77,7 +77,7 @@ type Server struct {
 	batched bool           // the packets of udp are taken in batches
 	tcp     net.Listener
 	addr    netip.AddrPort
-	conns   conns
+	conns   *conns
 
 	closing sync.Once
 	closed  chan struct{} // by Close
@@ -86,9 +86,12 @@ type Server struct {
 // Listen opens the sockets; Run serves.
 func Listen(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, closed: make(chan struct{})}
-	s.conns = conns{open: map[net.Conn]netip.Addr{}, client: map[netip.Addr]int{}}
+	s.conns = newConns()
 	return s, s.listen()
 }
+
+// Connections returns how many TCP connections are open.
+func (s *Server) Connections() int { return s.conns.count() }
 
 // Addr returns the address that all sockets listen on.
 func (s *Server) Addr() netip.AddrPort { return s.addr }

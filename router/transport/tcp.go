@@ -14,71 +14,14 @@ import (
 
 // What a stranger may hold of the TCP server (RFC 7766, section 6.2).
 const (
-	MaxConns       = 1024             // in all; more are closed at once
-	MaxConnsClient = 128              // of one address
+	MaxConns       = 1024             // in all
+	MaxConnsClient = 128              // of one address; of IPv6, of one /56
 	Idle           = 10 * time.Second // how long a connection may be without a query
 	tcpQuery       = 5 * time.Second  // from the first byte of a query to the last
-	tcpWrite       = 5 * time.Second
+	tcpWrite       = 5 * time.Second  // for the peer to take what is sent
+	// keepBuffer is how much memory a connection without a query keeps for answers.
+	keepBuffer = 4 << 10
 )
-
-// conns are the open connections.
-type conns struct {
-	mu       sync.Mutex
-	open     map[net.Conn]netip.Addr
-	client   map[netip.Addr]int
-	draining bool
-}
-
-// add takes a connection in, unless there are too many.
-func (c *conns) add(conn net.Conn, from netip.Addr) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.draining || len(c.open) >= MaxConns || c.client[from] >= MaxConnsClient {
-		return false
-	}
-	c.open[conn] = from
-	c.client[from]++
-	return true
-}
-
-func (c *conns) remove(conn net.Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	from := c.open[conn]
-	delete(c.open, conn)
-	if c.client[from]--; c.client[from] == 0 {
-		delete(c.client, from)
-	}
-}
-
-// wait sets until when the next query may come. While draining it leaves the
-// deadline alone, which is then the end.
-func (c *conns) wait(conn net.Conn, until time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.draining {
-		_ = conn.SetReadDeadline(until)
-	}
-}
-
-// drain makes every connection end at a time, after the queries it has sent.
-func (c *conns) drain(end time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.draining = true
-	for conn := range c.open {
-		_ = conn.SetReadDeadline(end)
-	}
-}
-
-// closeAll ends the connections that did not drain in time.
-func (c *conns) closeAll() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for conn := range c.open {
-		_ = conn.Close()
-	}
-}
 
 // serveTCP accepts connections until the listener is closed, and returns when
 // the last has ended.
@@ -100,7 +43,12 @@ func (s *Server) serveTCP(ctx context.Context) error {
 			continue
 		}
 		from := addrPort(conn.RemoteAddr())
-		if !s.conns.add(conn, from.Addr()) {
+		out, taken := s.conns.add(conn, from.Addr(), time.Now())
+		if out != nil {
+			s.cfg.Dropped("connection gave way to another")
+			_ = out.Close()
+		}
+		if !taken {
 			s.cfg.Dropped("too many connections")
 			_ = conn.Close()
 			continue
@@ -124,11 +72,14 @@ func (s *Server) serveConn(conn net.Conn, from netip.AddrPort) {
 			if out.Flush() != nil {
 				return
 			}
-			s.conns.wait(conn, time.Now().Add(Idle))
+			if cap(buf) > keepBuffer {
+				buf = nil
+			}
+			s.conns.wait(conn, time.Now(), Idle)
 			if _, err := in.Peek(1); err != nil {
 				return
 			}
-			s.conns.wait(conn, time.Now().Add(tcpQuery))
+			s.conns.arrives(conn, time.Now().Add(tcpQuery))
 		}
 		var length [2]byte
 		if _, err := io.ReadFull(in, length[:]); err != nil {
