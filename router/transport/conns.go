@@ -13,17 +13,23 @@ import (
 type conns struct {
 	mu       sync.Mutex
 	open     map[net.Conn]peer
-	client   map[netip.Addr]int // how many, by owner
+	clients  map[netip.Addr]*client // by owner
 	draining bool
+}
+
+// client is one that has connections.
+type client struct {
+	owner netip.Addr
+	conns int
 }
 
 // peer is whose a connection is, and since when a query of it is waited for.
 type peer struct {
-	owner netip.Addr
+	*client
 	since time.Time
 }
 
-func newConns() *conns { return &conns{open: map[net.Conn]peer{}, client: map[netip.Addr]int{}} }
+func newConns() *conns { return &conns{open: map[net.Conn]peer{}, clients: map[netip.Addr]*client{}} }
 
 // owner is what stands for all addresses that one client may have: of IPv6 the /56 that a
 // household is given.
@@ -44,17 +50,22 @@ func (c *conns) add(conn net.Conn, from netip.Addr, now time.Time) (out net.Conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	from = owner(from)
-	if c.draining || c.client[from] >= MaxConnsClient {
+	whose := c.clients[from]
+	if whose == nil {
+		whose = &client{owner: from}
+	}
+	if c.draining || whose.conns >= MaxConnsClient {
 		return nil, false
 	}
 	if len(c.open) >= MaxConns {
-		if out = c.greatest(from, now); out == nil {
+		if out = c.greatest(whose.conns+1, now); out == nil {
 			return nil, false
 		}
 		c.forget(out)
 	}
-	c.open[conn] = peer{from, now}
-	c.client[from]++
+	c.open[conn] = peer{whose, now}
+	c.clients[from] = whose
+	whose.conns++
 	return out, true
 }
 
@@ -62,12 +73,12 @@ func (c *conns) add(conn net.Conn, from netip.Addr, now time.Time) (out net.Conn
 const patience = 500 * time.Millisecond
 
 // greatest returns the connection that has been waited for longest of the client that has
-// most, nil if nobody has more than newcomer would have. Of those who have as many, one
+// most, nil if nobody has more than the newcomer would have. Of those who have as many, one
 // that has not asked for a while gives way as well.
-func (c *conns) greatest(newcomer netip.Addr, now time.Time) (found net.Conn) {
-	would, most, since := c.client[newcomer]+1, 0, now
+func (c *conns) greatest(would int, now time.Time) (found net.Conn) {
+	most, since := 0, now
 	for conn, p := range c.open {
-		n := c.client[p.owner]
+		n := p.conns
 		if n < would || n == would && now.Sub(p.since) < patience {
 			continue
 		}
@@ -90,8 +101,8 @@ func (c *conns) forget(conn net.Conn) {
 		return // it gave way
 	}
 	delete(c.open, conn)
-	if c.client[p.owner]--; c.client[p.owner] == 0 {
-		delete(c.client, p.owner)
+	if p.conns--; p.conns == 0 {
+		delete(c.clients, p.owner)
 	}
 }
 
@@ -101,7 +112,7 @@ func (c *conns) wait(conn net.Conn, now time.Time, most time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p, ok := c.open[conn]; ok {
-		c.open[conn] = peer{p.owner, now}
+		c.open[conn] = peer{p.client, now}
 	}
 	if !c.draining {
 		_ = conn.SetReadDeadline(now.Add(most))

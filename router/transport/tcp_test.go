@@ -129,9 +129,9 @@ func TestFlood(t *testing.T) {
 	for i := range 12 {
 		flooding.Go(func() { flooder(ctx, s, fmt.Sprintf("127.0.1.%d", i+1), holds[i%len(holds)]) })
 	}
-	for deadline := time.Now().Add(20 * time.Second); s.Connections() < MaxConns-MaxConnsClient; <-time.After(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); s.Connections() < MaxConns-MaxConnsClient || dropped.Load() == 0; <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("only %d connections: the test says little", s.Connections())
+			t.Fatalf("only %d connections, %d were too much: the test says little", s.Connections(), dropped.Load())
 		}
 	}
 	const rounds = 20
@@ -166,9 +166,6 @@ func TestFlood(t *testing.T) {
 	cancel()
 	flooding.Wait()
 	t.Logf("%d rounds of three queries, the slowest in %v; %d connections were closed", rounds, slowest, dropped.Load())
-	if dropped.Load() == 0 {
-		t.Error("no connection was too much: the test says little")
-	}
 	if c := s.Connections(); c > MaxConns {
 		t.Errorf("%d connections", c)
 	}

@@ -24,7 +24,7 @@ import (
 type turn struct {
 	answers, lost int
 	took, cpu     time.Duration
-	p50, p99      time.Duration // of "steady" and "flood"
+	p50, p99      time.Duration // of "steady" and the floods
 }
 
 // perCPU is answers a second of the server's CPU.

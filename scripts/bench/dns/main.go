@@ -2,7 +2,7 @@
 
 // Command dns measures DNS answers: a Warmfront router beside gdnsd and knot.
 //
-//	dns [-only warmfront,gdnsd] [-load subnet,plain,steady,flood] [-rounds 5] [-duration 2s] [-o text|markdown]
+//	dns [-only warmfront,gdnsd] [-load subnet,plain,steady,flood,tcpflood] [-rounds 5] [-duration 2s] [-o text|markdown]
 //
 // All servers run at once, pinned to one core, each with a geo database of its kind; the loader has another. A round
 // drives one server after the other with the same load, and rounds follow one another, so that what changes on the machine
@@ -13,7 +13,10 @@
 // The loads: "subnet" asks for one name with 10,000 different /24 in EDNS Client Subnet, "plain" without EDNS, both as
 // fast as answers come back; "steady" is "subnet" at 20,000 queries a second, for its latency; "flood" is 2,000 a second
 // of those from one socket, which count, beside 20,000 a second from another of which a third are cut off and the rest ask
-// for names that do not exist. An answer counts if it is NOERROR and has one.
+// for names that do not exist; "tcpflood", which is run where it is asked for, is the same good queries beside TCP
+// connections from twelve addresses, 2,000 new ones a second, which say nothing, half a query, or ask and do not read, and
+// beside 20 good queries a second by TCP; it is said if one of those has no answer. An answer counts if it is NOERROR and
+// has one.
 //
 // gdnsd and Warmfront send each /24 to the nearest of twelve places by great-circle distance, from the same database;
 // knot decides by country. Warmfront is the router alone, as `warmfront router` runs it: with metrics, and with rate
@@ -84,8 +87,8 @@ func parse() (config, error) {
 	}
 	cfg.only, cfg.load = strings.Split(*only, ","), strings.Split(*load, ",")
 	for _, l := range cfg.load {
-		if !slices.Contains([]string{"subnet", "plain", "steady", "flood"}, l) {
-			return cfg, fmt.Errorf("-load %s: there are subnet, plain, steady and flood", l)
+		if !slices.Contains([]string{"subnet", "plain", "steady", "flood", "tcpflood"}, l) {
+			return cfg, fmt.Errorf("-load %s: there are subnet, plain, steady, flood and tcpflood", l)
 		}
 	}
 	if cfg.rounds < 1 || cfg.duration < 100*time.Millisecond {
@@ -179,6 +182,8 @@ func drive(cfg config, s *server, load string) (turn, error) {
 		t, err = steady(s.addr, stream{queries(true), cfg.rate}, cfg.duration)
 	case "flood":
 		t, err = steady(s.addr, stream{queries(true), cfg.rate / 10}, cfg.duration, stream{badQueries(), cfg.rate})
+	case "tcpflood":
+		t, err = besideTCP(s.addr, cfg)
 	default:
 		t, err = saturate(s.addr, queries(load == "subnet"), cfg.duration)
 	}

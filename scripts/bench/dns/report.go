@@ -77,7 +77,7 @@ func (r results) figures(cfg config) [][]string {
 			row := []string{load, server, fmt.Sprintf("%.0f", by(func(t result) float64 { return t.perCPU() })),
 				fmt.Sprintf("%.0f", by(func(t result) float64 { return float64(t.answers) / t.took.Seconds() })),
 				fmt.Sprintf("%.2f %%", 100*float64(lost)/float64(max(asked, 1))), "", ""}
-			if load == "steady" || load == "flood" {
+			if slices.Contains([]string{"steady", "flood", "tcpflood"}, load) {
 				row[5] = milliseconds(by(func(t result) float64 { return float64(t.p50) }))
 				row[6] = milliseconds(by(func(t result) float64 { return float64(t.p99) }))
 			}
