@@ -24,6 +24,9 @@ type Node struct {
 	POP string `json:"pop,omitempty"`
 	// K is the node's number within its POP, from 1.
 	K int `json:"k,omitempty"`
+	// Regional is the AWS region that the node is a regional edge cache of. Viewers are
+	// never sent to one; "" for all others.
+	Regional string `json:"regional,omitempty"`
 	// Addr is the identity address: the one DNS answers give.
 	Addr netip.Addr `json:"addr"`
 	// Addr6 is the same for AAAA; the zero Addr where the node has none.
@@ -39,6 +42,9 @@ type Node struct {
 	// MetricsPort serves /metrics and /healthz.
 	MetricsPort uint16 `json:"metrics_port,omitempty"`
 }
+
+// IsRegional reports whether the node is of a regional edge cache.
+func (n Node) IsRegional() bool { return n.Regional != "" }
 
 // Dial is the address to connect to for traffic meant for the node.
 func (n Node) Dial() netip.Addr {

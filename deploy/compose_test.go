@@ -46,7 +46,7 @@ func value(pattern, text string) string {
 // the wrong place without any error.
 func TestAddressesAreThoseOfTheCities(t *testing.T) {
 	catalogue := geo.BundledCatalogue()
-	edges, viewers := 0, 0
+	edges, viewers, regional := 0, 0, map[string]bool{}
 	for _, s := range services(t) {
 		address := value(`ipv4_address: (\S+)`, s.text)
 		if env := value(`WARMFRONT_ADDR: (\S+)`, s.text); env != "" && env != address {
@@ -63,6 +63,14 @@ func TestAddressesAreThoseOfTheCities(t *testing.T) {
 			if want := fmt.Sprintf("10.77.%d.11", pop.N); !ok || address != want {
 				t.Errorf("%s has %s, want %s", s.name, address, want)
 			}
+			regional[catalogue.NearestRegional(pop).Code] = false
+		case strings.HasPrefix(s.name, "regional-"):
+			code := value(`--regional, --pop, ([A-Z]{3})`, s.text)
+			pop, ok := catalogue.ByCode(code)
+			if want := fmt.Sprintf("10.77.%d.51", pop.N); !ok || pop.Region == "" || address != want || !strings.EqualFold(s.name, "regional-"+code) || !strings.Contains(s.text, "profiles: [regional]") {
+				t.Errorf("%s runs --pop %s at %s, want %s", s.name, code, address, want)
+			}
+			regional[code] = true
 		case strings.HasPrefix(s.name, "viewer-"):
 			viewers++
 			city := strings.TrimPrefix(strings.SplitN(s.text, "\n", 2)[0], " # ")
@@ -72,6 +80,11 @@ func TestAddressesAreThoseOfTheCities(t *testing.T) {
 			}
 		case !strings.HasPrefix(address, "10.77.0."):
 			t.Errorf("%s has %q, want one of 10.77.0.x, the services without a place", s.name, address)
+		}
+	}
+	for code, runs := range regional { // edges come before them
+		if !runs {
+			t.Errorf("an edge asks the regional edge cache in %s, which does not run", code)
 		}
 	}
 	if edges != 12 || viewers != 6 {

@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
 
@@ -54,6 +55,9 @@ func (x *exchange) logAccess(d message.Delivery) {
 func (x *exchange) logResult(line *accesslog.Record, broken error) {
 	line.ResponseResult = x.done.result.String()
 	line.Result, line.Detail = line.ResponseResult, line.ResponseResult
+	if x.done.result == resultShieldHit { // is a detailed result type alone
+		line.Result, line.ResponseResult = tier.Hit, tier.Hit
+	}
 	switch {
 	case x.done.result == resultError:
 		line.Detail = x.errorType()

@@ -26,7 +26,7 @@ func (x *exchange) hit(ctx context.Context, o *cache.Object) *message.Response {
 // fetched answers with what a flight brought, which was first made for this request
 // or is another's.
 func (x *exchange) fetched(ctx context.Context, f *fetch.Flight, first bool) *message.Response {
-	x.done.hit, x.done.result = false, resultMiss
+	x.done.hit, x.done.result = false, resultAbove(f.Above())
 	if f.Confirmed {
 		x.done.result = resultRefreshHit
 	}
@@ -55,7 +55,7 @@ func (x *exchange) begin(o *cache.Object, now time.Time) *message.Response {
 	x.done.from = o
 	x.fields = append(x.fields[:0], o.Header...)
 	x.answer = message.Response{Status: o.Status, Header: x.fields, Length: o.Length}
-	if x.done.hit || x.done.result == resultRefreshHit || o.InitialAge >= time.Second || o.Header.Has("Age") {
+	if x.done.hit || x.done.result != resultMiss || o.InitialAge >= time.Second || o.Header.Has("Age") {
 		x.answer.Header.Set("Age", x.seconds(o.Age(now)))
 	}
 	return &x.answer

@@ -43,7 +43,7 @@ type Config struct {
 	LocalhostZone string
 
 	// HTTPAddr and HTTPSAddr are where viewers connect; port 0 takes a free one,
-	// empty leaves it out.
+	// empty leaves it out. A regional edge cache has neither: other edges ask it.
 	HTTPAddr, HTTPSAddr string
 	// PublicHTTPSPort is the port viewers reach HTTPSAddr by, where it is not the
 	// one listened on; redirects name it.
@@ -147,7 +147,7 @@ func (c *Config) complete() error {
 		return errors.New("edge: no zone is given (--zone)")
 	case c.State == nil || c.Lease == nil:
 		return errors.New("edge: State and Lease are required")
-	case c.HTTPAddr == "" && c.HTTPSAddr == "":
+	case c.HTTPAddr == "" && c.HTTPSAddr == "" && (c.Tiers == nil || !c.Node.IsRegional()):
 		return errors.New("edge: neither an HTTP nor an HTTPS address is given")
 	case c.HTTPSAddr != "" && c.Certificates == nil:
 		return errors.New("edge: HTTPS needs certificates")

@@ -9,12 +9,13 @@ const (
 	resultRefreshHit
 	resultError
 	resultRedirect
+	resultShieldHit
 	results
 )
 
 // names are those by which metrics and logs know the results.
 func names() [results]string {
-	return [...]string{"Miss", "Hit", "RefreshHit", "Error", "Redirect"}
+	return [...]string{"Miss", "Hit", "RefreshHit", "Error", "Redirect", "OriginShieldHit"}
 }
 
 // String is the result's name.
@@ -24,5 +25,6 @@ func (r result) String() string { return names()[r] }
 func (r result) xCache() string {
 	return [...]string{
 		"Miss from cloudfront", "Hit from cloudfront", "RefreshHit from cloudfront", "Error from cloudfront", "Redirect from cloudfront",
+		"OriginShieldHit from cloudfront",
 	}[r]
 }

@@ -137,7 +137,8 @@ func (x *exchange) refresh() {
 // join returns a flight for what the request asks for that accept takes, and
 // whether it was made for it; nil if what is wanted has been stored meanwhile.
 func (x *exchange) join(accept func(reuse.Begun) bool, stored func() bool) (*fetch.Flight, bool) {
-	return x.edge.fetcher.Join(x.key, accept, stored, x.newFlight)
+	suits := func(f *fetch.Flight) bool { return f.Rises(x.level) && accept(f.Begun) }
+	return x.edge.fetcher.Join(x.key, suits, stored, x.newFlight)
 }
 
 // renewed reports whether what was stale is fresh by now.

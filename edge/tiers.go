@@ -29,7 +29,7 @@ func (x *exchange) above() []tier.Tier {
 	if x.Strict() || x.edge.fetcher.Alone(x.key, x.start) {
 		return nil
 	}
-	return x.edge.tiers.Above(x.level, x.state.Nodes, x.Plan, x.key)
+	return x.edge.tiers.Above(x.level, x.state.Nodes, x.Plan, x.Origin, x.key)
 }
 
 // peer is an exchange that answers other edges. The checks of viewers, error pages
@@ -58,9 +58,39 @@ func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 	}
 	resp.Header.Add("Cache-Status", x.cacheStatus())
 	if o := x.done.from; o != nil {
-		return resp, tier.Answer{Birth: o.Birth, Compressed: o.Compressed, OriginTag: o.OriginTag}
+		return resp, tier.Answer{Birth: o.Birth, Compressed: o.Compressed, OriginTag: o.OriginTag, Result: x.result()}
 	}
 	return resp, tier.Answer{Birth: x.done.birth}
+}
+
+// result is what the asker tells its viewer that the caches did. Only what the Origin
+// Shield had as a layer of its own is called so: of a regional edge cache that is the
+// shield besides, it is a hit like any (belief 108).
+func (x *exchange) result() string {
+	switch {
+	case x.done.hit && x.level == tier.Shield:
+		return tier.ShieldHit
+	case x.done.hit:
+		return tier.Hit
+	}
+	switch x.done.result {
+	case resultHit, resultRefreshHit, resultShieldHit:
+		return x.done.result.String()
+	}
+	return ""
+}
+
+// resultAbove is what a tier said, for an edge that asked it.
+func resultAbove(said string) result {
+	switch said {
+	case tier.Hit:
+		return resultHit
+	case tier.RefreshHit:
+		return resultRefreshHit
+	case tier.ShieldHit:
+		return resultShieldHit
+	}
+	return resultMiss
 }
 
 // Delivered implements tier.Exchange.

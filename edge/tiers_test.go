@@ -486,3 +486,44 @@ func TestAnUnsafeMethodOutdatesWhatItsNodeServes(t *testing.T) {
 		t.Errorf("after a POST through the same node: %q, %s", r.body, r.Header.Get("Cache-Status"))
 	}
 }
+
+// TestWhatTheCachesAboveHadIsAHit (belief 108): of a regional edge cache plainly, of the
+// Origin Shield behind one by its own name.
+func TestWhatTheCachesAboveHadIsAHit(t *testing.T) {
+	// Node 1 and 2 are edges, 3 the regional cache of the first, 4 the shield.
+	c := newRouted(t, 4, func(a tier.Asking) (up []tier.Tier) {
+		if a.Self.K == 1 {
+			up = append(up, tier.Tier{Level: tier.Regional, Node: a.Nodes["NRT-3"]})
+		}
+		if a.Self.K != 4 {
+			up = append(up, tier.Tier{Level: tier.Shield, Node: a.Nodes["NRT-4"]})
+		}
+		return up
+	}, site{}, numbered("Cache-Control", "max-age=60", "ETag", `"a"`))
+	ask := func(node int, uri, want string) {
+		t.Helper()
+		n, log := c.nodes[node-1], &noted{}
+		n.edge.cfg.AccessLog = log
+		line := n.logged(log, context.Background(), n.request("GET", uri), message.Delivery{})
+		if line.Detail != want || line.Result != strings.TrimPrefix(want, "OriginShield") {
+			t.Errorf("%s at node %d is logged as %s, %s, want %s", uri, node, line.Result, line.Detail, want)
+		}
+	}
+	see := func(node int, uri, want string) {
+		t.Helper()
+		r := c.nodes[node-1].get(uri)
+		if r.xcache() != want || strings.HasSuffix(want, "Hit") != r.Header.Has("Age") {
+			t.Errorf("%s at node %d: %s, Age %q, want %s", uri, node, r.xcache(), r.Header.Get("Age"), want)
+		}
+	}
+	see(1, "/a", "Miss") // from the origin, through both
+	see(1, "/a", "Hit")
+	see(2, "/a", "OriginShieldHit")
+	ask(2, "/b", "Miss")
+	ask(1, "/b", "OriginShieldHit") // the regional cache had it not
+	c.nodes[0].edge.store.Remove(c.nodes[0].stored("/b"))
+	ask(1, "/b", "Hit") // now it has
+	if c.at.count() != 2 {
+		t.Errorf("the origin was asked %d times", c.at.count())
+	}
+}

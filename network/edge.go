@@ -24,6 +24,9 @@ type EdgeConfig struct {
 	NodeConfig
 	POP    string // --pop: its city, by IATA code
 	Number int    // --k: its number within the POP, from 1
+	// Regional makes it a node of the POP's regional edge cache, which other edges ask
+	// and viewers do not: --regional.
+	Regional bool
 	// S3Endpoint is the URL that bucket names are reached at: --s3-endpoint.
 	S3Endpoint string
 	// Origins maps host names of origins to addresses, "NAME=ADDRESS": --origin.
@@ -79,6 +82,12 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	}()
 	node := cfg.describe(fmt.Sprintf("%s-%d", pop.Code, cfg.Number), cdn.RoleEdge)
 	node.POP, node.K, node.HTTPPort, node.HTTPSPort = pop.Code, cfg.Number, cfg.Ports.HTTP, cfg.Ports.HTTPS
+	if cfg.Regional {
+		if pop.Region == "" {
+			return nil, fmt.Errorf("--regional: no regional edge cache is in %s", pop.City)
+		}
+		node.ID, node.Regional, node.HTTPPort, node.HTTPSPort = regionalID(pop, cfg.Number), pop.Region, 0, 0
+	}
 	if e.member, err = newMember(cfg.NodeConfig, node, stored{e}, e.prepare, e.gone.note); err != nil {
 		return nil, err
 	}
@@ -88,13 +97,16 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	return e, nil
 }
 
+// regionalID is the id of node k of a POP's regional edge cache.
+func regionalID(pop geo.POP, k int) string { return fmt.Sprintf("%s-R%d", pop.Code, k) }
+
 // maxPrepared is for how many distributions certificates are asked for ahead of
 // the first viewer.
 const maxPrepared = 64
 
 // prepare asks for the certificates of the distributions in a new state.
 func (e *Edge) prepare(s *cdn.State) {
-	if e.member == nil || len(s.Plans) > maxPrepared {
+	if e.member == nil || e.node.IsRegional() || len(s.Plans) > maxPrepared {
 		return
 	}
 	for _, p := range s.Plans {
@@ -115,10 +127,14 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 	if cfg.Sandbox {
 		perViewer = 0
 	}
+	http, https := cfg.listenAddr(cfg.Ports.HTTP), cfg.listenAddr(cfg.Ports.HTTPS)
+	if cfg.Regional {
+		http, https = "", ""
+	}
 	return edge.Config{
 		MaxPerViewer: perViewer, Capacity: cfg.Capacity, ReportToken: reportToken(cfg.Secret),
 		Node: e.node, POPNumber: pop.N, Zone: cfg.Zone,
-		HTTPAddr: cfg.listenAddr(cfg.Ports.HTTP), HTTPSAddr: cfg.listenAddr(cfg.Ports.HTTPS), PublicHTTPSPort: int(public),
+		HTTPAddr: http, HTTPSAddr: https, PublicHTTPSPort: int(public),
 		State: e.known, Lease: lease{e.client}, Entitled: e.client.Entitled, Certificates: e.client.Certificates(), Signer: originSigner{e},
 		S3Endpoint: cfg.S3Endpoint, Origins: cfg.Origins, OriginAllow: cfg.OriginAllow, Sandbox: cfg.Sandbox,
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),

@@ -105,7 +105,7 @@ func nearest(cfg ProxyConfig, home geo.POP) func() (netip.Addr, bool) {
 		best := -1.0
 		for _, n := range cfg.State().Nodes {
 			pop, ok := cfg.Geo.Catalogue().ByCode(n.POP)
-			if n.Role != cdn.RoleEdge || !ok {
+			if n.Role != cdn.RoleEdge || n.IsRegional() || !ok {
 				continue
 			}
 			if d := geo.Distance(home.Lat, home.Lon, pop.Lat, pop.Lon); best < 0 || d < best {

@@ -99,7 +99,7 @@ func (cfg *RouterConfig) dnsVersion() string {
 }
 
 func (r *Router) hint(m gossip.Member) {
-	if m.Node.Role != cdn.RoleEdge || r.router == nil {
+	if m.Node.Role != cdn.RoleEdge || m.Node.IsRegional() || r.router == nil {
 		return
 	}
 	switch m.State {

@@ -28,6 +28,7 @@ type UpConfig struct {
 	Folder      Folder
 	POPs        []geo.POP // where edges run
 	NodesPerPOP int
+	Regional    bool   // run the regional edge caches that the POPs ask: --regional
 	Home        string // where viewers at 127.0.x.x are
 	Zone        string
 	DNS         DNSConfig // of every router
@@ -67,6 +68,10 @@ func routerAddr(k int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, by
 
 // EdgeAddr is the address of edge node k of the POP with number n.
 func EdgeAddr(n, k int) netip.Addr { return netip.AddrFrom4([4]byte{127, byte(n), 0, byte(k)}) }
+
+// RegionalAddr is the address of node k of the regional edge cache of the POP with
+// number n.
+func RegionalAddr(n, k int) netip.Addr { return netip.AddrFrom4([4]byte{127, byte(n), 1, byte(k)}) }
 
 const routers = 2
 
@@ -160,16 +165,21 @@ func (u *Up) prepare() {
 			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), DNSConfig: u.cfg.DNS, Load: u.cfg.Load})
 		})
 	}
+	edge := func(pop geo.POP, k int, regional bool) func(NodeConfig) (program, error) {
+		return func(n NodeConfig) (program, error) {
+			return NewEdge(EdgeConfig{
+				NodeConfig: n, POP: pop.Code, Number: k, Regional: regional, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
+				Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
+				AccessLog: u.cfg.AccessLog, Capacity: u.cfg.Capacity,
+			})
+		}
+	}
 	for _, pop := range u.cfg.POPs {
 		for k := 1; k <= u.cfg.NodesPerPOP; k++ {
-			id := fmt.Sprintf("%s-%d", pop.Code, k)
-			add(cdn.RoleEdge, id, pop.Code, pop.Continent, EdgeAddr(pop.N, k), func(n NodeConfig) (program, error) {
-				return NewEdge(EdgeConfig{
-					NodeConfig: n, POP: pop.Code, Number: k, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
-					Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
-					AccessLog: u.cfg.AccessLog, Capacity: u.cfg.Capacity,
-				})
-			})
+			add(cdn.RoleEdge, fmt.Sprintf("%s-%d", pop.Code, k), pop.Code, pop.Continent, EdgeAddr(pop.N, k), edge(pop, k, false))
+		}
+		if at := u.cfg.Geo.Catalogue().NearestRegional(pop); u.cfg.Regional && u.slots[regionalID(at, 1)] == nil {
+			add(cdn.RoleEdge, regionalID(at, 1), at.Code, at.Continent, RegionalAddr(at.N, 1), edge(at, 1, true))
 		}
 	}
 }

@@ -34,14 +34,15 @@ type snapshot struct {
 	roundTrip  func(viewer, pop pick.Point) time.Duration
 }
 
-// edges returns the registered edge nodes of a state, by id.
+// edges returns the registered edge nodes of a state, by id: not those of regional edge
+// caches, which viewers are never sent to.
 func edges(s *cdn.State) map[string]cdn.Node {
 	out := map[string]cdn.Node{}
 	if s == nil {
 		return out
 	}
 	for id, n := range s.Nodes {
-		if n.Role == cdn.RoleEdge {
+		if n.Role == cdn.RoleEdge && !n.IsRegional() {
 			out[id] = n
 		}
 	}

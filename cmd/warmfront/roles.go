@@ -166,6 +166,7 @@ func newEdge(g *cli.Global) *cobra.Command {
 	access.add(c.Flags(), "of a viewer")
 	c.Flags().StringVar(&cfg.POP, "pop", "", "edge location, by its IATA code")
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")
+	c.Flags().BoolVar(&cfg.Regional, "regional", false, "be a node of the location's regional edge cache: other edges ask it, viewers are never sent to it")
 	c.Flags().StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "where buckets are, http://HOST:PORT (default: at AWS)")
 	c.Flags().StringVar(&memory, "memory", "256MiB", "memory for cached objects")
 	c.Flags().IntVar(&cfg.ViewerConnections, "viewer-connections", 1000, "connections that one viewer's address may have; 0 for any number (always in a sandbox)")

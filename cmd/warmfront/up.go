@@ -28,6 +28,7 @@ type upFlags struct {
 	nodesPerPOP  int
 	portBase     int
 	noDemo       bool
+	regional     bool
 	newEpoch     bool
 	adopt        string
 	detach, wait bool
@@ -65,6 +66,7 @@ func newUp(g *cli.Global) *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&f.pops, "pops", network.DefaultPOPs, "edge locations to run, by code or city, or all")
 	flags.IntVar(&f.nodesPerPOP, "nodes-per-pop", 1, "edge nodes in each location")
+	flags.BoolVar(&f.regional, "regional", false, "run the regional edge caches that the edges are nearest to, between them and the origins")
 	flags.IntVar(&f.portBase, "port-base", 0, "added to every port, so that several networks run side by side")
 	flags.StringVar(&f.zone, "zone", network.DefaultZone, "domain the network is authoritative for")
 	addAdopt(flags, &f.adopt)
@@ -117,7 +119,7 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
-		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
+		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Regional: f.regional, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
 		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err

@@ -75,9 +75,9 @@ func (ft *Fetcher) Alone(key string, now time.Time) bool { return ft.lone.Has(ke
 // Join returns a flight for key that accept takes, and whether it was made, by
 // newFlight, for who asks; nil if stored says that what is wanted has been stored
 // meanwhile.
-func (ft *Fetcher) Join(key string, accept func(reuse.Begun) bool, stored func() bool, newFlight func() *Flight) (f *Flight, first bool) {
+func (ft *Fetcher) Join(key string, accept func(*Flight) bool, stored func() bool, newFlight func() *Flight) (f *Flight, first bool) {
 	return ft.flights.Join(key, collapse.Joining[*Flight]{
-		Accept: func(f *Flight) bool { return accept(f.Begun) },
+		Accept: accept,
 		Stored: stored,
 		Make: func() *Flight {
 			f := newFlight()

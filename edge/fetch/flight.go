@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -9,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // Flight is one request to an origin for the benefit of all who wait for it. It
@@ -117,3 +119,12 @@ func (f *Flight) Abandon() {
 
 // BornAt is the birth of what the flight brought.
 func (f *Flight) BornAt() cdn.Version { return reuse.Birth(f.Birth, f.answer.Birth) }
+
+// Above is what the tier that answered said of the caches there, "" where none did.
+func (f *Flight) Above() string { return f.answer.Result }
+
+// Rises reports whether all tiers that the flight asks are above a level. A request of
+// that level may wait for no other flight: whom it waits for could be waiting for it.
+func (f *Flight) Rises(from tier.Level) bool {
+	return !slices.ContainsFunc(f.Tiers, func(t tier.Tier) bool { return t.Level <= from })
+}

@@ -25,6 +25,7 @@ const (
 
 	fieldBirth      = prefix + "Birth"      // epoch.number of what is answered
 	fieldCompressed = prefix + "Compressed" // quoted: the origin's entity tag of what a tier compressed
+	fieldResult     = prefix + "Result"     // what a viewer would be told that the cache did
 	fieldFailed     = prefix + "Failed"     // quoted: why the origin gave no answer
 	fieldPassed     = prefix + "Passed"     // why this tier gives none
 	fieldWorking    = prefix + "Working"    // until the next sign of life, in milliseconds
@@ -133,12 +134,22 @@ type Answer struct {
 	// origin's entity tag, if it was changed.
 	Compressed bool
 	OriginTag  string
+	// Result is what the caches of this tier and those above did for it: Hit,
+	// RefreshHit or ShieldHit; "" where the origin was asked for it.
+	Result string
 	// Failed, where it is set, says to a person why the origin gave no answer: the
 	// status is what viewers are told then.
 	Failed string
 	// Passed, where it is set, says in one word why the tier does not answer.
 	Passed string
 }
+
+// The results that an answer may have, as viewers are told them.
+const (
+	Hit        = "Hit"
+	RefreshHit = "RefreshHit"
+	ShieldHit  = "OriginShieldHit"
+)
 
 // The reasons for which a tier does not answer.
 const (
@@ -154,6 +165,9 @@ func (a Answer) appendTo(h *message.Header) {
 	}
 	if a.Compressed {
 		h.Add(fieldCompressed, strconv.QuoteToASCII(a.OriginTag))
+	}
+	if a.Result != "" {
+		h.Add(fieldResult, a.Result)
 	}
 	if a.Failed != "" {
 		h.Add(fieldFailed, strconv.QuoteToASCII(a.Failed))
@@ -187,6 +201,11 @@ func parseAnswer(h message.Header) (a Answer, err error) {
 	}
 	if a.Birth, err = cdn.ParseVersion(h.Get(fieldBirth)); err != nil || a.Birth.IsZero() {
 		return a, errNoAnswer
+	}
+	switch a.Result = h.Get(fieldResult); a.Result {
+	case Hit, RefreshHit, ShieldHit:
+	default:
+		a.Result = "" // of a later release
 	}
 	if tag := h.Get(fieldCompressed); tag != "" {
 		a.Compressed = true

@@ -1,6 +1,11 @@
 package tier
 
-import "github.com/warmfront/warmfront/cdn"
+import (
+	"math"
+	"slices"
+
+	"github.com/warmfront/warmfront/cdn"
+)
 
 // Level is how far up a tier is. A request goes up only, from one level to a
 // higher one, so none goes in a circle and none through more nodes than there are
@@ -44,7 +49,9 @@ type Asking struct {
 	Nodes map[string]cdn.Node
 	Up    func(id string) bool
 	Plan  *cdn.Plan
-	Key   string
+	// Origin is the one of the behavior, the primary one of a group.
+	Origin *cdn.Origin
+	Key    string
 }
 
 // Route lists the tiers to ask in turn, the levels rising, before the origin. It is
@@ -54,18 +61,94 @@ type Route func(Asking) []Tier
 // Peers is the Route of a network without regional caches: the node of the asker's
 // own edge location that owns the key, if that is another.
 func Peers(a Asking) []Tier {
-	var ids []string
-	for id, n := range a.Nodes {
-		if n.Role == cdn.RoleEdge && n.POP == a.Self.POP && n.PeerPort != 0 && id != a.Self.ID && a.Up(id) {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	owner := Owner(a.Key, append(ids, a.Self.ID))
-	if owner == a.Self.ID {
+	owner := a.owner(func(n cdn.Node) bool { return n.Regional == "" && n.POP == a.Self.POP })
+	if owner == "" || owner == a.Self.ID {
 		return nil
 	}
 	return []Tier{{Peer, a.Nodes[owner]}}
+}
+
+// CloudFront is the Route that CloudFront has (beliefs 106 and 107): after the node of
+// the edge location that owns the key, the regional edge cache that is nearest to it,
+// and the Origin Shield where the origin has one. Of a place with several nodes the one
+// that owns the key is asked.
+//
+// The shield is the regional edge cache of the origin's shield region. Where that does
+// not run, or is down, the nearest to the region that does stands in, and where no
+// regional cache runs at all the edges that are nearest. Nothing but the place and what
+// is up enters the choice, and every node counts itself among those: so two nodes can
+// never hold one another for the shield, whatever each believes to be up.
+//
+// far is the distance between two places, each the code of an edge location or an AWS
+// region; +Inf where it is not known.
+func CloudFront(far func(a, b string) float64) Route {
+	return func(a Asking) []Tier {
+		shield := ""
+		if a.Origin != nil && a.Origin.Shield != "" {
+			if shield = a.nearest(a.Origin.Shield, far, cdn.Node.IsRegional); shield == "" {
+				shield = a.nearest(a.Origin.Shield, far, func(n cdn.Node) bool { return !n.IsRegional() })
+			}
+		}
+		if shield == a.Self.ID {
+			return nil // nothing is nearer to the origin
+		}
+		var route []Tier
+		if !a.Self.IsRegional() {
+			route = Peers(a)
+			if id := a.nearest(a.Self.POP, far, cdn.Node.IsRegional); id != "" {
+				route = append(route, Tier{Regional, a.Nodes[id]})
+			}
+		}
+		if shield != "" && !slices.ContainsFunc(route, func(t Tier) bool { return t.Node.ID == shield }) {
+			route = append(route, Tier{Shield, a.Nodes[shield]})
+		}
+		return route
+	}
+}
+
+// nearest returns, of the nodes that are of a kind, the one at the place nearest to
+// another that owns the key; "" where there is none.
+func (a Asking) nearest(to string, far func(a, b string) float64, kind func(cdn.Node) bool) string {
+	best, least := "", math.Inf(1)
+	known := map[string]bool{}
+	a.each(kind, func(n cdn.Node) {
+		if p := place(n); !known[p] {
+			known[p] = true
+			if d := far(to, p); d < least || d == least && p < best {
+				best, least = p, d
+			}
+		}
+	})
+	if math.IsInf(least, 1) {
+		return ""
+	}
+	return a.owner(func(n cdn.Node) bool { return kind(n) && place(n) == best })
+}
+
+// place is where a node is: its region, or its edge location.
+func place(n cdn.Node) string {
+	if n.IsRegional() {
+		return n.Regional
+	}
+	return n.POP
+}
+
+// owner returns which of the nodes that are of a kind owns the key.
+func (a Asking) owner(kind func(cdn.Node) bool) string {
+	var ids []string
+	a.each(kind, func(n cdn.Node) { ids = append(ids, n.ID) })
+	return Owner(a.Key, ids)
+}
+
+// each calls f for the edges of a kind that may be asked, and for the asker if it is of
+// that kind.
+func (a Asking) each(kind func(cdn.Node) bool, f func(cdn.Node)) {
+	if kind(a.Self) {
+		f(a.Self)
+	}
+	for id, n := range a.Nodes {
+		if id != a.Self.ID && n.Role == cdn.RoleEdge && n.PeerPort != 0 && kind(n) && a.Up(id) {
+			f(n)
+		}
+	}
 }

@@ -109,13 +109,13 @@ func (t *Tiers) Close() error {
 	return err
 }
 
-// Above lists whom to ask for what has that key, for a request that came from a
-// level. A nil Tiers asks nobody.
-func (t *Tiers) Above(from Level, nodes map[string]cdn.Node, plan *cdn.Plan, key string) []Tier {
+// Above lists whom to ask for what has that key and is that origin's, for a request
+// that came from a level. A nil Tiers asks nobody.
+func (t *Tiers) Above(from Level, nodes map[string]cdn.Node, plan *cdn.Plan, origin *cdn.Origin, key string) []Tier {
 	if t == nil {
 		return nil
 	}
-	route := t.cfg.Route(Asking{Self: t.cfg.Self, Nodes: nodes, Up: t.client.up, Plan: plan, Key: key})
+	route := t.cfg.Route(Asking{Self: t.cfg.Self, Nodes: nodes, Up: t.client.up, Plan: plan, Origin: origin, Key: key})
 	return slices.DeleteFunc(route, func(t Tier) bool { return t.Level <= from })
 }
 

@@ -393,12 +393,12 @@ func TestRequestsGoUpOnly(t *testing.T) {
 	p := newPair(t, ok)
 	p.asker.cfg.Route = func(Asking) []Tier { return []Tier{{Level: Peer}, {Level: Regional}, {Level: Shield}} }
 	for from, want := range map[Level]int{Viewer: 3, Peer: 2, Regional: 1, Shield: 0} {
-		if got := p.asker.Above(from, nil, nil, "key"); len(got) != want {
+		if got := p.asker.Above(from, nil, nil, nil, "key"); len(got) != want {
 			t.Errorf("from a %v: %v", from, got)
 		}
 	}
 	var none *Tiers
-	if none.Above(Viewer, nil, nil, "key") != nil {
+	if none.Above(Viewer, nil, nil, nil, "key") != nil {
 		t.Error("an edge alone asks somebody")
 	}
 }
