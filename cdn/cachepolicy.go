@@ -2,6 +2,7 @@ package cdn
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/warmfront/warmfront/cdn/document"
 )
@@ -27,7 +28,6 @@ func compileCachePolicy(doc *document.Element, r *Resource) (*CachePolicy, error
 		return nil, err
 	}
 	p.Query, err = selection(key, "QueryStringsConfig", "QueryStringBehavior", "QueryStrings")
-	p.ForwardQuery = p.Query
 	return p, err
 }
 
@@ -48,6 +48,66 @@ func compileTTLs(e *document.Element) (least, def, most int64, err error) {
 type OriginRequestPolicy struct {
 	ID, Name                string
 	Headers, Cookies, Query Selection
+}
+
+// forwards is what the origin gets under both policies, of which the latter may be nil
+// (developer guide, "Understand how origin request policies and cache policies work
+// together").
+func forwards(c *CachePolicy, o *OriginRequestPolicy) Forwarding {
+	if o == nil {
+		o = &OriginRequestPolicy{}
+	}
+	same := func(a, b string) bool { return a == b }
+	f := Forwarding{
+		Headers: union(c.Headers, o.Headers, strings.EqualFold),
+		Cookies: union(c.Cookies, o.Cookies, same), Query: union(c.Query, o.Query, same),
+	}
+	for _, s := range [...]Selection{c.Headers, o.Headers} {
+		for _, n := range s.Names {
+			if s.Mode != SelectAllExcept && !contains(f.Named, n, strings.EqualFold) {
+				f.Named = append(f.Named, n)
+			}
+		}
+	}
+	return f
+}
+
+// union selects what either does; same compares names.
+func union(a, b Selection, same func(a, b string) bool) Selection {
+	var names, except []string
+	var all, allBut bool
+	for _, s := range [...]Selection{a, b} {
+		switch s.Mode {
+		case SelectNone:
+		case SelectAll, SelectAllAndNames:
+			all = true
+		case SelectNames:
+			names = append(names, s.Names...)
+		case SelectAllExcept:
+			kept := s.Names
+			if allBut { // but what both leave out
+				kept = slices.DeleteFunc(slices.Clone(kept), func(n string) bool { return !contains(except, n, same) })
+			}
+			allBut, except = true, kept
+		}
+	}
+	if allBut {
+		except = slices.DeleteFunc(slices.Clone(except), func(n string) bool { return contains(names, n, same) })
+		all = all || len(except) == 0
+	}
+	switch {
+	case all:
+		return Selection{Mode: SelectAll}
+	case allBut:
+		return Selection{SelectAllExcept, except}
+	case len(names) > 0:
+		return Selection{SelectNames, names}
+	}
+	return Selection{}
+}
+
+func contains(names []string, name string, same func(a, b string) bool) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return same(n, name) })
 }
 
 // compileOriginRequestPolicy makes an OriginRequestPolicy of an

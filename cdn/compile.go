@@ -61,7 +61,7 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 		p.Aliases = append(p.Aliases, strings.ToLower(strings.TrimSuffix(a, ".")))
 	}
 	c := &compiler{resources: res, lenient: lenient, made: map[ResourceRef]any{}}
-	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileOriginGroups, compileBehaviors, compileErrorResponses, compileCacheTags, compileDeployment} {
+	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileOriginGroups, compileBehaviors, compileErrorResponses, compileCacheTags, compileCountries, compileDeployment} {
 		if err := step(doc, p, c); err != nil {
 			return nil, err
 		}
@@ -289,20 +289,20 @@ func compileCaching(e *document.Element, b *Behavior, c *compiler) error {
 		return err
 	}
 	if policy == nil {
-		b.Cache, err = compileForwardedValues(e)
-		return err
+		return compileForwardedValues(e, b)
 	}
 	b.Cache = *policy
+	if b.OriginRequest, err = use(c, ResourceOriginRequestPolicy, e.String("OriginRequestPolicyId"), compileOriginRequestPolicy); err != nil {
+		return err
+	}
+	b.Forward = forwards(policy, b.OriginRequest)
 	return nil
 }
 
 // compileBeyond reads what a behavior has besides the rules for the cache. No edge
 // acts on it yet.
 func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
-	if b.OriginRequest, err = use(c, ResourceOriginRequestPolicy, e.Aside("OriginRequestPolicyId").String(), compileOriginRequestPolicy); err != nil {
-		return err
-	}
-	if b.ResponseHeaders, err = use(c, ResourceResponseHeadersPolicy, e.Aside("ResponseHeadersPolicyId").String(), compileResponseHeadersPolicy); err != nil {
+	if b.ResponseHeaders, err = use(c, ResourceResponseHeadersPolicy, e.String("ResponseHeadersPolicyId"), compileResponseHeadersPolicy); err != nil {
 		return err
 	}
 	groups := e.Aside("TrustedKeyGroups")
@@ -355,6 +355,26 @@ func compileFunctionAssociation(e *document.Element, b *Behavior, c *compiler) e
 	return nil
 }
 
+// compileCountries reads the geo restriction.
+func compileCountries(doc *document.Element, p *Plan, _ *compiler) error {
+	e := doc.At("Restrictions", "GeoRestriction")
+	var codes []string
+	for _, code := range e.Texts() {
+		codes = append(codes, strings.ToUpper(code))
+	}
+	slices.Sort(codes)
+	switch kind := e.String("RestrictionType"); kind {
+	case "none", "":
+	case "whitelist":
+		p.Countries.Allowed = codes
+	case "blacklist":
+		p.Countries.Blocked = codes
+	default:
+		return Errorf("InvalidGeoRestrictionParameter", "The geo restriction %.100q is not one of none, whitelist, blacklist.", kind)
+	}
+	return nil
+}
+
 // compileDeployment reads which continuous deployment policy there is.
 func compileDeployment(doc *document.Element, _ *Plan, c *compiler) error {
 	return c.mention(ResourceContinuousDeploymentPolicy, doc.Aside("ContinuousDeploymentPolicyId").String())
@@ -391,14 +411,14 @@ func compileMethods(e *document.Element, b *Behavior) error {
 
 // compileForwardedValues turns the legacy settings into a cache policy of their
 // own: MinTTL, DefaultTTL, MaxTTL and ForwardedValues of the behavior.
-func compileForwardedValues(e *document.Element) (CachePolicy, error) {
+func compileForwardedValues(e *document.Element, b *Behavior) error {
 	fv := e.Child("ForwardedValues")
 	if fv == nil {
-		return CachePolicy{}, Errorf("InvalidArgument", "The cache behavior has neither CachePolicyId nor ForwardedValues.")
+		return Errorf("InvalidArgument", "The cache behavior has neither CachePolicyId nor ForwardedValues.")
 	}
 	least, def, most, err := compileTTLs(e)
 	if err != nil {
-		return CachePolicy{}, err
+		return err
 	}
 	c := CachePolicy{
 		Name: "ForwardedValues", Legacy: true,
@@ -406,7 +426,7 @@ func compileForwardedValues(e *document.Element) (CachePolicy, error) {
 		Gzip: e.Bool("Compress"), // and never Brotli (developer guide, "Serve compressed files")
 	}
 	if fv.Bool("QueryString") {
-		c.Query.Mode, c.ForwardQuery.Mode = SelectAll, SelectAll
+		c.Query.Mode = SelectAll
 		if names := fv.Texts("QueryStringCacheKeys"); len(names) > 0 {
 			c.Query = Selection{SelectNames, names}
 		}
@@ -423,9 +443,15 @@ func compileForwardedValues(e *document.Element) (CachePolicy, error) {
 		c.Cookies = Selection{SelectNames, fv.Texts("Cookies", "WhitelistedNames")}
 	case "none", "":
 	default:
-		return c, Errorf("InvalidForwardCookies", "Forward cookies %q is not one of none, whitelist, all.", forward)
+		return Errorf("InvalidForwardCookies", "Forward cookies %q is not one of none, whitelist, all.", forward)
 	}
-	return c, nil
+	b.Cache, b.Forward = c, forwards(&c, nil)
+	if fv.Bool("QueryString") {
+		// All of it, even where only some parameters are part of the key (developer guide,
+		// "Cache content based on query string parameters").
+		b.Forward.Query = Selection{Mode: SelectAll}
+	}
+	return nil
 }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }

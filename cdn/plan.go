@@ -28,7 +28,9 @@ type Plan struct {
 	SecurityPolicy string
 	// Certificate is what viewers who ask for an alias are shown; nil is one of the
 	// network's own authority.
-	Certificate  *ViewerCertificate
+	Certificate *ViewerCertificate
+	// Countries limits who is served; its zero value is nobody's limit.
+	Countries    Countries
 	Caching      Caching
 	WhenIsolated WhenIsolated
 	Origins      []Origin
@@ -47,6 +49,26 @@ type Plan struct {
 	// this release does not act, as paths into the document.
 	Ignored []string
 }
+
+// Countries is a geo restriction: ISO 3166-1 alpha-2 codes, sorted, in capitals.
+type Countries struct {
+	Allowed, Blocked []string // one of the two at most
+}
+
+// Admit reports whether viewers in a country are served. Who is nobody knows where is.
+func (c Countries) Admit(country string) bool {
+	if country == "" {
+		return true
+	}
+	if _, found := slices.BinarySearch(c.Blocked, country); found {
+		return false
+	}
+	_, found := slices.BinarySearch(c.Allowed, country)
+	return found || len(c.Allowed) == 0
+}
+
+// Limited reports whether there is a limit at all.
+func (c Countries) Limited() bool { return len(c.Allowed)+len(c.Blocked) > 0 }
 
 // Caching says by whose rules a distribution caches.
 type Caching int
@@ -86,8 +108,11 @@ type Behavior struct {
 	CachedMethods  []string // GET, HEAD and perhaps OPTIONS
 	Compress       bool     // answers are compressed on the fly, where the rules say so
 	Cache          CachePolicy
+	// Forward is what of a viewer's request the origin gets: what the cache key selects,
+	// and what the origin request policy adds.
+	Forward Forwarding
 	// The rest is nil where the behavior has none.
-	OriginRequest   *OriginRequestPolicy
+	OriginRequest   *OriginRequestPolicy // as Forward has it
 	ResponseHeaders *ResponseHeadersPolicy
 	// KeyGroups are those that a viewer's signature must be by a key of.
 	KeyGroups                     []*KeyGroup
@@ -125,15 +150,18 @@ type CachePolicy struct {
 	ID, Name                   string
 	MinTTL, DefaultTTL, MaxTTL time.Duration
 	Headers, Cookies, Query    Selection
-	// ForwardQuery is what the origin gets of the query string: Query, but for the
-	// older settings, which forward all of it even where only some parameters are
-	// part of the key (developer guide, "Cache content based on query string
-	// parameters").
-	ForwardQuery Selection
-	Gzip, Brotli bool
+	Gzip, Brotli               bool
 	// Legacy is set where this stands for a behavior's ForwardedValues: headers
 	// that it does not name are then forwarded too.
 	Legacy bool
+}
+
+// Forwarding says what of a viewer's request is sent on.
+type Forwarding struct {
+	Headers, Cookies, Query Selection
+	// Named are the headers that are chosen by their names, among them those that
+	// CloudFront makes.
+	Named []string
 }
 
 // Selection names which of a request's headers, cookies or query parameters are

@@ -16,8 +16,9 @@ type ResponseHeadersPolicy struct {
 	// Remove names the fields of the origin's answer that viewers do not get.
 	Remove []string
 	// ServerTiming is the share of the answers, in percent, that get a Server-Timing
-	// header.
-	ServerTiming float64
+	// header unasked, where it is enabled at all.
+	ServerTiming        float64
+	ServerTimingEnabled bool
 }
 
 // ResponseHeader is a field that an answer is given.
@@ -69,7 +70,7 @@ func compileResponseHeadersPolicy(doc *document.Element, r *Resource) (*Response
 		if s := e.String("SamplingRate"); s != "" && (err != nil || !(rate >= 0 && rate <= 100)) {
 			return nil, Errorf("InvalidArgument", "The sampling rate %.100q is not from 0 to 100.", s)
 		}
-		p.ServerTiming = rate
+		p.ServerTiming, p.ServerTimingEnabled = rate, true
 	}
 	return p, nil
 }

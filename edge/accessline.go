@@ -74,9 +74,10 @@ func (x *exchange) logResult(line *accesslog.Record, broken error) {
 // The detailed result types of what is no fault of an origin, and of what the second
 // origin of a group answered: that one is no CloudFront's (difference 228).
 const (
-	originFailover  = "OriginFailover"
-	clientHungUp    = "ClientHungUpRequest"
-	clientCommError = "ClientCommError"
+	originFailover   = "OriginFailover"
+	clientHungUp     = "ClientHungUpRequest"
+	clientCommError  = "ClientCommError"
+	clientGeoBlocked = "ClientGeoBlocked"
 )
 
 // errorType is the detailed result type of an answer that is an error.
@@ -118,8 +119,8 @@ func originErrorType(err error) string {
 // brokenType is that of an answer which broke off.
 func brokenType(err error) string {
 	var failed *upstream.Error
-	var BrokenOff *fetch.BrokenOff
-	if errors.As(err, &failed) || errors.As(err, &BrokenOff) || errors.Is(err, fetch.ErrChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
+	var broken *fetch.BrokenOff
+	if errors.As(err, &failed) || errors.As(err, &broken) || errors.Is(err, fetch.ErrChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return originErrorType(err)
 	}
 	return clientCommError

@@ -21,6 +21,7 @@ import (
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/viewertls"
+	"github.com/warmfront/warmfront/geo"
 )
 
 // Lease says whether the node may serve from its cache without asking.
@@ -119,9 +120,9 @@ type Config struct {
 	// 0: 8 s, within the ten that a supervisor waits.
 	DrainLimit time.Duration
 
-	// Country returns a viewer's ISO 3166 country code, for
-	// CloudFront-Viewer-Country. Nil: unknown.
-	Country func(netip.Addr) string
+	// Locate returns where a viewer is, for geo restrictions and the
+	// CloudFront-Viewer-… headers; the zero Place where nobody knows. Nil: nobody does.
+	Locate func(netip.Addr) geo.Place
 	// Now is the time that freshness goes by; the lease, TLS and signatures go by
 	// the clock. Nil: time.Now.
 	Now func() time.Time

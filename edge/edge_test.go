@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/geo"
 )
 
 // network is an edge with a journal, a lease and an origin that tests script.
@@ -69,6 +70,7 @@ type behavior struct {
 	compress                           bool
 	min, def, max                      int
 	forwarded                          string // ForwardedValues beside QueryString and Cookies
+	more                               string // elements of its own
 }
 
 const (
@@ -104,6 +106,7 @@ func (b behavior) xml(tag string) string {
 	if b.compress {
 		cache += "<Compress>true</Compress>"
 	}
+	cache += b.more
 	return "<" + tag + ">" + pattern + "<TargetOriginId>o</TargetOriginId><ViewerProtocolPolicy>" + protocol + "</ViewerProtocolPolicy>" + methods + cache + "</" + tag + ">"
 }
 
@@ -115,6 +118,7 @@ type site struct {
 	httpVersion          string
 	tagHeader            string // CacheTagConfig
 	failover             string // statuses: the target is a group of two origins then
+	more                 string // elements of its own
 }
 
 func (s site) change(id string) cdn.Change {
@@ -142,6 +146,7 @@ func (s site) change(id string) cdn.Change {
 	if s.failover != "" {
 		config = withSecondOrigin(config, s.failover)
 	}
+	config = strings.Replace(config, "</DistributionConfig>", s.more+"</DistributionConfig>", 1)
 	d := cdn.Distribution{ID: id, ARN: "arn:aws:cloudfront::1:distribution/" + id, Domain: "d" + strings.ToLower(id) + ".warmfront.test", Config: config}
 	if s.strict {
 		d.Tags = map[string]string{cdn.CachingTag: cdn.CachingTagRFC9111}
@@ -171,7 +176,9 @@ func newNetworkOver(t testing.TB, kept *disk.Store, s site, answer func(ctx cont
 		Now: func() time.Time {
 			return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(n.ahead.Load()))
 		},
-		Country: func(netip.Addr) string { return "JP" },
+		Locate: func(netip.Addr) geo.Place {
+			return geo.Place{Country: "JP", City: "Tōkyō", CountryName: "Japan", Lat: 35.68, Lon: 139.69, Precision: geo.CityLevel}
+		},
 	}
 	if err := cfg.complete(); err != nil {
 		t.Fatal(err)

@@ -94,7 +94,7 @@ type record struct {
 // newExchange makes an exchange for a connection or a stream.
 func (e *Edge) newExchange() *exchange {
 	x := &exchange{edge: e, ids: identity.NewRequests()}
-	x.Country, x.Text, x.selecting = e.cfg.Country, &x.text, x.selects
+	x.Locate, x.Text, x.selecting = e.cfg.Locate, &x.text, x.selects
 	return x
 }
 
@@ -144,7 +144,7 @@ func (x *exchange) receive(req *message.Request) {
 func (x *exchange) reset() {
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.Path, x.Query, x.Encoding, x.key = "", "", "", ""
-	x.nextOnly, x.inner, x.ready = false, false, ready{}
+	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false
 	x.done = record{result: resultMiss}
 	x.uris = x.uris[:0]
 	x.fields = x.fields[:0]

@@ -25,7 +25,7 @@ func (x *exchange) fetch() fetch.Fetch {
 	for _, name := range [...]string{"Accept-Encoding", "User-Agent", "Cookie", "Host"} {
 		add(name)
 	}
-	for _, name := range x.Behavior.Cache.Headers.Names {
+	for _, name := range x.Behavior.Forward.Named {
 		add(name)
 	}
 	for i := range x.Request.Header {

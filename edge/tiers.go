@@ -40,7 +40,7 @@ type peer struct{ *exchange }
 func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*message.Response, tier.Answer) {
 	x := p.exchange
 	x.receive(r)
-	x.id, x.level = a.ID, a.Level
+	x.id, x.level, x.Relayed = a.ID, a.Level, true
 	if x.state == nil || !tier.Satisfies(x.state.Version, a.Least) {
 		return tier.Pass(tier.Lagging)
 	}

@@ -20,6 +20,9 @@ func (x *exchange) checkViewer() *fault {
 		return &fault{508, "The request has come through this distribution before: its origin leads back to it."}
 	case strings.Count(x.Request.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked:
 		return &fault{403, "The request has come through too many distributions; it may be going in a circle."}
+	case x.Plan.Countries.Limited() && !x.Plan.Countries.Admit(x.Country()):
+		x.done.errorType = clientGeoBlocked
+		return &fault{403, "This distribution is configured not to serve viewers in your country."}
 	case !x.Behavior.Allows(x.Request.Method) && !x.Strict():
 		return &fault{403, "This distribution is not configured to allow the request's method."}
 	case !https && x.Behavior.ViewerProtocol == cdn.HTTPSOnly:

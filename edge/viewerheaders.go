@@ -4,7 +4,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/responseheaders"
 	"github.com/warmfront/warmfront/edge/viewertls"
 )
 
@@ -13,6 +15,9 @@ import (
 func (x *exchange) finish(r *message.Response) {
 	x.done.sent, x.sending = r.Status, r
 	h := &r.Header
+	if x.Behavior != nil && x.Behavior.ResponseHeaders != nil && x.done.result != resultRedirect && r.Upgraded == nil {
+		x.applyPolicy(h, x.Behavior.ResponseHeaders)
+	}
 	h.Add("X-Cache", x.done.result.xCache())
 	h.Add("Via", x.edge.via)
 	h.Add("X-Amz-Cf-Pop", x.edge.pop)
@@ -53,4 +58,35 @@ func (x *exchange) cacheStatus() string {
 		b = append(append(b, "; detail=failover-"...), d.failover...)
 	}
 	return x.text.End(b)
+}
+
+// applyPolicy gives an answer what the response headers policy says. A redirect to HTTPS
+// gets nothing of it.
+func (x *exchange) applyPolicy(h *message.Header, p *cdn.ResponseHeadersPolicy) {
+	responseheaders.Apply(h, p, x.Request)
+	if responseheaders.Timed(p, x.asked, x.id) {
+		h.Add("Server-Timing", x.serverTiming())
+	}
+}
+
+// serverTiming is what the Server-Timing header says (developer guide, "Server-Timing
+// header"): whether it was a hit, where, the request's id, and how long it took, in
+// milliseconds, until the answer's header was there.
+func (x *exchange) serverTiming() string {
+	b := append(x.text.Begin(), "cdn-cache-"...)
+	switch {
+	case x.done.result == resultHit:
+		b = append(b, `hit,cdn-hit-layer;desc="EDGE"`...)
+	case x.done.result == resultRefreshHit:
+		b = append(b, `refresh,cdn-upstream-layer;desc="EDGE"`...)
+	default:
+		b = append(b, `miss,cdn-upstream-layer;desc="EDGE"`...)
+	}
+	b = append(append(append(b, `,cdn-pop;desc="`...), x.edge.pop...), `",cdn-rid;desc="`...)
+	b = append(append(b, x.id...), '"')
+	took := x.edge.cfg.Now().Sub(x.start).Milliseconds()
+	if x.done.result != resultHit {
+		b = strconv.AppendInt(append(b, ",cdn-upstream-fbl;dur="...), took, 10)
+	}
+	return x.text.End(strconv.AppendInt(append(b, ",cdn-downstream-fbl;dur="...), took, 10))
 }

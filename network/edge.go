@@ -142,9 +142,9 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
 		Services: cfg.controlServices(),
-		Country: func(a netip.Addr) string {
+		Locate: func(a netip.Addr) geo.Place {
 			place, _ := cfg.Geo.Locate(a)
-			return place.Country
+			return place
 		},
 	}
 }

@@ -27,7 +27,7 @@ func (v *View) OriginRequest(a Asking) *message.Request {
 	q, passing := v.Request, a.Passing
 	r := &message.Request{
 		Method: q.Method, Scheme: q.Scheme, Host: v.Origin.Domain, Path: v.Origin.Path + v.Path,
-		Query:  selectQuery(v.Text, v.Behavior.Cache.ForwardQuery, q.Query),
+		Query:  selectQuery(v.Text, v.Behavior.Forward.Query, q.Query),
 		Header: make(message.Header, 0, len(q.Header)+8), Viewer: q.Viewer,
 	}
 	if v.selectsHeader("Host") {
@@ -39,12 +39,12 @@ func (v *View) OriginRequest(a Asking) *message.Request {
 			r.Header = append(r.Header, f)
 		}
 	}
-	for _, name := range v.Behavior.Cache.Headers.Names {
+	for _, name := range v.Behavior.Forward.Named {
 		if value, ok := v.ownHeader(name); ok && value != "" {
 			r.Header.Set(name, value)
 		}
 	}
-	if cookies := selectCookies(v.Behavior.Cache.Cookies, q.Header.Joined("Cookie")); cookies != "" {
+	if cookies := selectCookies(v.Behavior.Forward.Cookies, q.Header.Joined("Cookie")); cookies != "" {
 		r.Header.Add("Cookie", cookies)
 	}
 	for _, name := range [...]string{"Accept-Encoding", "User-Agent"} {
@@ -121,28 +121,7 @@ func neverForwarded(lower string) bool {
 }
 
 func (v *View) selectsHeader(name string) bool {
-	return chosen(v.Behavior.Cache.Headers, name, strings.EqualFold)
-}
-
-// ownHeader returns the value of a field that the edge, not the viewer, makes.
-func (v *View) ownHeader(name string) (string, bool) {
-	switch strings.ToLower(name) {
-	case "host":
-		return "", true // is the request's Host, no field
-	case "cloudfront-forwarded-proto":
-		return v.Request.Scheme, true
-	case "cloudfront-viewer-http-version":
-		if v.Request.Major > 1 {
-			return strconv.Itoa(v.Request.Major) + ".0", true
-		}
-		return strconv.Itoa(v.Request.Major) + "." + strconv.Itoa(v.Request.Minor), true
-	case "cloudfront-viewer-country":
-		if v.Country == nil {
-			return "", true
-		}
-		return v.Country(v.Request.Viewer.Addr()), true
-	}
-	return "", strings.HasPrefix(strings.ToLower(name), "cloudfront-")
+	return chosen(v.Behavior.Forward.Headers, name, strings.EqualFold)
 }
 
 // selected is the value of a field that the cache policy selects, for the
@@ -174,11 +153,11 @@ func (v *View) Field(name string) string {
 			return userAgent
 		}
 	case "cookie":
-		return selectCookies(v.Behavior.Cache.Cookies, v.Request.Header.Joined(name))
+		return selectCookies(v.Behavior.Forward.Cookies, v.Request.Header.Joined(name))
 	case "host":
 		return v.selected(name)
 	}
-	if value, own := v.ownHeader(name); own && v.selectsHeader(name) {
+	if value, own := v.ownHeader(name); own && listed(v.Behavior.Forward.Named, name) {
 		return value
 	}
 	if v.selectsHeader(name) || v.forwards(name, false) {

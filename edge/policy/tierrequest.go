@@ -26,8 +26,15 @@ func (v *View) TierRequest() *message.Request {
 			r.Header = append(r.Header, f)
 		}
 	}
-	if cookies := selectCookies(v.Behavior.Cache.Cookies, q.Header.Joined("Cookie")); cookies != "" {
+	if cookies := selectCookies(v.Behavior.Forward.Cookies, q.Header.Joined("Cookie")); cookies != "" {
 		r.Header.Add("Cookie", cookies)
+	}
+	for _, name := range v.Behavior.Forward.Named {
+		if len(name) > len(ownPrefix) && ofConnection(strings.ToLower(name[len(ownPrefix):])) {
+			if value, own := v.ownHeader(name); own && value != "" {
+				r.Header.Set(name, value)
+			}
+		}
 	}
 	return r.Detached()
 }

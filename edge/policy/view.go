@@ -6,6 +6,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/geo"
 )
 
 // View is a viewer's request as the settings of a distribution see it.
@@ -19,9 +20,11 @@ type View struct {
 	// Query is the query string as far as the cache policy selects it, and Encoding
 	// Accept-Encoding as it counts under it.
 	Query, Encoding string
-	// Country returns the country code of an address, empty where it is not known.
-	// It may be nil.
-	Country func(netip.Addr) string
+	// Locate returns where an address is, the zero Place where it is not known. It may
+	// be nil.
+	Locate func(netip.Addr) geo.Place
+	// Relayed is set where another edge asks on behalf of the viewer.
+	Relayed bool
 	// Text is where strings are made that live as long as the request.
 	Text *message.Text
 }
@@ -58,4 +61,4 @@ func (v *View) Cacheable() bool {
 // Collapses reports whether simultaneous requests for the same object share a
 // fetch: not where cookies are forwarded (developer guide, "Simultaneous requests
 // for the same object").
-func (v *View) Collapses() bool { return !selectsAny(v.Behavior.Cache.Cookies) }
+func (v *View) Collapses() bool { return !selectsAny(v.Behavior.Forward.Cookies) }

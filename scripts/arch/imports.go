@@ -45,6 +45,7 @@ var dependencies = map[string][]string{
 	"github.com/klauspost/compress":             {"*"},
 	"github.com/maxmind/mmdbwriter":             {"scripts/geodb"},
 	"github.com/miekg/dns":                      {"router", "router/dnssec", "router/querylog", "router/transport"},
+	"github.com/mileusna/useragent":             {"edge/policy"},
 	"github.com/oschwald/":                      {"geo", "scripts/geodb"},
 	"github.com/pires/go-proxyproto":            {"edge/proxyproto"},
 	"github.com/prometheus/client_golang":       {"*"},
