@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/policies"
 )
 
 const (
@@ -62,20 +63,9 @@ func compileCacheTags(doc *document.Element, p *Plan, _ *compiler) error {
 		return nil
 	}
 	name := config.String("HeaderName")
-	if !isFieldName(name) || len(name) > 256 {
+	if !policies.IsFieldName(name) || len(name) > 256 {
 		return Errorf("InvalidArgument", "The header name %.300q of the cache tags is not the name of a header.", name)
 	}
 	p.CacheTagHeader = name
 	return nil
-}
-
-// isFieldName reports whether name is a token (RFC 9110 section 5.6.2).
-func isFieldName(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
-			return false
-		}
-	}
-	return name != ""
 }

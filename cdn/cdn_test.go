@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/warmfront/warmfront/cdn/policies"
 )
 
 const siteConfig = `<?xml version="1.0"?><DistributionConfig xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/">
@@ -46,7 +48,7 @@ func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
 	if o := p.Origins[b.Origin]; o.ID != "api" || o.HTTPPort != 8000 || o.ReadTimeout != time.Minute || o.Path != "/v1" || o.CustomHeaders[0].Name != "X-A" || o.Shield != "us-east-1" || o.TLS != nil {
 		t.Errorf("origin %+v", o)
 	}
-	if b.Cache.DefaultTTL != time.Minute || b.Cache.MaxTTL != 31536000*time.Second || b.Cache.Query.Mode != SelectAll || !b.Allows("POST") || b.Caches("OPTIONS") || !b.Compress || !b.Cache.Gzip || b.Cache.Brotli {
+	if b.Cache.DefaultTTL != time.Minute || b.Cache.MaxTTL != 31536000*time.Second || b.Cache.Query.Mode != policies.SelectAll || !b.Allows("POST") || b.Caches("OPTIONS") || !b.Compress || !b.Cache.Gzip || b.Cache.Brotli {
 		t.Errorf("behavior %+v", b)
 	}
 	d := p.Match("/other")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn/document"
 	"github.com/warmfront/warmfront/cdn/paths"
+	"github.com/warmfront/warmfront/cdn/policies"
 )
 
 // Distribution is a web distribution as the journal keeps it: the configuration
@@ -284,7 +285,7 @@ func compileBehavior(e *document.Element, p *Plan, c *compiler) (Behavior, error
 }
 
 func compileCaching(e *document.Element, b *Behavior, c *compiler) error {
-	policy, err := use(c, ResourceCachePolicy, e.String("CachePolicyId"), compileCachePolicy)
+	policy, err := use(c, ResourceCachePolicy, e.String("CachePolicyId"), byID(policies.CompileCache))
 	if err != nil {
 		return err
 	}
@@ -292,17 +293,17 @@ func compileCaching(e *document.Element, b *Behavior, c *compiler) error {
 		return compileForwardedValues(e, b)
 	}
 	b.Cache = *policy
-	if b.OriginRequest, err = use(c, ResourceOriginRequestPolicy, e.String("OriginRequestPolicyId"), compileOriginRequestPolicy); err != nil {
+	if b.OriginRequest, err = use(c, ResourceOriginRequestPolicy, e.String("OriginRequestPolicyId"), byID(policies.CompileOriginRequest)); err != nil {
 		return err
 	}
-	b.Forward = forwards(policy, b.OriginRequest)
+	b.Forward = policies.Forwards(policy, b.OriginRequest)
 	return nil
 }
 
 // compileBeyond reads what a behavior has besides the rules for the cache. No edge
 // acts on it yet.
 func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
-	if b.ResponseHeaders, err = use(c, ResourceResponseHeadersPolicy, e.String("ResponseHeadersPolicyId"), compileResponseHeadersPolicy); err != nil {
+	if b.ResponseHeaders, err = use(c, ResourceResponseHeadersPolicy, e.String("ResponseHeadersPolicyId"), byID(policies.CompileResponseHeaders)); err != nil {
 		return err
 	}
 	groups := e.Aside("TrustedKeyGroups")
@@ -416,40 +417,40 @@ func compileForwardedValues(e *document.Element, b *Behavior) error {
 	if fv == nil {
 		return Errorf("InvalidArgument", "The cache behavior has neither CachePolicyId nor ForwardedValues.")
 	}
-	least, def, most, err := compileTTLs(e)
+	least, def, most, err := policies.CompileTTLs(e)
 	if err != nil {
 		return err
 	}
-	c := CachePolicy{
+	c := policies.Cache{
 		Name: "ForwardedValues", Legacy: true,
 		MinTTL: seconds(least), DefaultTTL: seconds(def), MaxTTL: seconds(most),
 		Gzip: e.Bool("Compress"), // and never Brotli (developer guide, "Serve compressed files")
 	}
 	if fv.Bool("QueryString") {
-		c.Query.Mode = SelectAll
+		c.Query.Mode = policies.SelectAll
 		if names := fv.Texts("QueryStringCacheKeys"); len(names) > 0 {
-			c.Query = Selection{SelectNames, names}
+			c.Query = policies.Selection{Mode: policies.SelectNames, Names: names}
 		}
 	}
-	if c.Headers = (Selection{SelectNames, fv.Texts("Headers")}); len(c.Headers.Names) == 0 {
-		c.Headers = Selection{}
+	if c.Headers = (policies.Selection{Mode: policies.SelectNames, Names: fv.Texts("Headers")}); len(c.Headers.Names) == 0 {
+		c.Headers = policies.Selection{}
 	} else if slices.Contains(c.Headers.Names, "*") {
-		c.Headers = Selection{Mode: SelectAll}
+		c.Headers = policies.Selection{Mode: policies.SelectAll}
 	}
 	switch forward := fv.String("Cookies", "Forward"); forward {
 	case "all":
-		c.Cookies.Mode = SelectAll
+		c.Cookies.Mode = policies.SelectAll
 	case "whitelist":
-		c.Cookies = Selection{SelectNames, fv.Texts("Cookies", "WhitelistedNames")}
+		c.Cookies = policies.Selection{Mode: policies.SelectNames, Names: fv.Texts("Cookies", "WhitelistedNames")}
 	case "none", "":
 	default:
 		return Errorf("InvalidForwardCookies", "Forward cookies %q is not one of none, whitelist, all.", forward)
 	}
-	b.Cache, b.Forward = c, forwards(&c, nil)
+	b.Cache, b.Forward = c, policies.Forwards(&c, nil)
 	if fv.Bool("QueryString") {
 		// All of it, even where only some parameters are part of the key (developer guide,
 		// "Cache content based on query string parameters").
-		b.Forward.Query = Selection{Mode: SelectAll}
+		b.Forward.Query = policies.Selection{Mode: policies.SelectAll}
 	}
 	return nil
 }

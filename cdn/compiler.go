@@ -55,3 +55,8 @@ func (c *compiler) mention(kind ResourceKind, id string) error {
 	_, err := use(c, kind, id, present)
 	return err
 }
+
+// byID is a compiler of documents that are told the resource's id alone.
+func byID[T any](compile func(*document.Element, string) (*T, error)) func(*document.Element, *Resource) (*T, error) {
+	return func(e *document.Element, r *Resource) (*T, error) { return compile(e, r.ID) }
+}

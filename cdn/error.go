@@ -1,30 +1,12 @@
 package cdn
 
-import (
-	"errors"
-	"fmt"
-)
+import "github.com/warmfront/warmfront/cdn/apierror"
 
-// Error is a failure that a person or a client is told of: CloudFront's error
-// code and one sentence. What HTTP status a code has is decided in one place,
-// control/cloudfront.
-type Error struct {
-	Code    string
-	Message string
-}
-
-func (e *Error) Error() string { return e.Code + ": " + e.Message }
+// Error is a failure that a person or a client is told of, with CloudFront's code.
+type Error = apierror.Error
 
 // Errorf makes an Error.
-func Errorf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
-}
+func Errorf(code, format string, args ...any) *Error { return apierror.Errorf(code, format, args...) }
 
 // ErrorCode returns the code of the Error in err's chain, or "".
-func ErrorCode(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
-}
+func ErrorCode(err error) string { return apierror.Code(err) }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/paths"
+
+	"github.com/warmfront/warmfront/cdn/policies"
 )
 
 // Plan is what edges and routers see of a distribution: small, immutable, with
@@ -107,13 +109,13 @@ type Behavior struct {
 	AllowedMethods []string
 	CachedMethods  []string // GET, HEAD and perhaps OPTIONS
 	Compress       bool     // answers are compressed on the fly, where the rules say so
-	Cache          CachePolicy
+	Cache          policies.Cache
 	// Forward is what of a viewer's request the origin gets: what the cache key selects,
 	// and what the origin request policy adds.
-	Forward Forwarding
+	Forward policies.Forwarding
 	// The rest is nil where the behavior has none.
-	OriginRequest   *OriginRequestPolicy // as Forward has it
-	ResponseHeaders *ResponseHeadersPolicy
+	OriginRequest   *policies.OriginRequest // as Forward has it
+	ResponseHeaders *policies.ResponseHeaders
 	// KeyGroups are those that a viewer's signature must be by a key of.
 	KeyGroups                     []*KeyGroup
 	ViewerRequest, ViewerResponse *Function // run at these events
@@ -143,47 +145,6 @@ func (f *Failover) Fails(status int) bool { return slices.Contains(f.Statuses, s
 // FailsOver reports whether a request of that method is sent to a second origin: not
 // what may change something.
 func FailsOver(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
-
-// CachePolicy says for how long objects stay fresh and what, besides the path,
-// is part of the cache key (and is therefore forwarded to the origin).
-type CachePolicy struct {
-	ID, Name                   string
-	MinTTL, DefaultTTL, MaxTTL time.Duration
-	Headers, Cookies, Query    Selection
-	Gzip, Brotli               bool
-	// Legacy is set where this stands for a behavior's ForwardedValues: headers
-	// that it does not name are then forwarded too.
-	Legacy bool
-}
-
-// Forwarding says what of a viewer's request is sent on.
-type Forwarding struct {
-	Headers, Cookies, Query Selection
-	// Named are the headers that are chosen by their names, among them those that
-	// CloudFront makes.
-	Named []string
-}
-
-// Selection names which of a request's headers, cookies or query parameters are
-// chosen.
-type Selection struct {
-	Mode  SelectionMode
-	Names []string // as configured; header names compare without case
-}
-
-// SelectionMode says how Names is meant.
-type SelectionMode int
-
-// The modes of a Selection.
-const (
-	SelectNone SelectionMode = iota
-	SelectNames
-	SelectAll
-	SelectAllExcept
-	// SelectAllAndNames is all that the viewer sent, and those of CloudFront's own
-	// headers that are named.
-	SelectAllAndNames
-)
 
 // OriginKind says how an origin is spoken to.
 type OriginKind int

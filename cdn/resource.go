@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/account"
 	"github.com/warmfront/warmfront/cdn/document"
 	"github.com/warmfront/warmfront/cdn/managed"
+	"github.com/warmfront/warmfront/cdn/policies"
 )
 
 // ResourceKind names a kind of resource as the API's paths do.
@@ -101,9 +102,9 @@ type resourceKind struct {
 
 func resourceKinds(kind ResourceKind) (resourceKind, bool) {
 	k, found := map[ResourceKind]resourceKind{
-		ResourceCachePolicy:                {"NoSuchCachePolicy", "CachePolicyInUse", nil, checks(compileCachePolicy)},
-		ResourceOriginRequestPolicy:        {"NoSuchOriginRequestPolicy", "OriginRequestPolicyInUse", nil, checks(compileOriginRequestPolicy)},
-		ResourceResponseHeadersPolicy:      {"NoSuchResponseHeadersPolicy", "ResponseHeadersPolicyInUse", nil, checks(compileResponseHeadersPolicy)},
+		ResourceCachePolicy:                {"NoSuchCachePolicy", "CachePolicyInUse", nil, checks(byID(policies.CompileCache))},
+		ResourceOriginRequestPolicy:        {"NoSuchOriginRequestPolicy", "OriginRequestPolicyInUse", nil, checks(byID(policies.CompileOriginRequest))},
+		ResourceResponseHeadersPolicy:      {"NoSuchResponseHeadersPolicy", "ResponseHeadersPolicyInUse", nil, checks(byID(policies.CompileResponseHeaders))},
 		ResourceAccessControl:              {"InvalidOriginAccessControl", "OriginAccessControlInUse", nil, checks(compileAccessControl)},
 		ResourceAccessIdentity:             {"InvalidOriginAccessIdentity", "CloudFrontOriginAccessIdentityInUse", nil, nil},
 		ResourcePublicKey:                  {"InvalidArgument", "PublicKeyInUse", nil, checks(compilePublicKey)},

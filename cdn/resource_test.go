@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/keyvalues"
+
+	"github.com/warmfront/warmfront/cdn/policies"
 )
 
 const (
@@ -85,14 +87,14 @@ func richState(t *testing.T) *State {
 func TestPlanHoldsWhatItRefersTo(t *testing.T) {
 	p := richState(t).Plans["E1"]
 	b := p.Match("/x")
-	if b.Cache.ID != "CP" || b.Cache.MinTTL != 7*time.Second || b.Cache.Query.Mode != SelectAllExcept || b.Cache.Cookies.Mode != SelectAll ||
+	if b.Cache.ID != "CP" || b.Cache.MinTTL != 7*time.Second || b.Cache.Query.Mode != policies.SelectAllExcept || b.Cache.Cookies.Mode != policies.SelectAll ||
 		!slices.Equal(b.Cache.Headers.Names, []string{"X-A", "X-B"}) || !b.Cache.Gzip || b.Cache.Brotli {
 		t.Errorf("cache policy %+v", b.Cache)
 	}
-	if o := b.OriginRequest; o.Headers.Mode != SelectAllAndNames || o.Headers.Names[0] != "CloudFront-Viewer-City" || o.Cookies.Mode != SelectNames || o.Query.Mode != SelectNone {
+	if o := b.OriginRequest; o.Headers.Mode != policies.SelectAllAndNames || o.Headers.Names[0] != "CloudFront-Viewer-City" || o.Cookies.Mode != policies.SelectNames || o.Query.Mode != policies.SelectNone {
 		t.Errorf("origin request policy %+v", o)
 	}
-	if r := b.ResponseHeaders; r.Set[0] != (ResponseHeader{"X-C", "v", true}) || r.Remove[0] != "Server" || r.ServerTiming != 12.5 || r.CORS != nil {
+	if r := b.ResponseHeaders; r.Set[0] != (policies.ResponseHeader{Name: "X-C", Value: "v", Override: true}) || r.Remove[0] != "Server" || r.ServerTiming != 12.5 || r.CORS != nil {
 		t.Errorf("response headers policy %+v", r)
 	}
 	if len(b.KeyGroups) != 1 || b.KeyGroups[0].Keys[0].ID != "K1" || b.KeyGroups[0].Keys[0].Key == nil {
@@ -305,9 +307,9 @@ func TestManagedPoliciesCompile(t *testing.T) {
 	}
 	headers := managedPolicy(ResourceResponseHeadersPolicy, "eaab4381-ed33-4a86-88ca-d9558dc6cd63")
 	doc, _ := parse(headers.Document)
-	p, err := compileResponseHeadersPolicy(doc, headers)
-	if err != nil || len(p.Set) != 5 || p.Set[0] != (ResponseHeader{"Strict-Transport-Security", "max-age=31536000", false}) ||
-		p.Set[1] != (ResponseHeader{"X-Content-Type-Options", "nosniff", true}) || p.Set[3].Value != "1; mode=block" || len(p.CORS.AllowMethods) != 7 || p.CORS.MaxAge != -1 {
+	p, err := policies.CompileResponseHeaders(doc, headers.ID)
+	if err != nil || len(p.Set) != 5 || p.Set[0] != (policies.ResponseHeader{Name: "Strict-Transport-Security", Value: "max-age=31536000", Override: false}) ||
+		p.Set[1] != (policies.ResponseHeader{Name: "X-Content-Type-Options", Value: "nosniff", Override: true}) || p.Set[3].Value != "1; mode=block" || len(p.CORS.AllowMethods) != 7 || p.CORS.MaxAge != -1 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	doc, _ = parse(managedPolicy(ResourceOriginRequestPolicy, "33f36d7e-f396-46d9-90e0-52428a34d9dc").Document)

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/policies"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/responseheaders"
 	"github.com/warmfront/warmfront/edge/viewertls"
@@ -62,7 +62,7 @@ func (x *exchange) cacheStatus() string {
 
 // applyPolicy gives an answer what the response headers policy says. A redirect to HTTPS
 // gets nothing of it.
-func (x *exchange) applyPolicy(h *message.Header, p *cdn.ResponseHeadersPolicy) {
+func (x *exchange) applyPolicy(h *message.Header, p *policies.ResponseHeaders) {
 	responseheaders.Apply(h, p, x.Request)
 	if responseheaders.Timed(p, x.asked, x.id) {
 		h.Add("Server-Timing", x.serverTiming())

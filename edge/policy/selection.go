@@ -4,23 +4,23 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/paths"
+	"github.com/warmfront/warmfront/cdn/policies"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
-func selectsAll(s cdn.Selection) bool { return s.Mode == cdn.SelectAll }
-func selectsAny(s cdn.Selection) bool { return s.Mode != cdn.SelectNone }
+func selectsAll(s policies.Selection) bool { return s.Mode == policies.SelectAll }
+func selectsAny(s policies.Selection) bool { return s.Mode != policies.SelectNone }
 
 // chosen reports whether s selects name, given how one of its names compares.
-func chosen(s cdn.Selection, name string, same func(selected, name string) bool) bool {
+func chosen(s policies.Selection, name string, same func(selected, name string) bool) bool {
 	listed := slices.ContainsFunc(s.Names, func(n string) bool { return same(n, name) })
 	switch s.Mode {
-	case cdn.SelectAll:
+	case policies.SelectAll:
 		return true
-	case cdn.SelectNames:
+	case policies.SelectNames:
 		return listed
-	case cdn.SelectAllExcept:
+	case policies.SelectAllExcept:
 		return !listed
 	}
 	return false
@@ -28,11 +28,11 @@ func chosen(s cdn.Selection, name string, same func(selected, name string) bool)
 
 // selectQuery keeps the parameters that s selects, in their order, as they are
 // written. Names compare with case.
-func selectQuery(text *message.Text, s cdn.Selection, query string) string {
+func selectQuery(text *message.Text, s policies.Selection, query string) string {
 	switch {
-	case s.Mode == cdn.SelectNone || query == "":
+	case s.Mode == policies.SelectNone || query == "":
 		return ""
-	case s.Mode == cdn.SelectAll:
+	case s.Mode == policies.SelectAll:
 		return query
 	}
 	kept := text.Begin()
@@ -52,8 +52,8 @@ func selectQuery(text *message.Text, s cdn.Selection, query string) string {
 // selectCookies keeps the cookies that s selects, in their order. Names compare
 // with case, and may hold "*" and "?" (developer guide, "Cache content based on
 // cookies").
-func selectCookies(s cdn.Selection, cookies string) string {
-	if s.Mode == cdn.SelectNone || cookies == "" {
+func selectCookies(s policies.Selection, cookies string) string {
+	if s.Mode == policies.SelectNone || cookies == "" {
 		return ""
 	}
 	var kept []string
@@ -70,7 +70,7 @@ func selectCookies(s cdn.Selection, cookies string) string {
 // normalEncoding is what a viewer's Accept-Encoding counts as: the encodings the
 // cache policy has on and the viewer takes, brotli first (developer guide,
 // "Compressed objects", normalized Accept-Encoding). Empty: none.
-func normalEncoding(accept string, c cdn.CachePolicy) string {
+func normalEncoding(accept string, c policies.Cache) string {
 	if accept == "" || !c.Gzip && !c.Brotli {
 		return ""
 	}

@@ -14,12 +14,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/policies"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
 // Apply changes an answer's header as p says, for a viewer that sent req.
-func Apply(h *message.Header, p *cdn.ResponseHeadersPolicy, req *message.Request) {
+func Apply(h *message.Header, p *policies.ResponseHeaders, req *message.Request) {
 	for _, name := range p.Remove {
 		h.Del(name)
 	}
@@ -43,7 +43,7 @@ func set(h *message.Header, name, value string, override bool) {
 // crossOrigin sets what a cross-origin request is answered with: one that has an Origin.
 // Methods, headers and the age are for preflight requests, the exposed headers for the
 // others (Fetch standard, section 3.2).
-func crossOrigin(h *message.Header, c *cdn.CORS, req *message.Request) {
+func crossOrigin(h *message.Header, c *policies.CORS, req *message.Request) {
 	origin := req.Header.Get("Origin")
 	if origin == "" {
 		return
@@ -93,7 +93,7 @@ func methods(names []string) []string {
 
 // allowedOrigin is what Access-Control-Allow-Origin says to an origin, "" where it is not
 // among those allowed, and whether another origin is told something else.
-func allowedOrigin(c *cdn.CORS, origin string) (allowed string, varies bool) {
+func allowedOrigin(c *policies.CORS, origin string) (allowed string, varies bool) {
 	if slices.Contains(c.AllowOrigins, "*") {
 		return "*", false
 	}
@@ -139,7 +139,7 @@ func hostPort(s string) (host, port string) {
 // Timed reports whether the answer to a request gets a Server-Timing header: as many in a
 // hundred as the policy says, told by the request's id, and all that ask for one with
 // Pragma: server-timing.
-func Timed(p *cdn.ResponseHeadersPolicy, req *message.Request, id string) bool {
+func Timed(p *policies.ResponseHeaders, req *message.Request, id string) bool {
 	switch {
 	case !p.ServerTimingEnabled:
 		return false

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/policies"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -17,17 +17,17 @@ func header(h ...string) (out message.Header) {
 
 // TestApply (compatibility.md 131).
 func TestApply(t *testing.T) {
-	cors := func(edit func(*cdn.CORS)) *cdn.ResponseHeadersPolicy {
-		c := &cdn.CORS{AllowOrigins: []string{"https://a.test", "*.b.test"}, AllowMethods: []string{"GET", "PUT"}, AllowHeaders: []string{"X-A"}, ExposeHeaders: []string{"X-B", "X-C"}, MaxAge: 60}
+	cors := func(edit func(*policies.CORS)) *policies.ResponseHeaders {
+		c := &policies.CORS{AllowOrigins: []string{"https://a.test", "*.b.test"}, AllowMethods: []string{"GET", "PUT"}, AllowHeaders: []string{"X-A"}, ExposeHeaders: []string{"X-B", "X-C"}, MaxAge: 60}
 		if edit != nil {
 			edit(c)
 		}
-		return &cdn.ResponseHeadersPolicy{CORS: c}
+		return &policies.ResponseHeaders{CORS: c}
 	}
 	simple, asked := header("Origin", "https://a.test"), header("Origin", "https://x.b.test", "Access-Control-Request-Method", "PUT")
 	for _, c := range []struct {
 		name          string
-		policy        *cdn.ResponseHeadersPolicy
+		policy        *policies.ResponseHeaders
 		method        string
 		asked, origin message.Header
 		want          message.Header
@@ -37,13 +37,13 @@ func TestApply(t *testing.T) {
 		{"preflight", cors(nil), "OPTIONS", asked, nil, header("Vary", "Origin", "Access-Control-Allow-Origin", "https://x.b.test", "Access-Control-Allow-Methods", "GET, PUT", "Access-Control-Allow-Headers", "X-A", "Access-Control-Max-Age", "60")},
 		{"another origin", cors(nil), "GET", header("Origin", "https://evil.test"), nil, nil},
 		{"the origin's are kept", cors(nil), "GET", simple, header("Vary", "Origin", "access-control-allow-origin", "own"), header("Vary", "Origin", "access-control-allow-origin", "own", "Access-Control-Expose-Headers", "X-B, X-C")},
-		{"the origin's are replaced", cors(func(c *cdn.CORS) { c.Override = true }), "GET", simple, header("access-control-allow-origin", "own", "Access-Control-Allow-Methods", "own"), header("Vary", "Origin", "Access-Control-Allow-Origin", "https://a.test", "Access-Control-Expose-Headers", "X-B, X-C")},
-		{"any origin, credentials, no age", cors(func(c *cdn.CORS) {
+		{"the origin's are replaced", cors(func(c *policies.CORS) { c.Override = true }), "GET", simple, header("access-control-allow-origin", "own", "Access-Control-Allow-Methods", "own"), header("Vary", "Origin", "Access-Control-Allow-Origin", "https://a.test", "Access-Control-Expose-Headers", "X-B, X-C")},
+		{"any origin, credentials, no age", cors(func(c *policies.CORS) {
 			c.AllowOrigins, c.AllowMethods, c.AllowHeaders, c.AllowCredentials, c.MaxAge = []string{"*"}, []string{"ALL"}, nil, true, -1
 		}), "OPTIONS", asked, nil, header("Access-Control-Allow-Origin", "*", "Access-Control-Allow-Credentials", "true", "Access-Control-Allow-Methods", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")},
-		{"remove, then set", &cdn.ResponseHeadersPolicy{
+		{"remove, then set", &policies.ResponseHeaders{
 			Remove: []string{"x-powered-by", "Server"},
-			Set:    []cdn.ResponseHeader{{Name: "Server", Value: "new"}, {Name: "X-Kept", Value: "no"}, {Name: "X-Replaced", Value: "yes", Override: true}},
+			Set:    []policies.ResponseHeader{{Name: "Server", Value: "new"}, {Name: "X-Kept", Value: "no"}, {Name: "X-Replaced", Value: "yes", Override: true}},
 		}, "GET", nil, header("X-Powered-By", "it", "Server", "old", "X-Kept", "1", "X-Replaced", "1"), header("X-Kept", "1", "Server", "new", "X-Replaced", "yes")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -74,13 +74,13 @@ func TestMatchesOrigin(t *testing.T) {
 
 func TestTimed(t *testing.T) {
 	plain, pragma := &message.Request{}, &message.Request{Header: header("Pragma", "Server-Timing")}
-	half := &cdn.ResponseHeadersPolicy{ServerTiming: 50, ServerTimingEnabled: true}
+	half := &policies.ResponseHeaders{ServerTiming: 50, ServerTimingEnabled: true}
 	timed := 0
 	for i := range 10000 {
 		if Timed(half, plain, fmt.Sprintf("request %d", i)) {
 			timed++
 		}
-		if !Timed(half, pragma, fmt.Sprint(i)) || Timed(&cdn.ResponseHeadersPolicy{}, pragma, fmt.Sprint(i)) {
+		if !Timed(half, pragma, fmt.Sprint(i)) || Timed(&policies.ResponseHeaders{}, pragma, fmt.Sprint(i)) {
 			t.Fatal("Pragma: server-timing")
 		}
 	}

@@ -1,4 +1,4 @@
-package cdn
+package policies
 
 import (
 	"fmt"
@@ -32,24 +32,8 @@ func TestForwarding(t *testing.T) {
 			}
 		}
 	}
-	f := forwards(&CachePolicy{Headers: names("X-A", "CloudFront-Viewer-Country")}, &OriginRequestPolicy{Headers: but("Host")})
+	f := Forwards(&Cache{Headers: names("X-A", "CloudFront-Viewer-Country")}, &OriginRequest{Headers: but("Host")})
 	if fmt.Sprint(f.Named) != "[X-A CloudFront-Viewer-Country]" || f.Headers.Mode != SelectAllExcept {
 		t.Errorf("%+v", f)
-	}
-}
-
-func TestCountriesAdmit(t *testing.T) {
-	for _, c := range []struct {
-		limit   Countries
-		country string
-		want    bool
-	}{
-		{Countries{}, "JP", true},
-		{Countries{Allowed: []string{"DE", "JP"}}, "JP", true}, {Countries{Allowed: []string{"DE", "JP"}}, "FR", false}, {Countries{Allowed: []string{"DE"}}, "", true},
-		{Countries{Blocked: []string{"DE", "JP"}}, "JP", false}, {Countries{Blocked: []string{"DE", "JP"}}, "FR", true}, {Countries{Blocked: []string{"DE"}}, "", true},
-	} {
-		if c.limit.Admit(c.country) != c.want {
-			t.Errorf("%+v, %q: want %t", c.limit, c.country, c.want)
-		}
 	}
 }

@@ -1,14 +1,15 @@
-package cdn
+package policies
 
 import (
 	"strconv"
 	"strings"
 
+	"github.com/warmfront/warmfront/cdn/apierror"
 	"github.com/warmfront/warmfront/cdn/document"
 )
 
-// ResponseHeadersPolicy says which headers viewers get besides the origin's.
-type ResponseHeadersPolicy struct {
+// ResponseHeaders says which headers viewers get besides the origin's.
+type ResponseHeaders struct {
 	ID, Name string
 	CORS     *CORS // nil for none
 	// Set are the security headers and the custom ones.
@@ -38,14 +39,14 @@ type CORS struct {
 	Override bool // the origin's CORS headers are replaced
 }
 
-// compileResponseHeadersPolicy makes a ResponseHeadersPolicy of a
+// CompileResponseHeaders makes a ResponseHeaders of a
 // ResponseHeadersPolicyConfig.
-func compileResponseHeadersPolicy(doc *document.Element, r *Resource) (*ResponseHeadersPolicy, error) {
-	p := &ResponseHeadersPolicy{ID: r.ID, Name: doc.String("Name")}
+func CompileResponseHeaders(doc *document.Element, id string) (*ResponseHeaders, error) {
+	p := &ResponseHeaders{ID: id, Name: doc.String("Name")}
 	if e := doc.Child("CorsConfig"); e != nil {
 		age, err := e.Int(-1, "AccessControlMaxAgeSec")
 		if err != nil {
-			return nil, Errorf("MalformedXML", "%v.", err)
+			return nil, apierror.Errorf("MalformedXML", "%v.", err)
 		}
 		p.CORS = &CORS{
 			AllowOrigins: e.Texts("AccessControlAllowOrigins"), AllowHeaders: e.Texts("AccessControlAllowHeaders"),
@@ -58,8 +59,8 @@ func compileResponseHeadersPolicy(doc *document.Element, r *Resource) (*Response
 		p.Set = append(p.Set, ResponseHeader{e.String("Header"), e.String("Value"), e.Bool("Override")})
 	}
 	for _, h := range p.Set {
-		if !isFieldName(h.Name) || strings.ContainsAny(h.Value, "\r\n\x00") {
-			return nil, Errorf("InvalidArgument", "The header %.300q: %.300q cannot be sent.", h.Name, h.Value)
+		if !IsFieldName(h.Name) || strings.ContainsAny(h.Value, "\r\n\x00") {
+			return nil, apierror.Errorf("InvalidArgument", "The header %.300q: %.300q cannot be sent.", h.Name, h.Value)
 		}
 	}
 	for _, e := range doc.Items("RemoveHeadersConfig") {
@@ -68,7 +69,7 @@ func compileResponseHeadersPolicy(doc *document.Element, r *Resource) (*Response
 	if e := doc.Child("ServerTimingHeadersConfig"); e.Bool("Enabled") {
 		rate, err := strconv.ParseFloat(strings.TrimSpace(e.String("SamplingRate")), 64)
 		if s := e.String("SamplingRate"); s != "" && (err != nil || !(rate >= 0 && rate <= 100)) {
-			return nil, Errorf("InvalidArgument", "The sampling rate %.100q is not from 0 to 100.", s)
+			return nil, apierror.Errorf("InvalidArgument", "The sampling rate %.100q is not from 0 to 100.", s)
 		}
 		p.ServerTiming, p.ServerTimingEnabled = rate, true
 	}
@@ -111,4 +112,15 @@ func securityHeaders(e *document.Element) (set []ResponseHeader) {
 	csp := e.Child("ContentSecurityPolicy")
 	add("Content-Security-Policy", csp, csp.String("ContentSecurityPolicy"))
 	return set
+}
+
+// IsFieldName reports whether name is a token (RFC 9110 section 5.6.2).
+func IsFieldName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return name != ""
 }
