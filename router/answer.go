@@ -32,9 +32,7 @@ func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
 	if p == nil {
 		return nil
 	}
-	if err := s.complete(p, proto, now); err != nil {
-		r.cfg.Logger.Error("a DNS answer cannot be signed", "err", err)
-	}
+	r.complete(s, p, proto, now)
 	return p.msg
 }
 
@@ -117,7 +115,7 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 		r.Authoritative = true
 		s.answerExplanation(r, e, name, from)
 		s.negative(r, z)
-		p.subject = subject{zone: z, name: name, explained: r.Rcode == dns.RcodeSuccess}
+		p.subject = subject{zone: z, name: name, invented: true, explained: r.Rcode == dns.RcodeSuccess}
 		return
 	}
 	held, port := z.names[name], uint16(standardHTTPS)
@@ -132,7 +130,7 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 		return
 	}
 	r.Authoritative = true
-	p.subject = subject{zone: z, name: name, held: held, plan: plan, service: service, port: port}
+	p.subject = subject{zone: z, name: name, held: held, plan: plan, service: service, port: port, invented: s.invented(name, held)}
 	switch {
 	case held == nil && plan == nil:
 		if !z.before[name] && !s.before[name] {

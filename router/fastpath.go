@@ -209,7 +209,7 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 	var signatures []dnssec.Signature
 	if c.do && t.signing != nil {
 		// What is not signed yet takes the longer way, which keeps the signature.
-		if signatures = c.kept(t.signing, packet, addrs.All(), c.now); signatures == nil {
+		if signatures = c.kept(t, packet, addrs.All(), c.now); signatures == nil {
 			return nil
 		}
 	}
@@ -249,7 +249,7 @@ func (c *common) record(out []byte, a netip.Addr) []byte {
 
 // kept returns the signatures of the answer, if there are any yet: those of its canonical
 // form (dnssec.Canonical).
-func (c *common) kept(z *dnssec.Zone, packet []byte, addrs []netip.Addr, now time.Time) []dnssec.Signature {
+func (c *common) kept(t *target, packet []byte, addrs []netip.Addr, now time.Time) []dnssec.Signature {
 	var name [maxName]byte
 	owner := append(name[:0], packet[headerSize:c.question-4]...)
 	for i, b := range owner { // a length is never a letter
@@ -265,7 +265,7 @@ func (c *common) kept(z *dnssec.Zone, packet []byte, addrs []netip.Addr, now tim
 	for _, a := range order {
 		out = c.record(append(out, owner...), a)
 	}
-	return z.Kept(out, now)
+	return t.signing.Kept(out, dnssec.Use{Invented: t.wildcard}, now)
 }
 
 // header begins an answer: the header and the question.

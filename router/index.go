@@ -2,6 +2,7 @@ package router
 
 import (
 	"maps"
+	"strings"
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,9 @@ type index map[string]*target
 type target struct {
 	plan    *cdn.Plan
 	answers prometheus.Counter
-	signing *dnssec.Zone // signs the answers for those who ask for it; nil: nothing does
+	// wildcard: the names are any that strangers think of.
+	wildcard bool
+	signing  *dnssec.Zone // signs the answers for those who ask for it; nil: nothing does
 }
 
 // index returns that of a snapshot's zones and state.
@@ -33,7 +36,7 @@ func (r *Router) index(s *snapshot) index {
 		answers := r.metrics.distributions.WithLabelValues(p.ID)
 		for _, host := range append([]string{p.Domain}, p.Aliases...) {
 			if z := s.zones.of(host + "."); z != nil && s.state.PlanFor(host) == p {
-				out[host] = &target{plan: p, answers: answers, signing: z.signing}
+				out[host] = &target{plan: p, answers: answers, signing: z.signing, wildcard: strings.HasPrefix(host, "*.")}
 			}
 		}
 	}
@@ -45,6 +48,16 @@ func (r *Router) index(s *snapshot) index {
 		}
 	}
 	return out
+}
+
+// invented reports whether strangers can make up a name such as this one: it does not
+// exist, or only below a wildcard. Name is canonical.
+func (s *snapshot) invented(name string, held map[uint16][]dns.RR) bool {
+	if _, rest, ok := servicePrefix(name); ok {
+		name = rest
+	}
+	_, exact := s.index[strings.TrimSuffix(name, ".")]
+	return held == nil && !exact
 }
 
 // find returns the target of a name, nil where it is not in the index. It changes

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,11 @@ import (
 	"github.com/warmfront/warmfront/router/pick"
 )
 
+// signaturesPerSecond is how many signatures are made in a second for who has not proven that
+// he receives what is sent to his address: a fifth of a processor. Who comes too late is
+// told to use TCP.
+const signaturesPerSecond = 5000
+
 // newSigner returns what signs, which signs nothing without keys.
 func newSigner(cfg Config) (*dnssec.Signer, error) {
 	if len(cfg.Keys) > 0 && len(cfg.Keys.Of(cfg.Zone)) == 0 {
@@ -23,7 +29,11 @@ func newSigner(cfg Config) (*dnssec.Signer, error) {
 		}
 		return nil, fmt.Errorf("router: --dnssec: there is no key of the zone %s, only of %s", cfg.Zone, strings.Join(slices.Compact(others), ", "))
 	}
-	s, err := dnssec.New(cfg.Keys)
+	perSecond := 0
+	if cfg.RateLimit.PerSecond > 0 {
+		perSecond = signaturesPerSecond
+	}
+	s, err := dnssec.New(cfg.Keys, perSecond)
 	if err != nil {
 		return nil, fmt.Errorf("router: --dnssec: %w", err)
 	}
@@ -39,6 +49,7 @@ type subject struct {
 	service   bool   // the name is of HTTPS records only
 	port      uint16 // which they are about, 0 for a name above them
 	explained bool
+	invented  bool // the name is one that strangers can make up
 }
 
 // types returns the types that there are at a name which exists. One that some viewers are
@@ -83,9 +94,14 @@ func (z *zone) dnssec() *explain.DNSSEC {
 }
 
 // complete makes an answer ready to be sent: signed where it can be, and of a size that
-// fits. On an error it has become SERVFAIL.
+// fits. On an error it has become SERVFAIL; on dnssec.ErrTooMany it says only: ask by TCP.
 func (s *snapshot) complete(p *reply, proto Proto, now time.Time) error {
-	err := s.sign(p, now)
+	err := s.sign(p, dnssec.Use{Invented: p.invented, Limited: proto == UDP && !p.proven}, now)
+	if errors.Is(err, dnssec.ErrTooMany) {
+		p.edns.finish(p.msg, proto)
+		p.msg = truncated(p.msg)
+		return err
+	}
 	if err != nil {
 		p.msg = &dns.Msg{MsgHdr: p.msg.MsgHdr, Question: p.msg.Question}
 		p.msg.Rcode, p.said = dns.RcodeServerFailure, dns.RcodeServerFailure
@@ -96,7 +112,7 @@ func (s *snapshot) complete(p *reply, proto Proto, now time.Time) error {
 
 // sign puts into an answer what those want who asked for DNSSEC (RFC 4035, section 3.1), and
 // what was asked for by its type.
-func (s *snapshot) sign(p *reply, now time.Time) error {
+func (s *snapshot) sign(p *reply, use dnssec.Use, now time.Time) error {
 	z, m := p.zone, p.msg
 	if z == nil || z.signing == nil || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return nil
@@ -115,7 +131,7 @@ func (s *snapshot) sign(p *reply, now time.Time) error {
 		case qtype == dns.TypeRRSIG && exists:
 			// Of all signatures one, as for ANY (RFC 8482, section 7).
 			m.Ns = nil
-			m.Answer, err = z.signing.Sign([]dns.RR{nsec}, true, now)
+			m.Answer, err = z.signing.Sign([]dns.RR{nsec}, use, now)
 			return err
 		default:
 			m.Ns = append(m.Ns, nsec)
@@ -131,7 +147,7 @@ func (s *snapshot) sign(p *reply, now time.Time) error {
 	}
 	for _, section := range []*[]dns.RR{&m.Answer, &m.Ns, &m.Extra} {
 		var err error
-		if *section, err = s.signed(*section, now); err != nil {
+		if *section, err = s.signed(*section, m.Question[0].Name, use, now); err != nil {
 			return err
 		}
 	}
@@ -139,8 +155,8 @@ func (s *snapshot) sign(p *reply, now time.Time) error {
 }
 
 // signed returns the records of a section with the signatures behind each RRset. Records
-// of an RRset are next to one another.
-func (s *snapshot) signed(section []dns.RR, now time.Time) (out []dns.RR, err error) {
+// of an RRset are next to one another. Use is that of the name asked for; others there are.
+func (s *snapshot) signed(section []dns.RR, asked string, use dnssec.Use, now time.Time) (out []dns.RR, err error) {
 	for len(section) > 0 {
 		first, n := section[0].Header(), 1
 		for n < len(section) && section[n].Header().Name == first.Name && section[n].Header().Rrtype == first.Rrtype {
@@ -153,7 +169,9 @@ func (s *snapshot) signed(section []dns.RR, now time.Time) (out []dns.RR, err er
 		if z == nil || z.signing == nil {
 			continue
 		}
-		sigs, err := z.signing.Sign(rrset, first.Rrtype == dns.TypeNSEC, now)
+		of := use
+		of.Invented = use.Invented && first.Name == asked
+		sigs, err := z.signing.Sign(rrset, of, now)
 		if err != nil {
 			return nil, err
 		}

@@ -403,6 +403,49 @@ func TestExplainSigned(t *testing.T) {
 	}
 }
 
+// TestTooManySignatures: a flood from everywhere, of names that do not exist and of names below
+// a wildcard, has so many signatures made in a second; the rest is told to use TCP, where it
+// is answered. Names that there are stay signed.
+func TestTooManySignatures(t *testing.T) {
+	keys := keysOf(t, testZone)
+	r := newSignedRouter(t, keys, limited)
+	ask := func(name string, i int, proto Proto) *dns.Msg {
+		q := question(name, dns.TypeA).SetEdns0(1232, true)
+		m := new(dns.Msg)
+		from := netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 1})
+		if out := r.respond(pack(t, q), from, proto, nil, testTime); out == nil || m.Unpack(out) != nil {
+			t.Fatalf("%s: no answer", name)
+		}
+		return m
+	}
+	if m := ask("dall.warmfront.test.", 0, UDP); m.Truncated {
+		t.Fatal(m)
+	}
+	short := 0
+	const flood = signaturesPerSecond + 500
+	for i := range flood {
+		name := fmt.Sprintf("no%d.warmfront.test.", i)
+		if i%2 == 0 {
+			name = fmt.Sprintf("a%d.wild.warmfront.test.", i)
+		}
+		if ask(name, i, UDP).Truncated {
+			short++
+		}
+	}
+	if short < 490 || short > 510 {
+		t.Errorf("%d of %d are told to use TCP", short, flood)
+	}
+	for _, c := range []struct {
+		name  string
+		proto Proto
+	}{{"again.warmfront.test.", TCP}, {"again.wild.warmfront.test.", TCP}, {"dall.warmfront.test.", UDP}} {
+		m := ask(c.name, flood, c.proto)
+		if err := validate(keys, m.Question[0], m, testTime); err != nil || m.Truncated {
+			t.Errorf("%s: %v %v", c.name, err, m)
+		}
+	}
+}
+
 func TestKeysOfTheZone(t *testing.T) {
 	_, err := newSigner(Config{Zone: testZone, Keys: keysOf(t, "shop.example")})
 	if err == nil || !strings.Contains(err.Error(), "--dnssec") || !strings.Contains(err.Error(), "shop.example") {

@@ -2,11 +2,13 @@ package router
 
 import (
 	"encoding/hex"
+	"errors"
 	"net/netip"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/ratelimit"
 )
 
@@ -71,6 +73,16 @@ func (r *Router) respondTraced(packet []byte, from netip.Addr, proto Proto, buf 
 	return r.respondLimited(s, packet, from, proto, buf, now, c.judged, c.verdict, t)
 }
 
+// complete makes an answer ready to be sent, and says it if that cannot be done.
+func (r *Router) complete(s *snapshot, p *reply, proto Proto, now time.Time) {
+	switch err := s.complete(p, proto, now); {
+	case errors.Is(err, dnssec.ErrTooMany):
+		r.dropped("too many signatures, told to use TCP")
+	case err != nil:
+		r.cfg.Logger.Error("a DNS answer cannot be signed", "err", err)
+	}
+}
+
 // respondAny answers a packet of whatever kind by way of the library.
 func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) []byte {
 	var t trace
@@ -101,9 +113,7 @@ func (r *Router) respondLimited(
 		p.edns.finish(p.msg, proto)
 		p.msg = truncated(p.msg)
 	case ratelimit.Send:
-		if err := s.complete(p, proto, now); err != nil {
-			r.cfg.Logger.Error("a DNS answer cannot be signed", "err", err)
-		}
+		r.complete(s, p, proto, now)
 	}
 	m := p.msg
 	out, err := m.PackBuffer(buf)

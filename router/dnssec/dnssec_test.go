@@ -44,7 +44,7 @@ func generate(t testing.TB, zone string) *Key {
 
 func zoneOf(t testing.TB, keys ...*Key) *Zone {
 	t.Helper()
-	s, err := New(keys)
+	s, err := New(keys, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestSign(t *testing.T) {
 	} {
 		t.Run(set[0], func(t *testing.T) {
 			rrset := rrs(t, set...)
-			sigs, err := z.Sign(rrset, false, testTime)
+			sigs, err := z.Sign(rrset, Use{}, testTime)
 			if err != nil || len(sigs) != 1 {
 				t.Fatalf("%v %v", sigs, err)
 			}
@@ -128,11 +128,11 @@ func TestRouters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := zoneOf(t, keys...).Sign(rrs(t, "a.warmfront.test. 60 IN A 192.0.2.1", "a.warmfront.test. 60 IN A 192.0.2.2"), false, testTime)
+	a, err := zoneOf(t, keys...).Sign(rrs(t, "a.warmfront.test. 60 IN A 192.0.2.1", "a.warmfront.test. 60 IN A 192.0.2.2"), Use{}, testTime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := zoneOf(t, again...).Sign(rrs(t, "A.Warmfront.test. 60 IN A 192.0.2.2", "a.warmfront.test. 60 IN A 192.0.2.1", "a.warmfront.test. 60 IN A 192.0.2.1"), false, testTime)
+	b, err := zoneOf(t, again...).Sign(rrs(t, "A.Warmfront.test. 60 IN A 192.0.2.2", "a.warmfront.test. 60 IN A 192.0.2.1", "a.warmfront.test. 60 IN A 192.0.2.1"), Use{}, testTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestWindow(t *testing.T) {
 		rrset := rrs(t, fmt.Sprintf("a%d.warmfront.test. 60 IN A 192.0.2.1", i))
 		last, made := "", 0
 		for now := testTime; now.Before(testTime.Add(72 * time.Hour)); now = now.Add(997 * time.Second) {
-			sigs, err := z.Sign(rrset, false, now)
+			sigs, err := z.Sign(rrset, Use{}, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,7 +178,7 @@ func TestKept(t *testing.T) {
 	z := zoneOf(t, generate(t, "warmfront.test"))
 	sign := func(name string, ttl uint32, denial bool) {
 		t.Helper()
-		if _, err := z.Sign([]dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: ttl}, Txt: []string{"x"}}}, denial, testTime); err != nil {
+		if _, err := z.Sign([]dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: ttl}, Txt: []string{"x"}}}, Use{Invented: denial}, testTime); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -193,17 +193,44 @@ func TestKept(t *testing.T) {
 		t.Errorf("made %d: what has TTL 0 is kept", made)
 	}
 	// A flood of names that do not exist pushes nothing else out, and is bounded.
-	z.signer.denials = newCache(64)
+	z.signer.invented = newCache(64)
 	for i := range 1000 {
 		sign(fmt.Sprintf("no%d.warmfront.test.", i), 60, true)
 	}
-	if n := z.signer.denials.count(); n > 64 {
+	if n := z.signer.invented.count(); n > 64 {
 		t.Errorf("%d denials are kept, of 64", n)
 	}
 	made := z.signer.Made()
 	sign("good.warmfront.test.", 60, false)
 	if z.signer.Made() != made {
 		t.Error("the flood pushed out an answer")
+	}
+}
+
+// TestTooMany: what is asked for with a false address, perhaps, has so many signatures made in a
+// second for all; what is kept, and what is made for others, does not count.
+func TestTooMany(t *testing.T) {
+	s, err := New(Keys{generate(t, "warmfront.test")}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := s.Zone("warmfront.test.")
+	sign := func(name string, limited bool, now time.Time) error {
+		_, err := z.Sign(rrs(t, name+".warmfront.test. 60 IN A 192.0.2.1"), Use{Invented: true, Limited: limited}, now)
+		return err
+	}
+	for n, now := range []time.Time{testTime, testTime.Add(time.Second)} {
+		for i := range 20 {
+			if err := sign(fmt.Sprintf("no%d-%d", n, i), true, now); (err != nil) != (i >= 10) || err != nil && !errors.Is(err, ErrTooMany) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if err := sign(fmt.Sprintf("proven%d", n), false, now); err != nil {
+			t.Error(err)
+		}
+		if err := sign("no0-0", true, now); err != nil {
+			t.Errorf("what is kept: %v", err)
+		}
 	}
 }
 
@@ -243,7 +270,7 @@ func TestRoll(t *testing.T) {
 			set = append(set, rr)
 		}
 	}
-	sigs, err := z.Sign(set, false, testTime)
+	sigs, err := z.Sign(set, Use{}, testTime)
 	if err != nil || len(sigs) != 2 {
 		t.Fatalf("%v %v", sigs, err)
 	}
@@ -352,7 +379,7 @@ func TestDeny(t *testing.T) {
 			if nsec.Hdr.Name != c.name || nsec.NextDomain != c.next || !slices.Equal(nsec.TypeBitMap, c.want) || nsec.Hdr.Ttl != 60 {
 				t.Errorf("%v, want next %s and %v", nsec, c.next, c.want)
 			}
-			if _, err := zoneOf(t, generate(t, "warmfront")).Sign([]dns.RR{nsec}, true, testTime); err != nil {
+			if _, err := zoneOf(t, generate(t, "warmfront")).Sign([]dns.RR{nsec}, Use{Invented: true}, testTime); err != nil {
 				t.Error(err)
 			}
 		})
@@ -387,13 +414,13 @@ func FuzzDeny(f *testing.F) {
 // TestAtOnce is for the race detector.
 func TestAtOnce(t *testing.T) {
 	z := zoneOf(t, generate(t, "warmfront.test"))
-	z.signer.answers = newCache(32)
+	z.signer.names = newCache(32)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for i := range 200 {
 				rrset := []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: fmt.Sprintf("a%d.warmfront.test.", i%50), Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 60}, Txt: []string{"x"}}}
-				if sigs, err := z.Sign(rrset, false, testTime); err != nil || len(sigs) != 1 || sigs[0].Header().Name != rrset[0].Header().Name {
+				if sigs, err := z.Sign(rrset, Use{}, testTime); err != nil || len(sigs) != 1 || sigs[0].Header().Name != rrset[0].Header().Name {
 					t.Errorf("%v %v", sigs, err)
 				}
 			}
@@ -408,7 +435,7 @@ func BenchmarkSign(b *testing.B) {
 	b.Run("made", func(b *testing.B) {
 		rrset[0].Header().Ttl = 0
 		for b.Loop() {
-			if _, err := z.Sign(rrset, false, testTime); err != nil {
+			if _, err := z.Sign(rrset, Use{}, testTime); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -416,7 +443,7 @@ func BenchmarkSign(b *testing.B) {
 	b.Run("kept", func(b *testing.B) {
 		rrset[0].Header().Ttl = 60
 		for b.Loop() {
-			if _, err := z.Sign(rrset, false, testTime); err != nil {
+			if _, err := z.Sign(rrset, Use{}, testTime); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -28,38 +29,54 @@ const (
 	after = 24 * time.Hour
 )
 
-// How many signatures are kept, in all zones: of what exists, and of denials, which
-// strangers can have made of any number of names and so must not push out the others.
+// How many signatures are kept, in all zones: of names that there are, and of names that
+// strangers make up, of which there is no end and which must not push out the others.
 const (
-	keepAnswers = 32 << 10
-	keepDenials = 4 << 10
+	keepNames    = 32 << 10
+	keepInvented = 4 << 10
 )
+
+// ErrTooMany says that a signature was not made because too many were within this second.
+var ErrTooMany = errors.New("too many signatures were asked for within a second")
+
+// Use says what an RRset is signed for.
+type Use struct {
+	// Invented is a name that strangers can make up: one that does not exist, or one
+	// below a wildcard.
+	Invented bool
+	// Limited is for who may not be who he seems to be: only so many signatures a second
+	// are made for all such.
+	Limited bool
+}
 
 // Signer signs for the zones it has keys of. All its methods may be called at once.
 type Signer struct {
-	zones   map[string]*Zone
-	answers *cache
-	denials *cache
-	made    atomic.Uint64
-	reused  atomic.Uint64
+	zones    map[string]*Zone
+	names    *cache
+	invented *cache
+	made     atomic.Uint64
+	reused   atomic.Uint64
+
+	perSecond int // of limited uses; 0 for any number
+	spent     budget
 }
 
 // Zone signs the records of one zone.
 type Zone struct {
 	signer *Signer
-	apex   string
 	keys   Keys
 }
 
-// New returns a signer with keys, each of which signs its zone.
-func New(keys Keys) (*Signer, error) {
+// New returns a signer with keys, each of which signs its zone. PerSecond is how many
+// signatures it makes in a second for limited uses; 0 is any number.
+func New(keys Keys, perSecond int) (*Signer, error) {
 	if err := keys.check(); err != nil {
 		return nil, err
 	}
-	s := &Signer{zones: map[string]*Zone{}, answers: newCache(keepAnswers), denials: newCache(keepDenials)}
+	s := &Signer{zones: map[string]*Zone{}, names: newCache(keepNames), invented: newCache(keepInvented), perSecond: perSecond}
 	for _, k := range keys {
 		if s.zones[k.Zone] == nil {
-			s.zones[k.Zone] = &Zone{signer: s, apex: k.Zone}
+			s.zones[k.Zone] = &Zone{signer: s}
 		}
 		s.zones[k.Zone].keys = append(s.zones[k.Zone].keys, k)
 	}
@@ -102,18 +119,14 @@ type Signature struct {
 }
 
 // Sign returns the signatures of an RRset of the zone, one of each key, for the owner as the
-// first record names it. A denial is kept apart from other answers.
-func (z *Zone) Sign(rrset []dns.RR, denial bool, now time.Time) ([]dns.RR, error) {
+// first record names it, or ErrTooMany.
+func (z *Zone) Sign(rrset []dns.RR, use Use, now time.Time) ([]dns.RR, error) {
 	canonical, err := Canonical(rrset)
 	if err != nil {
 		return nil, err
 	}
 	h := rrset[0].Header()
-	store := z.signer.answers
-	if denial {
-		store = z.signer.denials
-	}
-	made, err := z.signatures(store, canonical, h, now)
+	made, err := z.signatures(use, canonical, h, now)
 	if err != nil {
 		return nil, err
 	}
@@ -126,26 +139,36 @@ func (z *Zone) Sign(rrset []dns.RR, denial bool, now time.Time) ([]dns.RR, error
 	return out, nil
 }
 
-// Kept returns the signatures of an RRset in canonical form which exists and has a TTL, if
-// they are kept for now, else nil. They are shared. It allocates nothing.
-func (z *Zone) Kept(canonical []byte, now time.Time) []Signature {
+// Kept returns the signatures of an RRset in canonical form that has a TTL, if they are
+// kept for now, else nil. They are shared. It allocates nothing.
+func (z *Zone) Kept(canonical []byte, use Use, now time.Time) []Signature {
 	id := sha256.Sum256(canonical)
-	kept := z.signer.answers.get(id, windowOf(id, now))
+	kept := z.signer.store(use).get(id, windowOf(id, now))
 	if kept != nil {
 		z.signer.reused.Add(1)
 	}
 	return kept
 }
 
-func (z *Zone) signatures(store *cache, canonical []byte, h *dns.RR_Header, now time.Time) ([]Signature, error) {
+func (s *Signer) store(use Use) *cache {
+	if use.Invented {
+		return s.invented
+	}
+	return s.names
+}
+
+func (z *Zone) signatures(use Use, canonical []byte, h *dns.RR_Header, now time.Time) ([]Signature, error) {
 	id := sha256.Sum256(canonical)
-	w := windowOf(id, now)
+	w, store := windowOf(id, now), z.signer.store(use)
 	// What may not be kept by anybody is not kept here.
 	if h.Ttl > 0 {
 		if kept := store.get(id, w); kept != nil {
 			z.signer.reused.Add(1)
 			return kept, nil
 		}
+	}
+	if use.Limited && z.signer.perSecond > 0 && !z.signer.spent.take(z.signer.perSecond, now) {
+		return nil, ErrTooMany
 	}
 	made := make([]Signature, len(z.keys))
 	for i, k := range z.keys {
@@ -159,6 +182,27 @@ func (z *Zone) signatures(store *cache, canonical []byte, h *dns.RR_Header, now 
 		store.put(id, w, made)
 	}
 	return made, nil
+}
+
+// budget is how many were taken within a second.
+type budget struct{ state atomic.Uint64 } // the second, and the number in the low half
+
+// take takes one of so many a second, and reports whether one was left.
+func (b *budget) take(perSecond int, now time.Time) bool {
+	second := uint64(uint32(now.Unix())) << 32
+	for {
+		old := b.state.Load()
+		next := old + 1
+		if old&^0xffffffff != second {
+			next = second + 1
+		}
+		if next&0xffffffff > uint64(perSecond) {
+			return false
+		}
+		if b.state.CompareAndSwap(old, next) {
+			return true
+		}
+	}
 }
 
 // windowOf numbers the windows of an RRset. They begin at a time of the day that follows
