@@ -99,10 +99,16 @@ func (p *Publisher) Grant(ctx context.Context, bucket, arn string) (bool, error)
 	return err == nil, err
 }
 
+// MakeBucket makes a bucket, or finds it there: us-east-1 lets its owner make one
+// again.
+func (p *Publisher) MakeBucket(ctx context.Context, name string) error {
+	_, err := p.s3(ctx, http.MethodPut, "/"+name, "", nil)
+	return err
+}
+
 func (p *Publisher) fillBucket(ctx context.Context) error {
-	// An earlier start may have been interrupted half way: us-east-1 lets its owner
-	// make a bucket again.
-	if _, err := p.s3(ctx, http.MethodPut, "/"+Bucket, "", nil); err != nil {
+	// An earlier start may have been interrupted half way.
+	if err := p.MakeBucket(ctx, Bucket); err != nil {
 		return err
 	}
 	site, err := Site()

@@ -56,6 +56,7 @@ var dependencies = map[string][]string{
 	"go.etcd.io/bbolt":                          {"control/store"},
 	"go.etcd.io/etcd/":                          {"control/store"},
 	"go.uber.org/zap":                           {"control/store"},
+	"go.yaml.in/yaml/":                          {"cmd/warmfront/template"},
 	"go4.org/netipx":                            {"*"},
 	"golang.org/x/":                             {"*"},
 }

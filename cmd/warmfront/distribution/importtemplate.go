@@ -1,0 +1,224 @@
+package distribution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
+
+	"github.com/warmfront/warmfront/cmd/warmfront/template"
+)
+
+// The types of resource that are made of a template.
+const (
+	kindDistribution  = "AWS::CloudFront::Distribution"
+	kindCachePolicy   = "AWS::CloudFront::CachePolicy"
+	kindAccessControl = "AWS::CloudFront::OriginAccessControl"
+	kindFunction      = "AWS::CloudFront::Function"
+	kindBucket        = "AWS::S3::Bucket"
+)
+
+// maker makes a resource of its properties, and returns what others may refer to.
+type maker func(ctx context.Context, name string, properties map[string]any) (template.Made, error)
+
+func (im *importer) template(text []byte) error {
+	given := map[string]string{}
+	for _, p := range im.flags.parameters {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok {
+			return fmt.Errorf("--parameter %s: give NAME=VALUE", p)
+		}
+		given[name] = value
+	}
+	t, err := template.Parse(text, given)
+	if err != nil {
+		return err
+	}
+	makers := map[string]maker{
+		kindDistribution: im.templateDistribution, kindCachePolicy: im.templateCachePolicy, kindAccessControl: im.templateAccessControl,
+		kindFunction: im.templateFunction, kindBucket: im.templateBucket,
+	}
+	for kind, n := range t.Kinds() {
+		if makers[kind] == nil {
+			im.changed("%d of type %s: not made", n, kind)
+		}
+	}
+	order, err := t.Order(kindBucket, kindAccessControl, kindCachePolicy, kindFunction, kindDistribution)
+	if err != nil {
+		return err
+	}
+	if len(order) == 0 {
+		return errors.New("the template has nothing that is made here: " + strings.Join([]string{kindDistribution, kindCachePolicy, kindAccessControl, kindFunction, kindBucket}, ", "))
+	}
+	made := map[string]template.Made{}
+	pseudo := map[string]string{
+		"AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
+		"AWS::StackName": "imported", "AWS::StackId": "imported",
+	}
+	for _, name := range order {
+		properties, err := t.Properties(name, made, pseudo)
+		if err != nil {
+			return err
+		}
+		if made[name], err = makers[t.Kind(name)](im.cmd.Context(), name, properties); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		im.planned[made[name][""]] = im.flags.dryRun
+	}
+	return nil
+}
+
+// config decodes a resource's one member into a shape of the SDK's.
+func config[T any](properties map[string]any, member string) (*T, error) {
+	shape := new(T)
+	if err := template.Decode(properties[member], shape); err != nil {
+		return nil, fmt.Errorf("%s: %w", member, err)
+	}
+	return shape, nil
+}
+
+func (im *importer) templateBucket(ctx context.Context, name string, properties map[string]any) (template.Made, error) {
+	bucket, _ := properties["BucketName"].(string)
+	if bucket == "" {
+		bucket = strings.ToLower(name)
+	}
+	made := template.Made{
+		"": bucket, "Arn": "arn:aws:s3:::" + bucket, "DomainName": bucket + ".s3.amazonaws.com",
+		"RegionalDomainName": bucket + ".s3.us-east-1.amazonaws.com", "WebsiteURL": "http://" + bucket + ".s3-website-us-east-1.amazonaws.com",
+	}
+	for member := range properties {
+		if member != "BucketName" {
+			im.changed("the bucket %s has no %s", bucket, member)
+		}
+	}
+	if im.flags.dryRun {
+		return made, nil
+	}
+	im.made("the bucket %s", bucket)
+	return made, im.bucket(ctx, bucket)
+}
+
+func (im *importer) templateAccessControl(ctx context.Context, name string, properties map[string]any) (template.Made, error) {
+	cfg, err := config[types.OriginAccessControlConfig](properties, "OriginAccessControlConfig")
+	if err != nil || im.flags.dryRun {
+		return template.Made{"": name, "Id": name}, err
+	}
+	out, err := im.CloudFront().CreateOriginAccessControl(ctx, &cloudfront.CreateOriginAccessControlInput{OriginAccessControlConfig: cfg})
+	if err != nil {
+		return nil, err
+	}
+	id := aws.ToString(out.OriginAccessControl.Id)
+	im.made("the origin access control %s, %s", id, aws.ToString(cfg.Name))
+	return template.Made{"": id, "Id": id}, nil
+}
+
+func (im *importer) templateCachePolicy(ctx context.Context, name string, properties map[string]any) (template.Made, error) {
+	cfg, err := config[types.CachePolicyConfig](properties, "CachePolicyConfig")
+	if err != nil || im.flags.dryRun {
+		return template.Made{"": name, "Id": name}, err
+	}
+	out, err := im.CloudFront().CreateCachePolicy(ctx, &cloudfront.CreateCachePolicyInput{CachePolicyConfig: cfg})
+	if err != nil {
+		return nil, err
+	}
+	id := aws.ToString(out.CachePolicy.Id)
+	im.made("the cache policy %s, %s", id, aws.ToString(cfg.Name))
+	return template.Made{"": id, "Id": id}, nil
+}
+
+// templateFunction makes a function and publishes it: CloudFormation leaves that out
+// without AutoPublish, but a distribution can have published ones only.
+func (im *importer) templateFunction(ctx context.Context, name string, properties map[string]any) (template.Made, error) {
+	function, _ := properties["Name"].(string)
+	code, _ := properties["FunctionCode"].(string)
+	cfg, err := config[types.FunctionConfig](properties, "FunctionConfig")
+	arn := "arn:aws:cloudfront::123456789012:function/" + function
+	if err != nil || im.flags.dryRun {
+		return template.Made{"": arn, "FunctionARN": arn, "FunctionMetadata.FunctionARN": arn, "Stage": "LIVE"}, err
+	}
+	out, err := im.CloudFront().CreateFunction(ctx, &cloudfront.CreateFunctionInput{Name: &function, FunctionConfig: cfg, FunctionCode: []byte(code)})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := im.CloudFront().PublishFunction(ctx, &cloudfront.PublishFunctionInput{Name: &function, IfMatch: out.ETag}); err != nil {
+		return nil, err
+	}
+	arn = aws.ToString(out.FunctionSummary.FunctionMetadata.FunctionARN)
+	im.made("the function %s, published", function)
+	return template.Made{"": arn, "FunctionARN": arn, "FunctionMetadata.FunctionARN": arn, "Stage": "LIVE"}, nil
+}
+
+func (im *importer) templateDistribution(_ context.Context, name string, properties map[string]any) (template.Made, error) {
+	cfg, err := config[types.DistributionConfig](properties, "DistributionConfig")
+	if err != nil {
+		return nil, err
+	}
+	complete(cfg)
+	cfg.CallerReference = aws.String("import-" + name + "-" + time.Now().UTC().Format("20060102T150405.000000000"))
+	if properties["Tags"] != nil {
+		im.changed("the distribution %s has no tags", name)
+	}
+	return template.Made{}, im.distribution(cfg)
+}
+
+// complete fills in what the API wants and CloudFormation has defaults for.
+func complete(c *types.DistributionConfig) {
+	if c.Comment == nil {
+		c.Comment = aws.String("")
+	}
+	if c.Enabled == nil {
+		c.Enabled = aws.Bool(true)
+	}
+	if c.Logging != nil && c.Logging.Enabled == nil {
+		c.Logging.Enabled, c.Logging.IncludeCookies = aws.Bool(true), aws.Bool(aws.ToBool(c.Logging.IncludeCookies))
+		c.Logging.Prefix = aws.String(aws.ToString(c.Logging.Prefix))
+	}
+	if c.Origins != nil {
+		for i := range c.Origins.Items {
+			completeOrigin(&c.Origins.Items[i])
+		}
+	}
+	if b := c.DefaultCacheBehavior; b != nil {
+		completeForwarded(b.ForwardedValues, &b.AllowedMethods) //nolint:staticcheck // templates have it
+		if b.ForwardedValues != nil && b.MinTTL == nil {        //nolint:staticcheck // templates have it
+			b.MinTTL = aws.Int64(0) //nolint:staticcheck // templates have it
+		}
+	}
+	if c.CacheBehaviors != nil {
+		for i := range c.CacheBehaviors.Items {
+			b := &c.CacheBehaviors.Items[i]
+			completeForwarded(b.ForwardedValues, &b.AllowedMethods) //nolint:staticcheck // templates have it
+			if b.ForwardedValues != nil && b.MinTTL == nil {        //nolint:staticcheck // templates have it
+				b.MinTTL = aws.Int64(0) //nolint:staticcheck // templates have it
+			}
+		}
+	}
+}
+
+func completeOrigin(o *types.Origin) {
+	if o.S3OriginConfig != nil && o.S3OriginConfig.OriginAccessIdentity == nil {
+		o.S3OriginConfig.OriginAccessIdentity = aws.String("")
+	}
+	if custom := o.CustomOriginConfig; custom != nil {
+		if custom.HTTPPort == nil {
+			custom.HTTPPort = aws.Int32(80)
+		}
+		if custom.HTTPSPort == nil {
+			custom.HTTPSPort = aws.Int32(443)
+		}
+	}
+}
+
+func completeForwarded(f *types.ForwardedValues, methods **types.AllowedMethods) { //nolint:staticcheck // templates have it
+	if f != nil && f.Cookies == nil {
+		f.Cookies = &types.CookiePreference{Forward: types.ItemSelectionNone}
+	}
+	if m := *methods; m != nil && m.Items == nil { // CachedMethods alone
+		m.Items, m.Quantity = []types.Method{types.MethodGet, types.MethodHead}, aws.Int32(2)
+	}
+}
