@@ -73,7 +73,7 @@ type originFlags struct {
 }
 
 func (f *originFlags) add(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.origins, "origin", nil, "reach an origin's host name elsewhere, NAME=HOST:PORT; repeatable")
+	flags.StringArrayVar(&f.origins, "origin", nil, "reach an origin's host name elsewhere, NAME=HOST:PORT; *.NAME is every name in one; repeatable")
 	flags.StringSliceVar(&f.allow, "origin-allow", nil, "network that origins may be in besides public ones, such as 10.1.0.0/16; repeatable")
 }
 

@@ -188,6 +188,7 @@ func newOrigin(g *cli.Global) *cobra.Command {
 	})
 	c.Flags().StringVar(&cfg.Region, "region", "us-east-1", "AWS region of its buckets, and so where they are")
 	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number that owns its buckets")
+	c.AddCommand(newLB(g))
 	return c
 }
 

@@ -52,7 +52,7 @@ func (u *Upstream) place(o *cdn.Origin, scheme string) place {
 		port = o.HTTPSPort
 	}
 	p.addr = net.JoinHostPort(strings.Trim(o.Domain, "[]"), strconv.Itoa(int(port)))
-	if to, ok := u.cfg.Names[o.Domain]; ok {
+	if to, ok := u.named(o.Domain); ok {
 		p.trusted = true
 		p.addr = withPort(to, port)
 		if o.Kind == cdn.OriginS3 { // reached as it is named: in the clear
@@ -65,6 +65,21 @@ func (u *Upstream) place(o *cdn.Origin, scheme string) place {
 		p.scheme, p.host, p.addr = u.s3.Scheme, u.s3.Hostname(), u.s3.Host
 	}
 	return p
+}
+
+// named returns where the operator said that a host name is: by its own name first, then
+// by that of whatever it is in ("*.elb.amazonaws.com"), the nearest first.
+func (u *Upstream) named(host string) (to string, ok bool) {
+	if to, ok = u.cfg.Names[host]; ok {
+		return to, true
+	}
+	for rest := host; !ok; {
+		if _, rest, ok = strings.Cut(rest, "."); !ok {
+			return "", false
+		}
+		to, ok = u.cfg.Names["*."+rest]
+	}
+	return to, true
 }
 
 // isS3Name reports whether a host name is one of S3's, of whatever style:

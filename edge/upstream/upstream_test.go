@@ -74,7 +74,7 @@ func TestGuard(t *testing.T) {
 }
 
 func TestPlace(t *testing.T) {
-	u, err := New(Config{S3Endpoint: "http://127.0.0.1:9000", Names: map[string]string{"api.test": "127.0.0.1:3000", "plain.test": "10.0.0.1"}})
+	u, err := New(Config{S3Endpoint: "http://127.0.0.1:9000", Names: map[string]string{"api.test": "127.0.0.1:3000", "plain.test": "10.0.0.1", "*.elb.amazonaws.com": "127.0.0.1:8081"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +101,8 @@ func TestPlace(t *testing.T) {
 		{u, custom("192.0.2.1", cdn.OriginHTTPOnly), "http", "http", "192.0.2.1", "192.0.2.1:8080"},
 		{u, custom("api.test", cdn.OriginHTTPSOnly), "http", "https", "api.test", "127.0.0.1:3000"},
 		{u, custom("plain.test", cdn.OriginHTTPOnly), "http", "http", "plain.test", "10.0.0.1:8080"},
+		{u, custom("my-alb-1.us-east-1.elb.amazonaws.com", cdn.OriginHTTPOnly), "http", "http", "my-alb-1.us-east-1.elb.amazonaws.com", "127.0.0.1:8081"},
+		{u, custom("elb.amazonaws.com", cdn.OriginHTTPOnly), "http", "http", "elb.amazonaws.com", "elb.amazonaws.com:8080"},
 		{u, bucket("demo.s3.us-east-1.amazonaws.com"), "https", "http", "127.0.0.1", "127.0.0.1:9000"},
 		{u, bucket("demo.s3.amazonaws.com"), "https", "http", "127.0.0.1", "127.0.0.1:9000"},
 		{u, custom("demo.s3-website-us-east-1.amazonaws.com", cdn.OriginHTTPOnly), "http", "http", "127.0.0.1", "127.0.0.1:9000"},
