@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -127,6 +128,10 @@ func newLBStatus(g *cli.Global) *cobra.Command {
 				return err
 			}
 			resp, err := http.DefaultClient.Do(r)
+			var sent *url.Error
+			if errors.As(err, &sent) {
+				err = sent.Err // the rest is in the sentence
+			}
 			if err != nil {
 				return fmt.Errorf("no load balancer tells of itself at %s (--status-addr): %w", addr, err)
 			}
