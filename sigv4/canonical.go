@@ -13,10 +13,14 @@ import (
 // signed headers, their names and the payload hash. signed holds lower-case
 // header names in the order the signer gave them, which AWS requires sorted.
 func canonicalRequest(r *http.Request, service, query string, signed []string, payload string) string {
+	return canonicalRequestFor(r, canonicalPath(r.URL, service), query, signed, payload)
+}
+
+func canonicalRequestFor(r *http.Request, path, query string, signed []string, payload string) string {
 	var b strings.Builder
 	b.WriteString(r.Method)
 	b.WriteByte('\n')
-	b.WriteString(canonicalPath(r.URL, service))
+	b.WriteString(path)
 	b.WriteByte('\n')
 	b.WriteString(query)
 	b.WriteByte('\n')
@@ -38,10 +42,7 @@ func canonicalRequest(r *http.Request, service, query string, signed []string, p
 // slash stays one). Every other service normalises the path and encodes it as
 // it is on the wire, which encodes an escaped path a second time.
 func canonicalPath(u *url.URL, service string) string {
-	wire := u.RawPath
-	if wire == "" {
-		wire = u.EscapedPath()
-	}
+	wire := wirePath(u)
 	if service != serviceS3 {
 		clean := path.Clean("/" + wire)
 		if strings.HasSuffix(wire, "/") && clean != "/" {
@@ -60,6 +61,30 @@ func canonicalPath(u *url.URL, service string) string {
 		segments[i] = uriEncode(s, false)
 	}
 	return strings.Join(segments, "/")
+}
+
+func wirePath(u *url.URL) string {
+	if u.RawPath != "" {
+		return u.RawPath
+	}
+	return u.EscapedPath()
+}
+
+// paths are those that a request to a service may have been signed with: the
+// canonical one; the one whose dot segments are not removed, as AWS's SDK for Go
+// does; and the path as it is on the wire, not encoded a second time, as curl does
+// before 8.3. What was signed is what was sent in each case.
+func paths(u *url.URL, service string) []string {
+	all := []string{canonicalPath(u, service)}
+	if service == serviceS3 {
+		return all
+	}
+	for _, p := range []string{uriEncode(wirePath(u), true), wirePath(u)} {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // canonicalQuery sorts the parameters by encoded name, then encoded value, and

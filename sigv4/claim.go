@@ -19,6 +19,7 @@ type claim struct {
 	signature            string
 	token                string
 	presigned            bool
+	asymmetric           bool // Version 4A
 	expires              time.Duration
 }
 
@@ -30,6 +31,14 @@ func Claimed(r *http.Request) (accessKeyID, service string) {
 		return "", ""
 	}
 	return c.accessKeyID, c.service
+}
+
+// algorithm names the one that the claim is signed by.
+func (c *claim) algorithm() string {
+	if c.asymmetric {
+		return asymmetricAlgorithm
+	}
+	return algorithm
 }
 
 func parseClaim(r *http.Request) (*claim, error) {
@@ -50,7 +59,12 @@ func parseClaim(r *http.Request) (*claim, error) {
 // parseHeader reads "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…,
 // Signature=…", each field once, in any order.
 func parseHeader(auth string, h http.Header) (*claim, error) {
+	c := &claim{token: h.Get(tokenHeader)}
 	rest, ok := strings.CutPrefix(auth, algorithm)
+	if !ok {
+		rest, c.asymmetric = strings.CutPrefix(auth, asymmetricAlgorithm)
+		ok = c.asymmetric
+	}
 	if !ok || rest == "" || (rest[0] != ' ' && rest[0] != '\t') {
 		return nil, &Error{Reason: UnsupportedScheme}
 	}
@@ -62,7 +76,7 @@ func parseHeader(auth string, h http.Header) (*claim, error) {
 		}
 		fields[name] = value
 	}
-	c := &claim{signature: fields["Signature"], token: h.Get(tokenHeader)}
+	c.signature = fields["Signature"]
 	date := h.Get(dateHeader)
 	if date == "" {
 		date = h.Get("Date")
@@ -105,12 +119,21 @@ func parseQuery(q url.Values) (*claim, error) {
 func (c *claim) fill(credential, signed, date string) (problem string) {
 	// An access key ID holds no slash, the scope is its last four parts.
 	parts := strings.Split(credential, "/")
+	if c.asymmetric { // its scope has no region
+		if len(parts) != 4 {
+			return "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/SERVICE/aws4_request\"."
+		}
+		parts = slices.Insert(parts, 2, "*")
+	}
 	if len(parts) != 5 || slices.Contains(parts, "") || parts[4] != terminator {
 		return "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
 	}
 	c.accessKeyID, c.day, c.region, c.service = parts[0], parts[1], parts[2], parts[3]
-	c.scope = strings.Join(parts[1:], "/")
-	if !isHex64(c.signature) {
+	_, c.scope, _ = strings.Cut(credential, "/")
+	if c.asymmetric && !isAsymmetricSignature(c.signature) {
+		return "the Signature must be a DER-encoded one in lower-case hexadecimal digits."
+	}
+	if !c.asymmetric && !isHex64(c.signature) {
 		return "the Signature must be 64 lower-case hexadecimal digits."
 	}
 	c.signed = strings.Split(signed, ";")

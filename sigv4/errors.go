@@ -10,7 +10,7 @@ const (
 	// the query. A caller that serves anonymous requests tests for this one.
 	MissingAuthentication Reason = iota + 1
 	// UnsupportedScheme: an Authorization header of another kind (Signature
-	// Version 2, SigV4A, Basic).
+	// Version 2, Version 4A where it is not taken, Basic).
 	UnsupportedScheme
 	// TwoMechanisms: header and query both carry a signature.
 	TwoMechanisms

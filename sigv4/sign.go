@@ -30,7 +30,7 @@ func Sign(r *http.Request, c Credentials, s Scope, payloadHash string, now time.
 	// is then made over none, and the server names the fault.
 	query, _ := canonicalQuery(r.URL.RawQuery)
 	canonical := canonicalRequest(r, s.Service, query, signed, payloadHash)
-	signature := hmacSHA256(s.signingKey(c.SecretAccessKey, now), stringToSign(now, s.scopeString(now), canonical))
+	signature := hmacSHA256(s.signingKey(c.SecretAccessKey, now), stringToSign(algorithm, now, s.scopeString(now), canonical))
 	r.Header.Set("Authorization", algorithm+
 		" Credential="+c.AccessKeyID+"/"+s.scopeString(now)+
 		", SignedHeaders="+strings.Join(signed, ";")+
@@ -60,7 +60,7 @@ func Presign(r *http.Request, c Credentials, s Scope, expires time.Duration, now
 	}
 	query, _ := canonicalQuery(u.RawQuery)
 	canonical := canonicalRequest(r, s.Service, query, signed, payload)
-	signature := hmacSHA256(s.signingKey(c.SecretAccessKey, now), stringToSign(now, s.scopeString(now), canonical))
+	signature := hmacSHA256(s.signingKey(c.SecretAccessKey, now), stringToSign(algorithm, now, s.scopeString(now), canonical))
 	u.RawQuery += "&X-Amz-Signature=" + hex.EncodeToString(signature)
 	return &u
 }

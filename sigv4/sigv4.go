@@ -1,5 +1,5 @@
 // Package sigv4 signs and verifies AWS Signature Version 4, header form and
-// presigned query form, and decodes the aws-chunked bodies that S3 clients
+// presigned query form, verifies Version 4A, and decodes the aws-chunked bodies that S3 clients
 // send. It is pure: now is a parameter, and nothing here keeps state.
 //
 // What it promises: a request that Verify accepts was made by a holder of the
@@ -94,6 +94,6 @@ func hexSHA256(data string) string {
 }
 
 // stringToSign is the text whose HMAC is the signature of a request.
-func stringToSign(t time.Time, scope, canonical string) string {
+func stringToSign(algorithm string, t time.Time, scope, canonical string) string {
 	return strings.Join([]string{algorithm, t.UTC().Format(timeFormat), scope, hexSHA256(canonical)}, "\n")
 }

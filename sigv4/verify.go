@@ -27,6 +27,8 @@ type Verifier struct {
 	Region  string // "" accepts any: CloudFront is us-east-1 whatever the client's region
 	Lookup  Lookup
 	Skew    time.Duration // how far clocks may differ; 0 means AWS's 15 minutes
+	// Asymmetric takes Signature Version 4A as well, in the Authorization header.
+	Asymmetric bool
 }
 
 // Signed is what a verified signature says.
@@ -59,6 +61,14 @@ func (v Verifier) Verify(r *http.Request, bodySHA256 string, now time.Time) (*Si
 	if err != nil {
 		return nil, err
 	}
+	if c.asymmetric && !v.Asymmetric {
+		return nil, &Error{Reason: UnsupportedScheme}
+	}
+	if c.asymmetric {
+		if err := v.checkRegionSet(r, c); err != nil {
+			return nil, err
+		}
+	}
 	if err := v.checkScope(c); err != nil {
 		return nil, err
 	}
@@ -83,11 +93,21 @@ func (v Verifier) Verify(r *http.Request, bodySHA256 string, now time.Time) (*Si
 	if !ok {
 		return nil, refuse(MalformedQuery, "The query string contains an escape that cannot be decoded.")
 	}
-	canonical := canonicalRequest(r, v.Service, query, c.signed, payload)
-	sts := stringToSign(c.date, c.scope, canonical)
 	signingKey := Scope{Region: c.region, Service: c.service}.signingKey(key.Secret, c.date)
-	if !equalSignature(hmacSHA256(signingKey, sts), c.signature) {
-		return nil, &Error{Reason: Mismatch, AccessKeyID: c.accessKeyID, StringToSign: sts, CanonicalRequest: canonical}
+	var mismatch error
+	for _, path := range paths(r.URL, v.Service) {
+		canonical := canonicalRequestFor(r, path, query, c.signed, payload)
+		sts := stringToSign(c.algorithm(), c.date, c.scope, canonical)
+		if c.asymmetric && checkAsymmetric(c, key, sts) || !c.asymmetric && equalSignature(hmacSHA256(signingKey, sts), c.signature) {
+			mismatch = nil
+			break
+		}
+		if mismatch == nil { // the canonical one is told
+			mismatch = &Error{Reason: Mismatch, AccessKeyID: c.accessKeyID, StringToSign: sts, CanonicalRequest: canonical}
+		}
+	}
+	if mismatch != nil {
+		return nil, mismatch
 	}
 	return &Signed{
 		AccessKeyID: c.accessKeyID, Region: c.region, Date: c.date, SignedHeaders: c.signed,
@@ -105,7 +125,7 @@ func (v Verifier) checkScope(c *claim) error {
 	switch {
 	case c.service != v.Service:
 		return refuse(WrongScope, "Credential should be scoped to correct service: '%s'.", v.Service)
-	case v.Region != "" && c.region != v.Region:
+	case v.Region != "" && c.region != v.Region && !c.asymmetric:
 		return refuse(WrongScope, "Credential should be scoped to a valid region, not '%.64s': expecting '%s'.", c.region, v.Region)
 	case c.day != c.date.Format(dateFormat):
 		return refuse(WrongScope, "Date in Credential scope does not match the date of the request.")

@@ -56,6 +56,27 @@ func (k *Values) Keys() []string {
 	return keys
 }
 
+// After returns the n keys that follow one, in order; n is a page's, not all.
+func (k *Values) After(key string, n int) []string {
+	if k == nil || n <= 0 {
+		return nil
+	}
+	var page []string
+	for _, b := range k.shards {
+		for c := range b {
+			if c <= key || len(page) == n && c > page[n-1] {
+				continue
+			}
+			i, _ := slices.BinarySearch(page, c)
+			if len(page) == n {
+				page = page[:n-1]
+			}
+			page = slices.Insert(page, i, c)
+		}
+	}
+	return page
+}
+
 func (k *Values) bucket(key string) int {
 	return int(maphash.String(k.seed, key) % shardCount)
 }

@@ -39,6 +39,16 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s: %q, want %q", k, got, v)
 		}
 	}
+	all := kv.Keys()
+	for i := -1; i < len(all); i += 37 {
+		after := ""
+		if i >= 0 {
+			after = all[i]
+		}
+		if got := kv.After(after, 50); !slices.Equal(got, all[i+1:min(i+51, len(all))]) {
+			t.Fatalf("after %q: %v", after, got)
+		}
+	}
 	if kv.Count != len(want) || kv.Size != size || !slices.Equal(kv.Keys(), slices.Sorted(maps.Keys(want))) {
 		t.Errorf("%d keys of %d bytes, want %d of %d", kv.Count, kv.Size, len(want), size)
 	}

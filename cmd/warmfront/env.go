@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +70,8 @@ func environment(folder network.Folder, running network.Running) ([]variable, er
 		{"AWS_ENDPOINT_URL_IAM", running.Control},
 		{"AWS_ENDPOINT_URL_ACM", running.Control},
 		{"AWS_ENDPOINT_URL_ROUTE_53", running.Control},
+		// Clients put the account before this name: it has to be one, and no address.
+		{"AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE", strings.Replace(running.Control, "127.0.0.1", "localhost", 1)},
 		{"AWS_ENDPOINT_URL_S3", running.S3},
 		{"AWS_CONFIG_FILE", config},
 		{"AWS_EC2_METADATA_DISABLED", "true"},

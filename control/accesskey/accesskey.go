@@ -91,7 +91,8 @@ func (k *Keys) Lookup(id string) (sigv4.Key, bool) {
 // Authenticate takes requests signed for a service by keys that may be used for
 // it. Its errors are *sigv4.Error, and *cdn.Error with the code AccessDenied.
 func (k *Keys) Authenticate(service string) admission.Authenticate {
-	v := sigv4.Verifier{Service: service, Lookup: k.Lookup}
+	// Key value stores are of no region: their clients sign with Version 4A.
+	v := sigv4.Verifier{Service: service, Lookup: k.Lookup, Asymmetric: service == "cloudfront-keyvaluestore"}
 	return func(r *http.Request, body []byte) error {
 		sum := sha256.Sum256(body)
 		signed, err := v.Verify(r, hex.EncodeToString(sum[:]), k.cfg.Now())

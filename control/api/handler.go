@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -201,7 +200,7 @@ func (h *handler) do(w http.ResponseWriter, r *http.Request, op cloudfront.Opera
 	}
 	serve, supported := h.operations[op.Name]
 	if !supported {
-		return nil, h.unsupported(op)
+		return nil, unsupported(op)
 	}
 	return serve(&call{Context: r.Context(), op: op, params: params, body: body,
 		ifMatch: r.Header.Get("If-Match"), staging: r.Header.Get("Staging")})
@@ -216,13 +215,8 @@ func unreadable(err error) error {
 	return cloudfront.CodeMalformedInput.Errorf("The request body could not be read: %v.", err)
 }
 
-func (h *handler) unsupported(op cloudfront.Operation) error {
-	names := make([]string, 0, len(h.operations))
-	for name := range h.operations {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return cloudfront.CodeUnsupportedOperation.Errorf("Warmfront does not support the operation %s. It supports %s.", op.Name, strings.Join(names, ", "))
+func unsupported(op cloudfront.Operation) error {
+	return cloudfront.CodeUnsupportedOperation.Errorf("Warmfront does not support the operation %s. What it supports is listed in its documentation, docs/compatibility.md.", op.Name)
 }
 
 // failure is the one place where errors become CloudFront's.
