@@ -23,7 +23,6 @@ import (
 	"github.com/warmfront/warmfront/control/accesskey"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/api"
-	"github.com/warmfront/warmfront/control/keyvalue"
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/control/services"
 	"github.com/warmfront/warmfront/gossip"
@@ -250,22 +249,12 @@ func (c *Control) handler(core *control.Control) http.Handler {
 	mux.Handle("/warmfront/", own)
 	mux.Handle("/proxy/", own)
 	mux.HandleFunc("GET /{$}", c.welcome)
-	stores := keyvalue.Handler(keyvalue.Config{
-		Journal: core, Authenticate: keys.Authenticate(keyvalue.Service), Account: c.cfg.Account, Hosts: admission.LocalNames(c.cfg.Zone), Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
-	})
-	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, keyvalue.Path) { // not by the mux: it would clean the keys in paths
-			stores.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
 	mux.Handle("/", api.Handler(api.Config{
 		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
 	}))
 	all := services.Handler(services.Config{
-		Keys: keys, Hosts: admission.LocalNames(c.cfg.Zone), Now: time.Now, Logger: c.cfg.Log,
-	}, serve)
+		Journal: core, Account: c.cfg.Account, Keys: keys, Hosts: admission.LocalNames(c.cfg.Zone), Now: time.Now, Logger: c.cfg.Log,
+	}, mux)
 	if c.cfg.Store == nil {
 		return all
 	}

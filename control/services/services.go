@@ -14,13 +14,16 @@ import (
 
 	"github.com/warmfront/warmfront/control/accesskey"
 	"github.com/warmfront/warmfront/control/admission"
+	"github.com/warmfront/warmfront/control/keyvalue"
 	"github.com/warmfront/warmfront/control/sts"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
 // Config is what the services are made of.
 type Config struct {
-	Keys *accesskey.Keys
+	Journal keyvalue.Journal
+	Account string // twelve digits
+	Keys    *accesskey.Keys
 	// Hosts are the names by which services may be called.
 	Hosts  admission.Names
 	Now    func() time.Time
@@ -40,6 +43,10 @@ func Handler(cfg Config, rest http.Handler) http.Handler {
 	all := map[string]http.Handler{
 		"sts": sts.Handler(who("sts")),
 		"iam": sts.IAM(who("iam")),
+		// Its keys are in paths, which nobody may clean.
+		keyvalue.Service: keyvalue.Handler(keyvalue.Config{
+			Journal: cfg.Journal, Authenticate: cfg.Keys.Authenticate(keyvalue.Service), Account: cfg.Account, Hosts: cfg.Hosts, Now: cfg.Now, Random: rand.Reader, Logger: cfg.Logger,
+		}),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h, found := all[named(r)]; found {
@@ -59,6 +66,8 @@ func named(r *http.Request) string {
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case strings.HasPrefix(target, "CertificateManager."):
 		return "acm"
+	case strings.HasPrefix(r.URL.Path, keyvalue.Path):
+		return keyvalue.Service
 	case strings.HasPrefix(r.URL.Path, "/2013-04-01/"):
 		return "route53"
 	case r.URL.Path == "/" && r.URL.Query().Get("Action") != "", r.URL.Path == "/" && r.Method == http.MethodPost:

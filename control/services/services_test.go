@@ -52,7 +52,7 @@ func TestServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := Handler(Config{Keys: keys, Hosts: admission.LocalNames("warmfront.test"), Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+	h := Handler(Config{Journal: journaltest.New(), Account: "123456789012", Keys: keys, Hosts: admission.LocalNames("warmfront.test"), Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the rest") }))
 	const identity = "Action=GetCallerIdentity&Version=2011-06-15"
 	for name, test := range map[string]struct {
@@ -72,6 +72,8 @@ func TestServices(t *testing.T) {
 		"no signature":          {"", "", "", "POST", "/", identity, "", 403, "MissingAuthenticationToken"},
 		"a name that rebinds":   {"sts", "FIRST", "first", "POST", "/", identity, "Host: rebound.example", 403, "AccessDenied"},
 		"a page elsewhere":      {"sts", "FIRST", "first", "POST", "/", identity, "Origin: https://evil.example", 403, "AccessDenied"},
+		"a key in a path":       {"cloudfront-keyvaluestore", "FIRST", "first", "GET", "/key-value-stores/arn%3Ax/keys/a%2F%2Fb", "", "", 404, "does not exist"},
+		"a store, unsigned":     {"", "", "", "GET", "/key-value-stores/arn%3Ax", "", "", 403, "MissingAuthenticationToken"},
 		"cloudfront":            {"cloudfront", "FIRST", "first", "GET", "/2020-05-31/distribution", "", "", 200, "the rest"},
 		"what is nobody's":      {"", "", "", "GET", "/", "", "", 200, "the rest"},
 		"more than can be read": {"sts", "FIRST", "first", "POST", "/", strings.Repeat("a", maxBody+1), "", 413, "RequestEntityTooLarge"},
