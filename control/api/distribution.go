@@ -122,6 +122,9 @@ func (h *handler) checkPlan(s *cdn.State, d *cdn.Distribution, cfg *cloudfront.D
 	if err := checkReferences(s, cfg); err != nil {
 		return nil, err
 	}
+	if err := checkDeployment(s, d, cfg); err != nil {
+		return nil, err
+	}
 	plan, err := cdn.Compile(d, s.Resources())
 	if err != nil {
 		return nil, err
@@ -239,6 +242,9 @@ func (h *handler) deleteDistribution(c *call) (*answer, error) {
 		}
 		if s.Plans[d.ID].Enabled || at.status(d) != deployed {
 			return nil, cloudfront.CodeDistributionNotDisabled.Errorf("The distribution you are trying to delete has not been disabled.")
+		}
+		if err := checkNotStagingFor(s, d); err != nil {
+			return nil, err
 		}
 		return h.change(cdn.KindDistributionDelete, cdn.Ref{ID: d.ID})
 	})

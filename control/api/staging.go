@@ -81,3 +81,34 @@ func (h *handler) promoteStaging(c *call) (*answer, error) {
 		return cfg, nil
 	})
 }
+
+// checkDeployment refuses a continuous deployment policy that another primary
+// distribution has.
+func checkDeployment(s *cdn.State, d *cdn.Distribution, cfg *cloudfront.DistributionConfig) error {
+	id := cloudfront.Or(cfg.ContinuousDeploymentPolicyId, "")
+	if id == "" {
+		return nil
+	}
+	for _, p := range s.Plans {
+		if p.ID != d.ID && p.UsesResource(cdn.ResourceRef{Kind: cdn.ResourceContinuousDeploymentPolicy, ID: id}) {
+			return cloudfront.CodeContinuousDeploymentPolicyInUse.Errorf("The continuous deployment policy that ContinuousDeploymentPolicyId names, %s, is in use by the distribution %s.", id, p.ID)
+		}
+	}
+	return nil
+}
+
+// checkNotStagingFor refuses to delete the staging distribution of a policy.
+func checkNotStagingFor(s *cdn.State, d *cdn.Distribution) error {
+	for id, r := range s.ResourcesOf(cdn.ResourceContinuousDeploymentPolicy) {
+		cfg := &cloudfront.ContinuousDeploymentPolicyConfig{}
+		if err := cloudfront.Unmarshal([]byte(r.Document), cfg); err != nil {
+			continue // it names nothing that can be read
+		}
+		for _, name := range cfg.StagingDistributionDnsNames.Items {
+			if strings.EqualFold(name, d.Domain) {
+				return cloudfront.CodeResourceInUse.Errorf("Cannot delete the distribution %s because it is in use: it is the staging distribution of the continuous deployment policy %s.", d.ID, id)
+			}
+		}
+	}
+	return nil
+}

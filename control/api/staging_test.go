@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudfront"
@@ -100,5 +101,40 @@ func TestStagingRefused(t *testing.T) {
 	}
 	if f.journal.State() != before {
 		t.Error("the journal has changed")
+	}
+}
+
+// TestContinuousDeploymentPolicies: a policy is one primary distribution's, and its
+// staging distribution is not deleted while it is.
+func TestContinuousDeploymentPolicies(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	primary := f.create("primary", disabled)
+	staging := must(f.CopyDistribution(ctx, &sdk.CopyDistributionInput{PrimaryDistributionId: primary.Distribution.Id, IfMatch: primary.ETag,
+		Staging: aws.Bool(true), CallerReference: aws.String("staging"), Enabled: aws.Bool(false)}))(t)
+	f.resource(cdn.ResourceContinuousDeploymentPolicy, "policy", "<ContinuousDeploymentPolicyConfig><StagingDistributionDnsNames><Quantity>1</Quantity><Items><DnsName>"+
+		*staging.Distribution.DomainName+"</DnsName></Items></StagingDistributionDnsNames><Enabled>true</Enabled></ContinuousDeploymentPolicyConfig>")
+	attached := func(c *types.DistributionConfig) { c.ContinuousDeploymentPolicyId = aws.String("policy") }
+	updated := must(f.UpdateDistribution(ctx, &sdk.UpdateDistributionInput{Id: primary.Distribution.Id, IfMatch: primary.ETag, DistributionConfig: siteConfig("primary", disabled, attached)}))(t)
+	must(f.UpdateDistribution(ctx, &sdk.UpdateDistributionInput{Id: primary.Distribution.Id, IfMatch: updated.ETag, DistributionConfig: siteConfig("primary", disabled, attached)}))(t)
+	_, err := f.CreateDistribution(ctx, &sdk.CreateDistributionInput{DistributionConfig: siteConfig("second", attached)})
+	wantCode(t, err, cloudfront.CodeContinuousDeploymentPolicyInUse)
+	_, err = f.CreateDistribution(ctx, &sdk.CreateDistributionInput{DistributionConfig: siteConfig("third", func(c *types.DistributionConfig) { c.ContinuousDeploymentPolicyId = aws.String("none") })})
+	wantCode(t, err, cloudfront.CodeNoSuchContinuousDeploymentPolicy)
+	f.journal.settle()
+	remove := func() error {
+		_, err := f.DeleteDistribution(ctx, &sdk.DeleteDistributionInput{Id: staging.Distribution.Id, IfMatch: staging.ETag})
+		return err
+	}
+	wantCode(t, remove(), cloudfront.CodeResourceInUse)
+	must(f.UpdateDistribution(ctx, &sdk.UpdateDistributionInput{Id: primary.Distribution.Id, IfMatch: must(f.GetDistribution(ctx, &sdk.GetDistributionInput{Id: primary.Distribution.Id}))(t).ETag,
+		DistributionConfig: siteConfig("primary", disabled)}))(t)
+	must(f.journal.Propose(ctx, func(*cdn.State) ([]cdn.Change, error) {
+		c, err := cdn.NewChange(cdn.KindResourceDelete, cdn.ResourceRef{Kind: cdn.ResourceContinuousDeploymentPolicy, ID: "policy"}, time.Now())
+		return []cdn.Change{c}, err
+	}))(t)
+	f.journal.settle()
+	if err := remove(); err != nil {
+		t.Errorf("without the policy: %v", err)
 	}
 }

@@ -7,8 +7,9 @@ import (
 )
 
 // checkCertificate holds what a configuration says of its certificate to what goes
-// together. Whether a certificate exists and covers the aliases is not asked: the
-// network's own authority makes one for every alias (difference 207).
+// together. Whether it covers the aliases is cdn.Compile's to say where the
+// certificate is known here; the network's own authority stands in for any other, and
+// for none (difference 207).
 func checkCertificate(cfg *cloudfront.DistributionConfig) error {
 	v := cfg.ViewerCertificate
 	if v == nil {

@@ -349,6 +349,7 @@ func viewingRefusals() []refusal {
 		{"an alias of a staging distribution", func(c *config) {
 			c.Staging, c.Aliases = new(true), &cloudfront.Aliases{Items: []string{"www.example.com"}}
 		}, "InvalidArgument", "Aliases"},
+		{"HTTP/3 under a continuous deployment policy", func(c *config) { c.HttpVersion, c.ContinuousDeploymentPolicyId = "http2and3", new("p") }, "InvalidArgument", "HttpVersion"},
 		{"a policy of a staging distribution", func(c *config) { c.Staging, c.ContinuousDeploymentPolicyId = new(true), new("p") }, "InvalidArgument", "ContinuousDeploymentPolicyId"},
 	}
 }

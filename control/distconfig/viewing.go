@@ -146,10 +146,13 @@ func isClassicACL(s string) bool {
 }
 
 // checkStaging: a staging distribution is reached through its primary one's names
-// and policy, and has none of its own (developer guide, "Use CloudFront continuous
-// deployment").
+// and policy, and has none of its own; where there is a policy there is no HTTP/3
+// (developer guide, "Use CloudFront continuous deployment").
 func checkStaging(cfg *cloudfront.DistributionConfig) error {
 	if !cloudfront.Or(cfg.Staging, false) {
+		if cloudfront.Or(cfg.ContinuousDeploymentPolicyId, "") != "" && (cfg.HttpVersion == cloudfront.HttpVersionHttp3 || cfg.HttpVersion == cloudfront.HttpVersionHttp2and3) {
+			return invalid("The parameter HttpVersion cannot be %s for a distribution with a ContinuousDeploymentPolicyId: continuous deployment does not support HTTP/3.", cfg.HttpVersion)
+		}
 		return nil
 	}
 	switch {
