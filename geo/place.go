@@ -33,7 +33,6 @@ type Place struct {
 	Region      string // the first subdivision (state, Land …) in English, or ""
 	RegionCode  string // its ISO 3166-2 code without the country's, or ""
 	PostalCode  string // or ""
-	MetroCode   uint   // Nielsen's, in the United States; 0: none
 	TimeZone    string // its IANA name, or ""
 	Country     string // ISO 3166-1 alpha-2
 	CountryName string // in English

@@ -145,7 +145,7 @@ func (s *source) decodeCity(result maxminddb.Result) (Place, error) {
 		City: record.City.Names.English, Country: record.Country.ISOCode,
 		CountryName: record.Country.Names.English, Continent: record.Continent.Code,
 		AccuracyKm: int(record.Location.AccuracyRadius),
-		PostalCode: record.Postal.Code, MetroCode: record.Location.MetroCode, TimeZone: record.Location.TimeZone,
+		PostalCode: record.Postal.Code, TimeZone: record.Location.TimeZone,
 	}
 	if len(record.Subdivisions) > 0 {
 		p.Region, p.RegionCode = record.Subdivisions[0].Names.English, record.Subdivisions[0].ISOCode

@@ -29,7 +29,6 @@ const spillBlocks = 16
 type crowd struct {
 	t       *testing.T
 	r       Running
-	dns     string
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	asked   atomic.Int64

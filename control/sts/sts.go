@@ -57,7 +57,7 @@ type service struct {
 func getCallerIdentity(who accesskey.Identity, _ url.Values) (any, error) {
 	return struct {
 		XMLName              xml.Name `xml:"GetCallerIdentityResult"`
-		Arn, UserId, Account string   //nolint:revive // AWS's names
+		Arn, UserId, Account string
 	}{Arn: who.ARN, UserId: who.UserID, Account: who.Account}, nil
 }
 
@@ -68,7 +68,7 @@ func getUser(who accesskey.Identity, form url.Values) (any, error) {
 	type user struct {
 		Path        string
 		UserName    string `xml:",omitempty"`
-		UserId, Arn string //nolint:revive // AWS's names
+		UserId, Arn string
 		CreateDate  string
 	}
 	return struct {

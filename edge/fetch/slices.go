@@ -16,6 +16,7 @@ import (
 // more than was asked for may be). An origin is trusted to speak of one version
 // where a strong validator says so (rule Q).
 
+// ByteRange is a Range of the bytes from up to, and without, end.
 func ByteRange(from, end int64) string {
 	return "bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(end-1, 10)
 }
@@ -70,6 +71,7 @@ func (ft *Fetcher) bodyFor(f *Flight, resp *message.Response, part rfc9111.Part,
 // "Quotas").
 const maxSliced = 50 << 30
 
+// ErrChanged is why a body ends early whose object the origin has replaced.
 var ErrChanged = errors.New("the origin has another version of the object by now")
 
 // bring asks the origin for what a Fill lacks of an object.

@@ -93,11 +93,6 @@ func placeHeader(lower string, p geo.Place) string {
 		return asciiOnly(p.PostalCode)
 	case "viewer-time-zone":
 		return p.TimeZone
-	case "viewer-metro-code":
-		if p.MetroCode == 0 {
-			return ""
-		}
-		return strconv.FormatUint(uint64(p.MetroCode), 10)
 	case "viewer-latitude", "viewer-longitude":
 		switch {
 		case p.Precision == 0:

@@ -17,7 +17,7 @@ func TestOwnHeaders(t *testing.T) {
 	const desktop = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
 	place := geo.Place{
 		Country: "BR", CountryName: "Brazil", Region: "São Paulo", RegionCode: "SP", City: "São Paulo", PostalCode: "01000", TimeZone: "America/Sao_Paulo",
-		MetroCode: 501, Lat: -23.5475, Lon: -46.63611, Precision: geo.CityLevel,
+		Lat: -23.5475, Lon: -46.63611, Precision: geo.CityLevel,
 	}
 	for _, c := range []struct{ agent, name, want string }{
 		{iphone, "CloudFront-Is-Mobile-Viewer", "true"}, {iphone, "CloudFront-Is-IOS-Viewer", "true"}, {iphone, "CloudFront-Is-Desktop-Viewer", "false"}, {iphone, "CloudFront-Is-Android-Viewer", "false"},
@@ -27,7 +27,7 @@ func TestOwnHeaders(t *testing.T) {
 		{desktop, "CloudFront-Is-Desktop-Viewer", "true"}, {desktop, "CloudFront-Is-Mobile-Viewer", "false"}, {"", "CloudFront-Is-Desktop-Viewer", "true"},
 		{"", "CloudFront-Viewer-Country", "BR"}, {"", "CloudFront-Viewer-Country-Name", "Brazil"}, {"", "CloudFront-Viewer-Country-Region", "SP"},
 		{"", "CloudFront-Viewer-Country-Region-Name", "S%C3%A3o Paulo"}, {"", "CloudFront-Viewer-City", "S%C3%A3o Paulo"}, {"", "CloudFront-Viewer-Postal-Code", "01000"},
-		{"", "CloudFront-Viewer-Metro-Code", "501"}, {"", "CloudFront-Viewer-Latitude", "-23.54750"}, {"", "CloudFront-Viewer-Longitude", "-46.63611"},
+		{"", "CloudFront-Viewer-Metro-Code", ""}, {"", "CloudFront-Viewer-Latitude", "-23.54750"}, {"", "CloudFront-Viewer-Longitude", "-46.63611"},
 		{"", "CloudFront-Viewer-Time-Zone", "America/Sao_Paulo"}, {"", "CloudFront-Viewer-Http-Version", "2.0"}, {"", "CloudFront-Forwarded-Proto", "https"},
 		{"", "CloudFront-Viewer-Address", "[2001:db8::1]:4711"}, {"", "CloudFront-Viewer-TLS", "TLSv1.3:TLS_AES_128_GCM_SHA256:connectionReused"},
 		{"x", "CloudFront-Viewer-Header-Order", "Host:User-Agent"}, {"x", "CloudFront-Viewer-Header-Count", "2"},
