@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/router"
+	"github.com/warmfront/warmfront/router/dnssec"
 	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
@@ -37,6 +38,8 @@ type RouterConfig struct {
 type Router struct {
 	*member
 	router *router.Router
+	// keys is the file of keys, "" for none.
+	keys string
 }
 
 // NewRouter listens; Run serves.
@@ -44,7 +47,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	r := &Router{}
+	r := &Router{keys: cfg.DNSSEC}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
@@ -121,6 +124,19 @@ func (r *Router) allHealthy() bool {
 		}
 	}
 	return len(edges) > 0
+}
+
+// ReloadKeys reads the keys that answers are signed with again; on an error those of before
+// stay. Without --dnssec it does nothing.
+func (r *Router) ReloadKeys() error {
+	if r.keys == "" {
+		return nil
+	}
+	keys, err := dnssec.ReadFile(r.keys)
+	if err != nil {
+		return fmt.Errorf("--dnssec: %w", err)
+	}
+	return r.router.Rekey(keys)
 }
 
 // Run serves until ctx ends, then answers what was asked and leaves.

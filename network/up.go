@@ -333,5 +333,16 @@ func (u *Up) describe() (Running, error) {
 	}, err
 }
 
+// ReloadKeys does so for every router (see Router).
+func (u *Up) ReloadKeys() error {
+	var errs []error
+	for _, s := range u.slots {
+		if r, ok := s.current().(*Router); ok {
+			errs = append(errs, r.ReloadKeys())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Close ends everything at once; it is for an Up that was never run.
 func (u *Up) Close() error { return errors.Join(u.control.Close(), u.lock.Close()) }

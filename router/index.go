@@ -84,7 +84,7 @@ func (r *Router) reindex(next *snapshot, old *cdn.State) {
 	if old != nil && next.state != nil && maps.Equal(old.Plans, next.state.Plans) {
 		return
 	}
-	next.before = emptyNonTerminals(next.state, r.zones)
+	next.before = emptyNonTerminals(next.state, next.zones)
 	next.index = r.index(next)
 	if old == nil {
 		return

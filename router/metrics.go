@@ -145,6 +145,6 @@ func (r *Router) figures() []prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of()) })
 	}
 	return append(list,
-		count("warmfront_dns_signatures_made_total", "Signatures made.", r.signer.Made),
-		count("warmfront_dns_signatures_reused_total", "RRsets answered with signatures that were made before.", r.signer.Reused))
+		count("warmfront_dns_signatures_made_total", "Signatures made with the keys that are in use.", func() uint64 { return r.snap.Load().signer.Made() }),
+		count("warmfront_dns_signatures_reused_total", "RRsets answered with signatures that were made before.", func() uint64 { return r.snap.Load().signer.Reused() }))
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
@@ -20,8 +19,6 @@ import (
 // Router is one authoritative DNS server.
 type Router struct {
 	cfg     Config
-	zones   zones
-	signer  *dnssec.Signer
 	server  *transport.Server
 	probe   *health.HTTP
 	checker *health.Checker
@@ -72,10 +69,12 @@ func (r *Router) assemble() (err error) {
 	if len(cfg.NS) == 0 {
 		cfg.NS = [][]netip.Addr{{r.Addr().Addr()}}
 	}
-	if r.signer, err = newSigner(*cfg); err != nil {
+	signer, err := newSigner(*cfg)
+	if err != nil {
 		return err
 	}
-	if r.zones, err = newZones(*cfg, r.signer); err != nil {
+	zones, err := newZones(*cfg, signer)
+	if err != nil {
 		return err
 	}
 	id, err := newIdentity(*cfg)
@@ -92,7 +91,7 @@ func (r *Router) assemble() (err error) {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
-		server: id, zones: r.zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, most: cfg.Addresses, locations: cfg.Table(),
+		server: id, signer: signer, zones: zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, most: cfg.Addresses, locations: cfg.Table(),
 		explaining: cfg.Explain, loads: r.loadStates, roundTrip: cfg.RoundTrip,
 	})
 	r.Refresh()

@@ -40,6 +40,31 @@ func newSigner(cfg Config) (*dnssec.Signer, error) {
 	return s, nil
 }
 
+// Rekey has answers signed with other keys from now on, where they were signed before: while
+// a key is replaced. The zones are the same.
+func (r *Router) Rekey(keys dnssec.Keys) error {
+	cfg := r.cfg
+	if len(cfg.Keys) == 0 || len(keys) == 0 {
+		return errors.New("router: --dnssec: signing begins and ends with a start of the router")
+	}
+	cfg.Keys = keys
+	signer, err := newSigner(cfg)
+	if err != nil {
+		return err
+	}
+	zones, err := newZones(cfg, signer)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := *r.snap.Load()
+	next.signer, next.zones = signer, zones
+	next.index = r.index(&next)
+	r.snap.Store(&next)
+	return nil
+}
+
 // subject is what the name asked for is: the types that it has follow from it.
 type subject struct {
 	zone      *zone  // nil where nothing is said of it

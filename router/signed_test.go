@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -350,7 +351,7 @@ func TestSignedPerViewer(t *testing.T) {
 			made[p.Code] = s
 		}
 	}
-	if n := r.signer.Made(); n != 12 || len(made) != 12 {
+	if n := r.current().signer.Made(); n != 12 || len(made) != 12 {
 		t.Errorf("%d signatures for twelve answers", n)
 	}
 }
@@ -377,7 +378,7 @@ func TestSignedFlood(t *testing.T) {
 	for i := range 500 {
 		r.respond(pack(t, question(fmt.Sprintf("no%d.warmfront.test.", i), dns.TypeA).SetEdns0(1232, true)), viewer(t, "FRA"), UDP, nil, testTime)
 	}
-	if n := r.signer.Made(); n > 100 {
+	if n := r.current().signer.Made(); n > 100 {
 		t.Errorf("%d signatures for a flood of 500", n)
 	}
 }
@@ -443,6 +444,60 @@ func TestTooManySignatures(t *testing.T) {
 		if err := validate(keys, m.Question[0], m, testTime); err != nil || m.Truncated {
 			t.Errorf("%s: %v %v", c.name, err, m)
 		}
+	}
+}
+
+// TestRekey: while a key is replaced every answer is good for who knows the keys of just
+// before, and in the end only the new key signs.
+func TestRekey(t *testing.T) {
+	keys := keysOf(t, testZone)
+	both := rolled(t, keys)
+	second, err := both.Retire(keys[0].Tag())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newSignedRouter(t, keys, nil)
+	var asking sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		asking.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				m := askSigned(t, r, "dall.warmfront.test.", dns.TypeA, false)
+				if n := len(m.Answer); n != 2 && n != 3 {
+					t.Errorf("%v", m)
+				}
+			}
+		})
+	}
+	for _, now := range []dnssec.Keys{both, second} {
+		if err := r.Rekey(now); err != nil {
+			t.Fatal(err)
+		}
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeMX} {
+			m := askSigned(t, r, "warmfront.test.", qtype, false)
+			if err := validate(now, m.Question[0], m, testTime); err != nil {
+				t.Error(err)
+			}
+		}
+		if m := askSigned(t, r, "warmfront.test.", dns.TypeDNSKEY, false); len(m.Answer) != 2*len(now) {
+			t.Errorf("%v", m)
+		}
+	}
+	close(done)
+	asking.Wait()
+	if err := r.Rekey(nil); err == nil {
+		t.Error("no keys are taken")
+	}
+	if err := r.Rekey(keysOf(t, "shop.example")); err == nil {
+		t.Error("another zone's keys are taken")
+	}
+	if err := newSignedRouter(t, nil, nil).Rekey(keys); err == nil {
+		t.Error("a router that does not sign begins to")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/geo/netmap"
+	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
@@ -17,6 +18,7 @@ import (
 // immutable.
 type snapshot struct {
 	server *identity
+	signer *dnssec.Signer
 	zones  zones
 	state  *cdn.State // nil while nothing is known yet
 	before map[string]bool

@@ -122,9 +122,9 @@ func newKeysRoll(k *keyed) *cobra.Command {
 	return &cobra.Command{
 		Use: "roll", Short: "Add a second key to each zone, to replace the first", Args: cobra.NoArgs,
 		Long: "Add a second key to each zone, to replace the first. Both sign everything until the first is retired:\n" +
-			"  1. roll, and start the routers anew with the file;\n" +
+			"  1. roll, give every router the file, and send each SIGHUP;\n" +
 			"  2. an hour later (the TTL of DNSKEY) have the parent replace the DS record by the new key's;\n" +
-			"  3. when the old DS has expired everywhere (its TTL), retire the first key, and start the routers anew.",
+			"  3. when the old DS has expired everywhere (its TTL), retire the first key, and have the routers read the file again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return k.change(cmd, func(keys dnssec.Keys) (dnssec.Keys, error) { return keys.Roll(time.Now()) })
 		},

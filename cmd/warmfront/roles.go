@@ -122,7 +122,8 @@ func newRouter(g *cli.Global) *cobra.Command {
 			stop()
 			return nil, errors.Join(err, log.Close())
 		}
-		return closing{r, func() error { stop(); return log.Close() }}, nil
+		stopKeys := f.reloadKeys(c.Context(), node.Log, r.ReloadKeys)
+		return closing{r, func() error { stopKeys(); stop(); return log.Close() }}, nil
 	})
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the router's number")
 	c.Flags().StringVar(&cfg.Listen, "listen", "", "address for DNS, host:port (default: --addr and port 53)")

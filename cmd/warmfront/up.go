@@ -170,6 +170,7 @@ func runUp(cmd *cobra.Command, f upFlags, cfg network.UpConfig, log *slog.Logger
 	defer cancel()
 	stopReload := reloadOnHangup(ctx, cfg.Geo, log)
 	defer stopReload()
+	defer f.dns.reloadKeys(ctx, log, u.ReloadKeys)()
 	status := 0
 	err = u.Run(ctx, func(r network.Running) {
 		if f.exec != "" {
