@@ -8,15 +8,12 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/geo"
-	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/gossip"
+	"github.com/warmfront/warmfront/network/dns"
 	"github.com/warmfront/warmfront/router"
 	"github.com/warmfront/warmfront/router/dnssec"
 	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/load"
-	"github.com/warmfront/warmfront/router/pick"
-	"github.com/warmfront/warmfront/wan"
 )
 
 // RouterConfig is what a Router is started with.
@@ -28,7 +25,8 @@ type RouterConfig struct {
 	NS []netip.Addr
 	// Listen is another address than Addr for DNS: --listen. Empty is Addr.
 	Listen string
-	DNSConfig
+	// DNS says how it answers.
+	DNS dns.Config
 	// Load says when a POP's viewers are sent on to others; the zero value is the default.
 	Load load.Settings
 }
@@ -47,7 +45,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	r := &Router{keys: cfg.DNSSEC}
+	r := &Router{keys: cfg.DNS.DNSSEC}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
@@ -72,22 +70,20 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	for _, a := range cfg.NS {
 		ns = append(ns, []netip.Addr{a})
 	}
-	home := cfg.Geo.Home()
 	if _, err := cfg.Geo.Table(); err != nil {
 		cfg.Log.Warn("DNS answers hold for smaller networks than they could", "err", err)
 	}
-	dns, err := cfg.router(cfg.Zone)
+	c, err := cfg.DNS.Router(cfg.Zone)
 	if err != nil {
 		return nil, err
 	}
-	dns.Identity, dns.Version, dns.CookieSecret = node.ID, cfg.dnsVersion(), cfg.Secret
-	dns.Explain, dns.RoundTrip = cfg.Sandbox, roundTrip(cfg.WAN)
-	dns.Load, dns.ReportToken = cfg.Load, reportToken(cfg.Secret)
-	dns.Listen, dns.NS, dns.State = cfg.Listen, ns, r.known
-	dns.Locate, dns.Home, dns.Table, dns.POPs = locate(cfg.Geo), routerPlace(home), table(cfg.Geo), routerPOPs(cfg.Geo.Catalogue())
-	dns.Dial, dns.Hold, dns.WrapListener = cfg.gate.DialOut(dialFrom(cfg.Addr)), cfg.gate.Wait, cfg.gate.Listener
-	dns.Logger, dns.Metrics, dns.Now = cfg.Log, r.registry, time.Now
-	if r.router, err = router.New(dns); err != nil {
+	c.Identity, c.Version, c.CookieSecret = node.ID, cfg.dnsVersion(), cfg.Secret
+	c.Explain, c.Load, c.ReportToken = cfg.Sandbox, cfg.Load, reportToken(cfg.Secret)
+	c.Listen, c.NS, c.State = cfg.Listen, ns, r.known
+	dns.Locate(&c, cfg.Geo, cfg.WAN)
+	c.Dial, c.Hold, c.WrapListener = cfg.gate.DialOut(dialFrom(cfg.Addr)), cfg.gate.Wait, cfg.gate.Listener
+	c.Logger, c.Metrics, c.Now = cfg.Log, r.registry, time.Now
+	if r.router, err = router.New(c); err != nil {
 		return nil, explainTaken(err)
 	}
 	return r, nil
@@ -153,50 +149,4 @@ func (r *Router) Close() error {
 		return r.close()
 	}
 	return r.close(r.router)
-}
-
-func routerPlace(p geo.Place) router.Place {
-	return router.Place{Lat: p.Lat, Lon: p.Lon, City: p.City, Country: p.Country, Prefix: p.Prefix, Source: p.Source, Precision: p.Precision.String()}
-}
-
-// roundTrip is what the model says of a viewer's way to a POP, at full length where it
-// is not imposed.
-func roundTrip(m wan.Model) func(viewer, pop pick.Point) time.Duration {
-	if m.Scale == 0 {
-		m.Scale = 1
-	}
-	return func(viewer, pop pick.Point) time.Duration {
-		return m.ViewerRTT(wan.Place{Lat: viewer.Lat, Lon: viewer.Lon}, wan.Place{Lat: pop.Lat, Lon: pop.Lon})
-	}
-}
-
-func locate(db *geo.DB) func(netip.Addr) (router.Place, bool) {
-	return func(a netip.Addr) (router.Place, bool) {
-		p, ok := db.Locate(a)
-		return routerPlace(p), ok
-	}
-}
-
-func table(db *geo.DB) func() *netmap.Map {
-	return func() *netmap.Map {
-		m, err := db.Table()
-		if err != nil {
-			return nil // there is nothing else to do, and NewRouter has said so
-		}
-		return m
-	}
-}
-
-// routerPOPs are the catalogue's metropolitan POPs in the router's words. Those of
-// a partition apart have no class and are never answered.
-func routerPOPs(c *geo.Catalogue) []pick.POP {
-	var pops []pick.POP
-	for _, p := range c.POPs() {
-		class, err := cdn.ParsePriceClass(p.PriceClass)
-		if err != nil || p.Kind == geo.KindChina {
-			class = 0
-		}
-		pops = append(pops, pick.POP{Code: p.Code, N: p.N, Lat: p.Lat, Lon: p.Lon, Class: class})
-	}
-	return pops
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
+	"github.com/warmfront/warmfront/network/dns"
 	"github.com/warmfront/warmfront/network/gate"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/sigv4"
@@ -31,7 +32,7 @@ type UpConfig struct {
 	Regional    bool   // run the regional edge caches that the POPs ask: --regional
 	Home        string // where viewers at 127.0.x.x are
 	Zone        string
-	DNS         DNSConfig // of every router
+	DNS         dns.Config // of every router
 	Ports       Ports
 	Geo         *geo.DB
 	WAN         wan.Model
@@ -162,7 +163,7 @@ func (u *Up) prepare() {
 	}
 	for k := 1; k <= routers; k++ {
 		add(cdn.RoleRouter, fmt.Sprintf("router-%d", k), "", "", routerAddr(k), func(n NodeConfig) (program, error) {
-			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), DNSConfig: u.cfg.DNS, Load: u.cfg.Load})
+			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), DNS: u.cfg.DNS, Load: u.cfg.Load})
 		})
 	}
 	edge := func(pop geo.POP, k int, regional bool) func(NodeConfig) (program, error) {

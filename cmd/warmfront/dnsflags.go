@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/dns"
 	"github.com/warmfront/warmfront/router/querylog"
 )
 
 // dnsFlags say how routers answer: one router, or all of a network.
 type dnsFlags struct {
-	network.DNSConfig
+	dns.Config
 	trusted []string
 	log     querylog.Config
 }
@@ -35,8 +35,8 @@ func (f *dnsFlags) add(flags *pflag.FlagSet, rateLimit int) {
 	flags.Float64Var(&f.log.Sample, "query-log-sample", 1, "share of the queries that --query-log and --dnstap write, such as 0.01")
 }
 
-func (f *dnsFlags) parse(flags *pflag.FlagSet, sandbox bool) (network.DNSConfig, error) {
-	cfg := f.DNSConfig
+func (f *dnsFlags) parse(flags *pflag.FlagSet, sandbox bool) (dns.Config, error) {
+	cfg := f.Config
 	var err error
 	if cfg.ECSTrusted, err = parsePrefixes("--ecs-trusted", f.trusted); err != nil {
 		return cfg, err

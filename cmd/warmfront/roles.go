@@ -108,7 +108,7 @@ func newRouter(g *cli.Global) *cobra.Command {
 			cfg.NS = append(cfg.NS, a)
 		}
 		var err error
-		if cfg.DNSConfig, err = f.parse(c.Flags(), node.Sandbox); err != nil {
+		if cfg.DNS, err = f.parse(c.Flags(), node.Sandbox); err != nil {
 			return nil, err
 		}
 		cfg.NodeConfig = node
@@ -116,7 +116,7 @@ func newRouter(g *cli.Global) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		cfg.QueryLog = log
+		cfg.DNS.QueryLog = log
 		r, err := network.NewRouter(cfg)
 		if err != nil {
 			stop()

@@ -1,4 +1,6 @@
-package network
+// Package dns makes a router's configuration of what an operator says and of what the geo
+// databases know.
+package dns
 
 import (
 	"fmt"
@@ -10,9 +12,9 @@ import (
 	"github.com/warmfront/warmfront/router/ratelimit"
 )
 
-// DNSConfig is what an operator says of how routers answer. All routers of a network should
+// Config is what an operator says of how routers answer. All routers of a network should
 // be told the same.
-type DNSConfig struct {
+type Config struct {
 	// DNSSEC is a file of keys that answers are signed with; empty leaves them unsigned:
 	// --dnssec. The keys are read when a router starts and go nowhere from there.
 	DNSSEC string
@@ -38,16 +40,16 @@ type DNSConfig struct {
 }
 
 // Check returns what a router of a zone would refuse to start with.
-func (c DNSConfig) Check(zone string) error {
-	cfg, err := c.router(zone)
+func (c Config) Check(zone string) error {
+	cfg, err := c.Router(zone)
 	if err != nil {
 		return err
 	}
 	return cfg.Check()
 }
 
-// router is the part of a router's configuration that follows from c.
-func (c DNSConfig) router(zone string) (router.Config, error) {
+// Router returns the part of a router's configuration that follows from c. It reads the keys.
+func (c Config) Router(zone string) (router.Config, error) {
 	cfg := router.Config{
 		Zone: zone, AliasZones: c.AliasZones, CAA: c.CAA, ECSTrusted: c.ECSTrusted, ClassOverflow: c.ClassOverflow, Addresses: c.Addresses, QueryLog: c.QueryLog,
 		RateLimit: ratelimit.Default(c.RateLimit),
