@@ -317,3 +317,17 @@ func TestManagedPoliciesCompile(t *testing.T) {
 		t.Errorf("%d CloudFront headers, want 21", n)
 	}
 }
+
+func FuzzCheckResource(f *testing.F) {
+	kinds := []ResourceKind{}
+	for _, r := range oneOfEach() {
+		f.Add(len(kinds), r.Document)
+		kinds = append(kinds, r.Kind)
+	}
+	f.Fuzz(func(t *testing.T, kind int, document string) {
+		r := &Resource{Kind: kinds[uint(kind)%uint(len(kinds))], ID: "x", Document: document}
+		if err := CheckResource(r); err != nil && ErrorCode(err) == "" {
+			t.Errorf("an error without a code: %v", err)
+		}
+	})
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/store"
+	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -30,6 +31,7 @@ const (
 type Journal interface {
 	State() *cdn.State
 	Propose(ctx context.Context, f func(*cdn.State) ([]cdn.Change, error)) (cdn.Version, error)
+	Settled(journal.Scope) cdn.Version
 }
 
 // Config is what the API is given.

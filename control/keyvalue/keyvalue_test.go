@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/admission"
+	"github.com/warmfront/warmfront/control/journaltest"
 	"github.com/warmfront/warmfront/control/keyvalue"
 	"github.com/warmfront/warmfront/sigv4"
 )
@@ -33,36 +33,6 @@ const (
 	arn     = "arn:aws:cloudfront::" + account + ":key-value-store/6b4b9ab3-0000-4000-8000-000000000001"
 )
 
-// memory is a journal in memory.
-type memory struct {
-	mu    sync.Mutex
-	state *cdn.State
-}
-
-func (m *memory) State() *cdn.State {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.state
-}
-
-func (m *memory) Propose(_ context.Context, f func(*cdn.State) ([]cdn.Change, error)) (cdn.Version, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	changes, err := f(m.state)
-	if err != nil {
-		return cdn.Version{}, err
-	}
-	for _, c := range changes {
-		c.Version = m.state.Version.Next()
-		next, err := m.state.Apply(c)
-		if err != nil {
-			return cdn.Version{}, err
-		}
-		m.state = next
-	}
-	return m.state.Version, nil
-}
-
 func authenticate(r *http.Request, body []byte) error {
 	v := sigv4.Verifier{Service: keyvalue.Service, Asymmetric: true, Lookup: func(id string) (sigv4.Key, bool) { return sigv4.Key{Secret: "secret"}, id == "ID" }}
 	sum := sha256.Sum256(body)
@@ -70,8 +40,8 @@ func authenticate(r *http.Request, body []byte) error {
 	return err
 }
 
-func newHandler(t testing.TB) (http.Handler, *memory) {
-	j := &memory{state: cdn.NewState(1)}
+func newHandler(t testing.TB) (http.Handler, *journaltest.Journal) {
+	j := journaltest.New()
 	_, err := j.Propose(t.Context(), func(*cdn.State) ([]cdn.Change, error) {
 		c, err := cdn.NewChange(cdn.KindResourcePut, cdn.Resource{Kind: cdn.ResourceKeyValueStore, ID: arn[strings.LastIndexByte(arn, '/')+1:], Name: "store", Created: time.Unix(1000, 0), Document: "<x/>"}, time.Now())
 		return []cdn.Change{c}, err
@@ -129,6 +99,11 @@ func TestKeysOfAStore(t *testing.T) {
 	h, j := newHandler(t)
 	c, ctx, store := newClient(t, h, "secret"), t.Context(), aws.String(arn)
 	described := must(c.DescribeKeyValueStore(ctx, &sdk.DescribeKeyValueStoreInput{KvsARN: store}))(t)
+	if *described.Status != "PROVISIONING" {
+		t.Errorf("%s, before nodes have it", *described.Status)
+	}
+	j.Settle(j.State().Version)
+	described = must(c.DescribeKeyValueStore(ctx, &sdk.DescribeKeyValueStoreInput{KvsARN: store}))(t)
 	if *described.ItemCount != 0 || *described.Status != "READY" || described.Created.Unix() != 1000 || !strings.HasPrefix(*described.ETag, "KV") {
 		t.Errorf("%+v", described)
 	}

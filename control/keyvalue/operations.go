@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/keyvalues"
 	"github.com/warmfront/warmfront/control/api/call"
+	"github.com/warmfront/warmfront/journal"
 )
 
 // CloudFront's quotas for the data of a store (developer guide, "Quotas on key value
@@ -53,17 +54,22 @@ func sizes(v *keyvalues.Values) (count, size int) {
 }
 
 func (h *handler) describe(t target) (string, any, error) {
+	settled := h.Journal.Settled(journal.Deployed) // asked before the state is
 	r, v, err := h.find(h.Journal.State(), t.arn)
 	if err != nil {
 		return "", nil, err
 	}
 	count, size := sizes(v)
+	status := "READY"
+	if settled.Before(r.Version) { // compatibility.md, 308
+		status = "PROVISIONING"
+	}
 	modified := r.Created
 	if v != nil {
 		modified = time.UnixMilli(v.LastModified)
 	}
 	return version(r, v), map[string]any{
-		"ItemCount": count, "TotalSizeInBytes": size, "KvsARN": t.arn, "Status": "READY",
+		"ItemCount": count, "TotalSizeInBytes": size, "KvsARN": t.arn, "Status": status,
 		"Created": seconds(r.Created), "LastModified": seconds(modified),
 	}, nil
 }
