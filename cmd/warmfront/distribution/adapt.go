@@ -56,6 +56,8 @@ func (im *importer) adapt(ctx context.Context, config *types.DistributionConfig)
 }
 
 // adaptOrigin gives a bucket an access control of this network's, unless it has one.
+// An access control takes the place of an access identity too: edges sign for the
+// former alone.
 func (im *importer) adaptOrigin(ctx context.Context, o *types.Origin) error {
 	old := aws.ToString(o.OriginAccessControlId)
 	if im.planned[old] {

@@ -36,8 +36,8 @@ func NewImport(flags *cli.Global) *cobra.Command {
 		Long: "Create a distribution from what `aws cloudfront get-distribution-config` prints, with its origins moved to where they are here.\n" +
 			"OLD is an origin's host name or id; NEW is s3://BUCKET, or HOST[:PORT] with or without http:// or https://.\n" +
 			"What the configuration refers to and is not here is replaced or left out; each such change is said on stderr.\n\n" +
-			"A CloudFormation template (JSON or YAML) is taken too: of it distributions, cache policies, origin access controls,\n" +
-			"functions and buckets are made.",
+			"A CloudFormation template (JSON or YAML) is taken too: of it distributions, policies, origin access controls and\n" +
+			"identities, functions, keys and key groups, and buckets are made.",
 		Example: "  aws cloudfront get-distribution-config --id E1A2B3C4D5E6F7 > distribution.json\n" +
 			"  warmfront import distribution.json --origin api.example.com=http://127.0.0.1:3000 --wait\n" +
 			"  warmfront import template.yaml --parameter Stage=test --dry-run",

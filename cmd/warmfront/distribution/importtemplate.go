@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,13 @@ const (
 	kindAccessControl = "AWS::CloudFront::OriginAccessControl"
 	kindFunction      = "AWS::CloudFront::Function"
 	kindBucket        = "AWS::S3::Bucket"
+
+	kindOriginRequest   = "AWS::CloudFront::OriginRequestPolicy"
+	kindResponseHeaders = "AWS::CloudFront::ResponseHeadersPolicy"
+	kindAccessIdentity  = "AWS::CloudFront::CloudFrontOriginAccessIdentity"
+	kindPublicKey       = "AWS::CloudFront::PublicKey"
+	kindKeyGroup        = "AWS::CloudFront::KeyGroup"
+	kindCertificate     = "AWS::CertificateManager::Certificate"
 )
 
 // maker makes a resource of its properties, and returns what others may refer to.
@@ -41,19 +50,21 @@ func (im *importer) template(text []byte) error {
 	}
 	makers := map[string]maker{
 		kindDistribution: im.templateDistribution, kindCachePolicy: im.templateCachePolicy, kindAccessControl: im.templateAccessControl,
-		kindFunction: im.templateFunction, kindBucket: im.templateBucket,
+		kindFunction: im.templateFunction, kindBucket: im.templateBucket, kindOriginRequest: im.templateOriginRequest,
+		kindResponseHeaders: im.templateResponseHeaders, kindAccessIdentity: im.templateAccessIdentity, kindPublicKey: im.templatePublicKey,
+		kindKeyGroup: im.templateKeyGroup, kindCertificate: im.templateCertificate,
 	}
 	for kind, n := range t.Kinds() {
 		if makers[kind] == nil {
 			im.changed("%d of type %s: not made", n, kind)
 		}
 	}
-	order, err := t.Order(kindBucket, kindAccessControl, kindCachePolicy, kindFunction, kindDistribution)
+	order, err := t.Order(slices.Sorted(maps.Keys(makers))...)
 	if err != nil {
 		return err
 	}
 	if len(order) == 0 {
-		return errors.New("the template has nothing that is made here: " + strings.Join([]string{kindDistribution, kindCachePolicy, kindAccessControl, kindFunction, kindBucket}, ", "))
+		return errors.New("the template has nothing that is made here: " + strings.Join(slices.Sorted(maps.Keys(makers)), ", "))
 	}
 	made := map[string]template.Made{}
 	pseudo := map[string]string{
@@ -159,11 +170,16 @@ func (im *importer) templateDistribution(_ context.Context, name string, propert
 		return nil, err
 	}
 	complete(cfg)
-	cfg.CallerReference = aws.String("import-" + name + "-" + time.Now().UTC().Format("20060102T150405.000000000"))
+	cfg.CallerReference = reference(name)
 	if properties["Tags"] != nil {
 		im.changed("the distribution %s has no tags", name)
 	}
 	return template.Made{}, im.distribution(cfg)
+}
+
+// reference is a caller reference that nobody has used.
+func reference(name string) *string {
+	return aws.String("import-" + name + "-" + time.Now().UTC().Format("20060102T150405.000000000"))
 }
 
 // complete fills in what the API wants and CloudFormation has defaults for.
