@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -13,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/proxyproto"
+	"github.com/warmfront/warmfront/edge/roundtrip"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/sigv4"
@@ -58,6 +60,7 @@ const drainLimit = 6 * time.Second
 type Edge struct {
 	*member
 	edge      *edge.Edge
+	prober    *roundtrip.Prober
 	listeners []net.Listener
 	gone      gone
 }
@@ -91,6 +94,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	if e.member, err = newMember(cfg.NodeConfig, node, stored{e}, e.prepare, e.gone.note); err != nil {
 		return nil, err
 	}
+	e.prober = e.newProber(cfg, pop)
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
 		return nil, explainTaken(err)
 	}
@@ -132,7 +136,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		http, https = "", ""
 	}
 	return edge.Config{
-		MaxPerViewer: perViewer, Capacity: cfg.Capacity, ReportToken: reportToken(cfg.Secret),
+		MaxPerViewer: perViewer, Capacity: cfg.Capacity, ReportToken: reportToken(cfg.Secret), RoundTrips: e.prober.RoundTrips,
 		Node: e.node, POPNumber: pop.N, Zone: cfg.Zone,
 		HTTPAddr: http, HTTPSAddr: https, PublicHTTPSPort: int(public),
 		State: e.known, Lease: lease{e.client}, Entitled: e.client.Entitled, Certificates: e.client.Certificates(), Signer: originSigner{e},
@@ -204,6 +208,11 @@ func (s originSigner) Sign(r *message.Request, o *cdn.Origin, arn string, now ti
 // Run serves until ctx ends. Then it says goodbye, so that routers send nobody
 // here any more, finishes what viewers asked, and gives up the lease.
 func (e *Edge) Run(ctx context.Context) error {
+	measuring, stop := context.WithCancel(ctx)
+	var prober sync.WaitGroup
+	defer prober.Wait()
+	defer stop()
+	prober.Go(func() { e.prober.Run(measuring) })
 	return e.run(ctx, "http", drained{e.edge, &e.listeners}, []string{"gossip"}, []string{"http"})
 }
 

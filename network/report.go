@@ -1,9 +1,19 @@
 package network
 
 import (
+	"cmp"
+	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/operator"
+	routerhealth "github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/latency"
 )
 
 // reportToken is what routers and control show to edges so that they say how loaded they
@@ -16,4 +26,50 @@ func reportToken(secret []byte) string {
 		return ""
 	}
 	return hex.EncodeToString(key)
+}
+
+// askedAtOnce is how many edges control asks at the same time, and askedFor how long it
+// waits for one.
+const (
+	askedAtOnce = 32
+	askedFor    = 2 * time.Second
+)
+
+// roundTrips asks every registered edge what it has measured.
+func (c *Control) roundTrips(ctx context.Context) operator.RoundTrips {
+	probe := routerhealth.NewHTTP("health."+c.cfg.Zone, reportToken(c.cfg.Secret), c.cfg.gate.DialOut(dialFrom(c.cfg.Addr)))
+	defer probe.Close()
+	out := operator.RoundTrips{Ways: []operator.Way{}}
+	var mu sync.Mutex
+	var reports []latency.Report
+	var asking sync.WaitGroup
+	turn := make(chan struct{}, askedAtOnce)
+	for _, s := range c.Core().NodeStatus() {
+		if s.Node.Role != cdn.RoleEdge {
+			continue
+		}
+		turn <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-turn }()
+			within, cancel := context.WithTimeout(ctx, askedFor)
+			defer cancel()
+			r, err := probe.Probe(within, s.Node)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				out.Silent = append(out.Silent, s.Node.ID)
+			} else {
+				reports = append(reports, latency.Report{POP: s.Node.POP, RoundTrips: r.RoundTrips})
+			}
+		})
+	}
+	asking.Wait()
+	for from, row := range latency.Sum(reports) {
+		for to, t := range row {
+			out.Ways = append(out.Ways, operator.Way{From: from, To: to, Time: t})
+		}
+	}
+	slices.Sort(out.Silent)
+	slices.SortFunc(out.Ways, func(a, b operator.Way) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return out
 }

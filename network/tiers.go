@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/control/relay"
 	"github.com/warmfront/warmfront/control/wire"
+	"github.com/warmfront/warmfront/edge/roundtrip"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/gossip"
@@ -27,8 +28,19 @@ func (e *Edge) tiers(cfg EdgeConfig, pop geo.POP) *tier.Config {
 		Route: tier.CloudFront(cfg.Geo.Catalogue().Far),
 		Other: map[string]func(context.Context, *tls.Conn){
 			wire.ProtocolJournal: func(_ context.Context, c *tls.Conn) { e.relay.server.Take(c) },
+			roundtrip.Protocol:   roundtrip.Serve,
 		},
 	}
+}
+
+// newProber measures the ways from the edge to the other POPs, over the same ports.
+func (e *Edge) newProber(cfg EdgeConfig, pop geo.POP) *roundtrip.Prober {
+	w := cfg.world() // in which there is no distance to measure before the network has started
+	return roundtrip.New(roundtrip.Config{
+		POP: pop.Code, Nodes: func() map[string]cdn.Node { return e.client.State().Nodes },
+		Up:       func(id string) bool { return !w.isNear() && e.gone.isUp(id) },
+		Identity: PeerIdentity(e.client).Dial, Dial: cfg.gate.DialCluster(dialFrom(cfg.Addr)), Logger: cfg.Log,
+	})
 }
 
 // wrapPeers puts faults and distance between other edges and a sandbox's.
@@ -84,7 +96,7 @@ func (p peerIdentity) Accept() *tls.Config {
 		if err != nil {
 			return nil, err
 		}
-		cfg.NextProtos = append(cfg.NextProtos, "http/1.1")
+		cfg.NextProtos = append(cfg.NextProtos, "http/1.1", roundtrip.Protocol)
 		cfg.VerifyConnection = func(s tls.ConnectionState) error {
 			if s.NegotiatedProtocol == wire.ProtocolJournal {
 				return relay.Registered(p.c, s)

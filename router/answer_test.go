@@ -176,7 +176,7 @@ func mark(r *Router, down ...string) {
 		list = append(list, e)
 	}
 	next := *r.snap.Load()
-	next.table = r.table(list, pick.Conditions{Locations: next.locations, Spill: r.spill})
+	next.table = r.table(list, pick.Conditions{Locations: next.locations, Spill: r.spill, Ways: r.ways})
 	r.snap.Store(&next)
 }
 

@@ -6,10 +6,13 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/latency"
 	"github.com/warmfront/warmfront/router/load"
+	"github.com/warmfront/warmfront/router/pick"
 )
 
-// balance has answers follow how loaded the POPs are, until ctx ends.
+// balance has answers follow how loaded the POPs are, and how far from one another, until
+// ctx ends.
 func (r *Router) balance(ctx context.Context) {
 	every := time.NewTicker(r.cfg.Health.Interval)
 	defer every.Stop()
@@ -23,7 +26,7 @@ func (r *Router) balance(ctx context.Context) {
 	}
 }
 
-// weigh takes in what the edges say of their load.
+// weigh takes in what the edges say of their load and of the ways between them.
 func (r *Router) weigh(edges []health.Edge, now time.Time) {
 	r.mu.Lock()
 	changed := r.board.Step(r.reports(edges), now)
@@ -38,10 +41,22 @@ func (r *Router) weigh(edges []health.Edge, now time.Time) {
 			}
 		}
 	}
+	if r.cfg.Latency && r.latencies.Step(now, latency.Sum(roundTrips(edges))) {
+		changed, r.ways = true, pick.NewWays(r.latencies.Times())
+	}
 	r.mu.Unlock()
 	if changed {
 		r.renew()
 	}
+}
+
+// roundTrips are what all edges measured: of one that is down what it said last, for its
+// viewers have to go somewhere.
+func roundTrips(edges []health.Edge) (out []latency.Report) {
+	for _, e := range edges {
+		out = append(out, latency.Report{POP: e.Node.POP, RoundTrips: e.Report.RoundTrips})
+	}
+	return out
 }
 
 // reports sums up what the healthy edges of each POP say.

@@ -115,6 +115,9 @@ type Config struct {
 	Health health.Settings
 	// Load says when a POP's viewers are sent on to others; the zero value is load.Default.
 	Load load.Settings
+	// Latency ranks POPs by the round trips that edges measure between them, where they have,
+	// and not by distance: --policy latency.
+	Latency bool
 	// ReportToken is shown to edges so that they say how loaded they are.
 	ReportToken string
 	// Dial opens the connections of the checks; nil is net.Dialer. Faults and

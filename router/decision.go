@@ -21,9 +21,12 @@ type Decision struct {
 	Located bool
 	// By says how the viewer was placed: by "subnet", by "address", or "unknown".
 	By string
-	// Ranking is every POP by distance; the first that is not excluded is the
+	// Ranking is every POP by distance, or by measured ways; the first that is not excluded is the
 	// one answered, with the first of its edges.
 	Ranking []pick.Ranked
+	// At is the code of the POP that the viewer is taken to be at, from which the ways in the
+	// ranking are; "" where that is by distance.
+	At string
 	// Degraded says that no edge of the price class is healthy and that the
 	// answer is one that was good last.
 	Degraded bool
@@ -88,6 +91,7 @@ func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.A
 		d.Ranking = s.table.Rank(d.Place.point(), plan.PriceClass, family, plan.ID, netip.Prefix{})
 		return d, fmt.Errorf("%s, %s: %w", name, plan.PriceClass, ErrNoEdge)
 	}
+	d.At = s.table.At(d.Place.point(), plan.PriceClass, family)
 	choice, _, shared := s.choose(e, pool, plan, from)
 	e.scope = shared
 	d.Ranking = s.table.Rank(d.Place.point(), plan.PriceClass, family, plan.ID, choice.Block)

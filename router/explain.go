@@ -56,7 +56,7 @@ func (s *snapshot) explanation(name string, d Decision, e *edns, from netip.Addr
 		},
 		Answer: explain.Answer{
 			POP: d.POP.Code, Node: d.Node.ID, Addr: d.Addr, TTL: int(d.TTL), Scope: -1, Degraded: d.Degraded, Overflow: d.Overflow,
-			Block: d.Block, From: d.From,
+			Block: d.Block, From: d.From, At: d.At,
 		},
 	}
 	for _, n := range d.Nodes[min(1, len(d.Nodes)):] {
@@ -68,7 +68,7 @@ func (s *snapshot) explanation(name string, d Decision, e *edns, from netip.Addr
 	x.DNSSEC = s.zones.of(dns.CanonicalName(name)).dnssec()
 	at, loads := d.Place.point(), s.loads()
 	for _, r := range d.Ranking {
-		p := explain.POP{Code: r.Code, Km: r.Km, Edges: len(r.Edges), Use: -1, Spill: r.Spill, Excluded: string(r.Excluded)}
+		p := explain.POP{Code: r.Code, Km: r.Km, Edges: len(r.Edges), Use: -1, Spill: r.Spill, Excluded: string(r.Excluded), Way: r.RoundTrip, Measured: r.Measured}
 		if l, known := loads[r.Code]; known {
 			p.Use = l.Use
 		}

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/pick"
 )
 
 // checkCommon holds the fast path against the library's, and reports whether the
@@ -75,6 +77,9 @@ func variants(t testing.TB) []*Router {
 		c.State, c.Addresses = func() *cdn.State { return s }, 8
 	})
 	overLimit(crowded, map[string]float64{"NRT": 0.5, "FRA": 0.9})
+	measured := newRouter(t, withTable(t))
+	measured.ways = pick.NewWays(map[string]map[string]time.Duration{"NRT": {"SFO": 30 * time.Millisecond, "SIN": 300 * time.Millisecond}, "FRA": {"JNB": 1}})
+	overLimit(measured, map[string]float64{"NRT": 0.7, "FRA": 0.3})
 	unread := newRouter(t, func(c *Config) { c.State = func() *cdn.State { return nil } })
 	signed := newRouter(t, func(c *Config) {
 		withTable(t)(c)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/router/latency"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/querylog"
@@ -31,6 +32,9 @@ type Router struct {
 	board *load.Board
 	spill map[string]float64 // of board; see pick.Conditions
 	loads atomic.Pointer[map[string]load.State]
+
+	latencies *latency.Board
+	ways      *pick.Ways // of latencies
 
 	classes map[string]cdn.PriceClass
 
@@ -81,7 +85,7 @@ func (r *Router) assemble() (err error) {
 	if err != nil {
 		return err
 	}
-	r.board, r.classes = load.NewBoard(cfg.Load), classes(*cfg)
+	r.board, r.latencies, r.classes = load.NewBoard(cfg.Load), latency.NewBoard(latency.Default()), classes(*cfg)
 	r.loads.Store(&map[string]load.State{})
 	r.probe = health.NewHTTP("health."+cfg.Zone, cfg.ReportToken, cfg.Dial)
 	r.checker = health.NewChecker(health.Config{

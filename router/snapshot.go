@@ -81,7 +81,7 @@ func (r *Router) table(checked []health.Edge, under pick.Conditions) *pick.Table
 
 // conditions are those of the table that is made now; r.mu is held.
 func (r *Router) conditions(locations *netmap.Map) pick.Conditions {
-	return pick.Conditions{Locations: locations, Spill: r.spill}
+	return pick.Conditions{Locations: locations, Spill: r.spill, Ways: r.ways}
 }
 
 // sayOverflow logs it when viewers begin or cease to be sent outside a price class: it

@@ -28,6 +28,7 @@ func (f *dnsFlags) add(flags *pflag.FlagSet, rateLimit int) {
 	flags.StringArrayVar(&f.CAA, "caa", nil, "who may issue certificates for the zone, as in a zone file: '0 issue \"ca.example.net\"'; repeatable")
 	flags.StringSliceVar(&f.trusted, "ecs-trusted", nil, "network of resolvers whose EDNS Client Subnet is believed, such as 192.0.2.0/24; repeatable (default: everybody's)")
 	flags.IntVar(&f.Addresses, "addresses", 4, "addresses of one answer, from 1 to 8: of as many healthy edges of the viewer's location")
+	flags.StringVar(&f.Policy, "policy", "distance", "what locations are ranked by: distance, or latency, the round trips that edges measure between them")
 	flags.BoolVar(&f.ClassOverflow, "class-overflow", false, "send viewers outside a distribution's price class while every edge within it is down")
 	flags.IntVar(&f.RateLimit, "rate-limit", rateLimit, "answers a second that a network is sent to one question by UDP, unless it has a cookie; 0 for any number (the default in a sandbox)")
 	flags.StringVar(&f.log.File, "query-log", "", "file to append a line to for queries and their answers: JSON if its name ends in .json or .jsonl, else text; opened anew on SIGHUP")

@@ -95,6 +95,9 @@ func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
 	if d := x.DNSSEC; d != nil {
 		cli.Row(w, "DNSSEC", fmt.Sprintf("%s is signed as it is asked for (%s, keys %s), what does not exist by compact denial", d.Zone, d.Algorithm, strings.Trim(fmt.Sprint(d.Keys), "[]")))
 	}
+	if x.Answer.At != "" {
+		cli.Row(w, "ranked by", "measured round trips from "+x.Answer.At+", the nearest location that has any; those in parentheses are a model's")
+	}
 	_ = w.Flush()
 	cli.Row(w, "POP", "DISTANCE", "ROUND TRIP", "EDGES", "LOAD", "")
 	answered := 0
@@ -109,11 +112,22 @@ func describeExplanation(w *tabwriter.Writer, x explanation.Explanation) {
 			}
 			answered++
 		}
-		cli.Row(w, p.Code, fmt.Sprintf("%.0f km", p.Km), p.RoundTrip.Round(100*time.Microsecond), fmt.Sprintf("%d of %d healthy", p.Healthy, p.Edges), describeLoad(p), why)
+		cli.Row(w, p.Code, fmt.Sprintf("%.0f km", p.Km), describeWay(x, p), fmt.Sprintf("%d of %d healthy", p.Healthy, p.Edges), describeLoad(p), why)
 		if answered > moreRanked {
 			break
 		}
 	}
+}
+
+// describeWay is the round trip that the ranking goes by, or what a model says of it.
+func describeWay(x explanation.Explanation, p explanation.POP) string {
+	switch {
+	case x.Answer.At == "":
+		return p.RoundTrip.Round(100 * time.Microsecond).String()
+	case p.Measured:
+		return p.Way.Round(100 * time.Microsecond).String()
+	}
+	return "(" + p.Way.Round(100*time.Microsecond).String() + ")"
 }
 
 // describeLoad is "93 %, sends on 25 %", or nothing where it is not known.

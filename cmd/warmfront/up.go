@@ -117,6 +117,9 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	if err := dns.Check(f.zone); err != nil {
 		return cfg, err
 	}
+	if dns.Policy == "latency" && model.Scale == 0 {
+		return cfg, errors.New("--policy latency measures the delay of distance, which --wan off does not impose: leave one of them out")
+	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
 		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Regional: f.regional, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,

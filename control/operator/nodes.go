@@ -36,6 +36,21 @@ type Nodes struct {
 	Nodes   []Node `json:"nodes"`
 }
 
+// RoundTrips is the answer to GET /warmfront/v1/round-trips: what edges have measured.
+type RoundTrips struct {
+	Ways []Way `json:"ways"`
+	// Silent are the edges that could not be asked.
+	Silent []string `json:"silent,omitempty"`
+}
+
+// Way is a round trip from one POP to another, by their codes: of several nodes of the first
+// the least.
+type Way struct {
+	From string        `json:"from"`
+	To   string        `json:"to"`
+	Time time.Duration `json:"round_trip_ns"`
+}
+
 // LeaseText says how long the node's lease runs. Control that has just started
 // knows of no lease, and not that there is none.
 func (n Node) LeaseText() string {

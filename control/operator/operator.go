@@ -71,6 +71,8 @@ type Config struct {
 	Now     func() time.Time
 	Network func() Network
 	Nodes   func() Nodes
+	// RoundTrips asks the edges what they have measured.
+	RoundTrips func(ctx context.Context) RoundTrips
 	// Invalidation returns how far an invalidation of a distribution is.
 	Invalidation func(distribution, id string) (Invalidation, error)
 	// Forget removes a node from the registered ones.
@@ -102,6 +104,7 @@ func Handler(cfg Config) http.Handler {
 	h := handler{cfg}
 	mux.Handle("GET /warmfront/v1/network", h.signed(func(*http.Request, []byte) (any, error) { return cfg.Network(), nil }))
 	mux.Handle("GET /warmfront/v1/nodes", h.signed(func(*http.Request, []byte) (any, error) { return cfg.Nodes(), nil }))
+	mux.Handle("GET /warmfront/v1/round-trips", h.signed(func(r *http.Request, _ []byte) (any, error) { return cfg.RoundTrips(r.Context()), nil }))
 	mux.Handle("DELETE /warmfront/v1/nodes/{id}", h.signed(func(r *http.Request, _ []byte) (any, error) {
 		return struct{}{}, cfg.Forget(r.Context(), r.PathValue("id"))
 	}))

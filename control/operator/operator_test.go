@@ -31,6 +31,7 @@ var (
 		Node: cdn.Node{ID: "FRA-1", Role: cdn.RoleEdge, POP: "FRA", K: 1}, Applied: cdn.Version{Epoch: 1, Number: 6},
 		LeaseLeft: 3 * time.Second, Incarnation: 2, Gossip: "alive", Fault: "slow",
 	}, {Node: cdn.Node{ID: "NRT-1", Role: cdn.RoleEdge, POP: "NRT", K: 1}, Fenced: true, Incarnation: 1}}}
+	testRoundTrips   = operator.RoundTrips{Ways: []operator.Way{{From: "FRA", To: "NRT", Time: 210 * time.Millisecond}}, Silent: []string{"SYD-1"}}
 	testInvalidation = operator.Invalidation{
 		ID: "I1", Distribution: "E1", Paths: []string{"/*"}, CreateTime: time.Unix(1700000000, 0).UTC(), Version: cdn.Version{Epoch: 1, Number: 7},
 		Status: operator.InProgress, WhenIsolated: "serve-stale", Edges: 3, Acknowledged: 1, Fenced: []string{"IAD-1"}, QuietLeft: time.Second,
@@ -48,8 +49,9 @@ func (d *desk) config() operator.Config {
 	return operator.Config{
 		Keys: func(id string) (sigv4.Key, bool) { return sigv4.Key{Secret: testSecret}, id == testKey },
 		Zone: "warmfront.test", Now: time.Now,
-		Network: func() operator.Network { return testNetwork },
-		Nodes:   func() operator.Nodes { return testNodes },
+		Network:    func() operator.Network { return testNetwork },
+		Nodes:      func() operator.Nodes { return testNodes },
+		RoundTrips: func(context.Context) operator.RoundTrips { return testRoundTrips },
 		Invalidation: func(distribution, id string) (operator.Invalidation, error) {
 			if distribution != "E1" {
 				return operator.Invalidation{}, cdn.Errorf("NoSuchDistribution", "There is no distribution %q.", distribution)
@@ -131,6 +133,9 @@ func TestWhatIsAnswered(t *testing.T) {
 	if got := answer[operator.Invalidation](t, d.config(), signed("GET", "/warmfront/v1/distributions/E1/invalidations/I1", "")); !reflect.DeepEqual(got, testInvalidation) {
 		t.Errorf("the invalidation is %+v", got)
 	}
+	if got := answer[operator.RoundTrips](t, d.config(), signed("GET", "/warmfront/v1/round-trips", "")); !reflect.DeepEqual(got, testRoundTrips) {
+		t.Errorf("the round trips are %+v", got)
+	}
 	answer[struct{}](t, d.config(), signed("DELETE", "/warmfront/v1/nodes/FRA-1", ""))
 	if len(d.forgotten) != 1 || d.forgotten[0] != "FRA-1" {
 		t.Errorf("forgotten: %v", d.forgotten)
@@ -174,6 +179,7 @@ func TestWhatIsNotAuthentic(t *testing.T) {
 		{"no signature", unsigned("GET", "/warmfront/v1/network", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of nodes", unsigned("GET", "/warmfront/v1/nodes", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of an invalidation", unsigned("GET", "/warmfront/v1/distributions/E1/invalidations/I1", ""), 403, "MissingAuthenticationToken"},
+		{"no signature of round trips", unsigned("GET", "/warmfront/v1/round-trips", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of a forget", unsigned("DELETE", "/warmfront/v1/nodes/FRA-1", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of a fault", unsigned("POST", "/warmfront/v1/faults", `{"kind":"stop","target":"all"}`), 403, "MissingAuthenticationToken"},
 		{"another key", signedWith("AKIDOTHER", testSecret, operator.Service, "GET", "/warmfront/v1/nodes", ""), 403, "InvalidClientTokenId"},

@@ -31,6 +31,9 @@ type Config struct {
 	RateLimit int
 	// Addresses is how many one answer has at most: --addresses. 0 is the default, four.
 	Addresses int
+	// Policy says what POPs are ranked by: "distance", which "" is too, or "latency", the round
+	// trips that edges measure: --policy.
+	Policy string
 	// ClassOverflow sends viewers outside a price class of which every edge is down:
 	// --class-overflow.
 	ClassOverflow bool
@@ -53,6 +56,13 @@ func (c Config) Router(zone string) (router.Config, error) {
 	cfg := router.Config{
 		Zone: zone, AliasZones: c.AliasZones, CAA: c.CAA, ECSTrusted: c.ECSTrusted, ClassOverflow: c.ClassOverflow, Addresses: c.Addresses, QueryLog: c.QueryLog,
 		RateLimit: ratelimit.Default(c.RateLimit),
+	}
+	switch c.Policy {
+	case "", "distance":
+	case "latency":
+		cfg.Latency = true
+	default:
+		return cfg, fmt.Errorf("--policy %q: use distance or latency", c.Policy)
 	}
 	if c.DNSSEC == "" {
 		return cfg, nil

@@ -26,7 +26,7 @@ type Explanation struct {
 	Answer       Answer `json:"answer"`
 	// DNSSEC is how the answer is signed, nil where it is not.
 	DNSSEC *DNSSEC `json:"dnssec,omitempty"`
-	// Ranking is every edge location by its distance; the answer is the first that
+	// Ranking is every edge location by its distance, or by its way; the answer is the first that
 	// is not excluded.
 	Ranking []POP `json:"ranking"`
 }
@@ -72,6 +72,9 @@ type Answer struct {
 	Block netip.Prefix `json:"block,omitzero"`
 	// From is the nearest POP, where that sends on this block for its load.
 	From string `json:"from,omitempty"`
+	// At is the POP that the viewer is taken to be at, where POPs are ranked by measured
+	// ways from there; "" where they are ranked by distance.
+	At string `json:"at,omitempty"`
 }
 
 // DNSSEC is how the answers of a zone are signed, for those who ask for it.
@@ -93,6 +96,10 @@ type POP struct {
 	// of the blocks of viewers nearest to it that it sends on to others.
 	Use   float64 `json:"use"`
 	Spill float64 `json:"spill"`
+	// Way is the round trip from the POP that the viewer is taken to be at, and Measured
+	// whether it was measured or is the model's.
+	Way      time.Duration `json:"way_ns,omitempty"`
+	Measured bool          `json:"measured,omitempty"`
 	// Excluded says why it cannot be answered; "" where it can.
 	Excluded string `json:"excluded,omitempty"`
 }
@@ -108,14 +115,17 @@ func (x Explanation) Lines() []string {
 		line("place", "city", x.Place.City, "country", x.Place.Country, "lat", decimal(x.Place.Lat, 4), "lon", decimal(x.Place.Lon, 4),
 			"precision", x.Place.Precision, "source", x.Place.Source, "prefix", x.Place.Prefix),
 		line("answer", "pop", x.Answer.POP, "node", x.Answer.Node, "addr", x.Answer.Addr, "ttl", x.Answer.TTL,
-			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded, "overflow", x.Answer.Overflow, "block", x.Answer.Block, "from", x.Answer.From,
+			"scope", x.Answer.Scope, "degraded", x.Answer.Degraded, "overflow", x.Answer.Overflow, "block", x.Answer.Block, "from", x.Answer.From, "at", x.Answer.At,
 			"others", list(x.Answer.Others)),
 	}
 	if d := x.DNSSEC; d != nil {
 		lines = append(lines, line("dnssec", "zone", d.Zone, "algorithm", d.Algorithm, "keys", strings.Trim(fmt.Sprint(d.Keys), "[]"), "denial", "compact"))
 	}
 	for _, p := range x.Ranking {
-		use, spill := "", ""
+		use, spill, way, measured := "", "", "", ""
+		if x.Answer.At != "" {
+			way, measured = p.Way.String(), strconv.FormatBool(p.Measured)
+		}
 		if p.Use >= 0 {
 			use = decimal(p.Use, 3)
 		}
@@ -123,7 +133,7 @@ func (x Explanation) Lines() []string {
 			spill = decimal(p.Spill, 3)
 		}
 		lines = append(lines, line("pop", "code", p.Code, "km", decimal(p.Km, 1), "rtt", p.RoundTrip,
-			"edges", p.Edges, "healthy", p.Healthy, "use", use, "spill", spill, "excluded", p.Excluded))
+			"edges", p.Edges, "healthy", p.Healthy, "use", use, "spill", spill, "way", way, "measured", measured, "excluded", p.Excluded))
 	}
 	return lines
 }
@@ -200,14 +210,14 @@ func Parse(lines []string) (x Explanation, err error) {
 			x.Answer = Answer{
 				POP: f.of["pop"], Node: f.of["node"], Addr: f.addr("addr"), TTL: f.int("ttl"),
 				Scope: f.int("scope"), Degraded: f.of["degraded"] == "true",
-				Overflow: f.of["overflow"] == "true", Block: f.prefix("block"), From: f.of["from"], Others: f.addrs("others"),
+				Overflow: f.of["overflow"] == "true", Block: f.prefix("block"), From: f.of["from"], At: f.of["at"], Others: f.addrs("others"),
 			}
 		case "dnssec":
 			x.DNSSEC = &DNSSEC{Zone: f.of["zone"], Algorithm: f.of["algorithm"], Keys: f.ints("keys")}
 		case "pop":
 			p := POP{
 				Code: f.of["code"], Km: f.float("km"), RoundTrip: f.duration("rtt"), Edges: f.int("edges"), Healthy: f.int("healthy"),
-				Use: -1, Spill: f.float("spill"), Excluded: f.of["excluded"],
+				Use: -1, Spill: f.float("spill"), Way: f.duration("way"), Measured: f.of["measured"] == "true", Excluded: f.of["excluded"],
 			}
 			if _, known := f.of["use"]; known {
 				p.Use = f.float("use")

@@ -17,12 +17,12 @@ func example() Explanation {
 			Prefix: netip.MustParsePrefix("203.0.112.0/20"),
 		},
 		Answer: Answer{POP: "IAD", Node: "IAD-1", Addr: netip.MustParseAddr("127.1.0.1"), TTL: 60, Scope: 24, Degraded: true,
-			Block: netip.MustParsePrefix("203.0.113.0/24"), From: "BOS", Others: []netip.Addr{netip.MustParseAddr("127.1.0.2"), netip.MustParseAddr("127.1.0.3")},
+			Block: netip.MustParsePrefix("203.0.113.0/24"), From: "BOS", At: "YUL", Others: []netip.Addr{netip.MustParseAddr("127.1.0.2"), netip.MustParseAddr("127.1.0.3")},
 		},
 		DNSSEC: &DNSSEC{Zone: "warmfront.test", Algorithm: "ECDSAP256SHA256", Keys: []int{2371, 60001}},
 		Ranking: []POP{
-			{Code: "BOS", Km: 634.5, RoundTrip: 13200 * time.Microsecond, Use: 0.93, Spill: 0.25, Excluded: "over its limit of load"},
-			{Code: "IAD", Km: 40, RoundTrip: 8 * time.Millisecond, Edges: 2, Healthy: 1, Use: -1},
+			{Code: "BOS", Km: 634.5, RoundTrip: 13200 * time.Microsecond, Use: 0.93, Spill: 0.25, Way: 8 * time.Millisecond, Measured: true, Excluded: "over its limit of load"},
+			{Code: "IAD", Km: 40, RoundTrip: 8 * time.Millisecond, Edges: 2, Healthy: 1, Use: -1, Way: 12 * time.Millisecond},
 		},
 	}
 }
@@ -32,10 +32,10 @@ func TestLines(t *testing.T) {
 		"question name=d1.warmfront.test; distribution=E1; class=PriceClass_200",
 		"viewer network=203.0.113.0/24; by=subnet",
 		"place city=Washington, D.C.; country=US; lat=38.8951; lon=-77.0364; precision=city; source=GeoLite2-City.mmdb; prefix=203.0.112.0/20",
-		"answer pop=IAD; node=IAD-1; addr=127.1.0.1; ttl=60; scope=24; degraded=true; overflow=false; block=203.0.113.0/24; from=BOS; others=127.1.0.2,127.1.0.3",
+		"answer pop=IAD; node=IAD-1; addr=127.1.0.1; ttl=60; scope=24; degraded=true; overflow=false; block=203.0.113.0/24; from=BOS; at=YUL; others=127.1.0.2,127.1.0.3",
 		"dnssec zone=warmfront.test; algorithm=ECDSAP256SHA256; keys=2371 60001; denial=compact",
-		"pop code=BOS; km=634.5; rtt=13.2ms; edges=0; healthy=0; use=0.930; spill=0.250; excluded=over its limit of load",
-		"pop code=IAD; km=40.0; rtt=8ms; edges=2; healthy=1",
+		"pop code=BOS; km=634.5; rtt=13.2ms; edges=0; healthy=0; use=0.930; spill=0.250; way=8ms; measured=true; excluded=over its limit of load",
+		"pop code=IAD; km=40.0; rtt=8ms; edges=2; healthy=1; way=12ms; measured=false",
 	}
 	lines := example().Lines()
 	if !reflect.DeepEqual(lines, want) {

@@ -3,6 +3,7 @@ package pick
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -80,6 +81,11 @@ type Pool struct {
 	// it is; both are nil without a location table.
 	partition *netmap.Partition
 	locations *netmap.Map
+	// ways are those that rows were made of, nil where viewers are ranked by distance; see
+	// row.
+	ways       *Ways
+	rows       []row
+	unmeasured []vector // POPs with edges of which no way is known
 }
 
 // Site is a POP with its edges: in a Table all that are registered, in a Pool
@@ -108,6 +114,8 @@ type Conditions struct {
 	// Spill is the part, from 0 to 1, of the blocks of viewers nearest to a POP that is sent
 	// on to others because the POP is over its limit of load; by the POP's code.
 	Spill map[string]float64
+	// Ways are the measured round trips to rank POPs by; nil ranks them by distance.
+	Ways *Ways
 }
 
 // New is Policy.Table of the policy that allows nothing, where no POP is over its limit.
@@ -144,6 +152,7 @@ func (p Policy) Table(pops []POP, edges []Edge, under Conditions) *Table {
 			p := &t.pools[i][family]
 			*p = t.pool(class, family)
 			p.limit(under.Spill)
+			p.measure(under.Ways, t.sites)
 			p.divide(under.Locations)
 		}
 	}
@@ -237,8 +246,8 @@ func (p *Pool) Empty() bool { return len(p.sites) == 0 }
 func (p *Pool) Tailored() bool { return len(p.sites) > 1 }
 
 // Nearest returns the choice for viewers at a place, of whom a distribution is asked for by
-// a block: the site at the least great-circle distance that has room for the block, and
-// the nearest where none has. Its Site is nil for an empty pool.
+// a block: the site at the least great-circle distance, or by the least round trip where those
+// are measured, that has room for the block, and the nearest where none has. Its Site is nil for an empty pool.
 func (p *Pool) Nearest(from Point, block netip.Prefix, distribution string) Choice {
 	if p.Empty() {
 		return Choice{}
@@ -248,6 +257,9 @@ func (p *Pool) Nearest(from Point, block netip.Prefix, distribution string) Choi
 
 func (p *Pool) nearest(from Point) (best int) {
 	at := from.vector()
+	if r := p.row(at); r != nil {
+		return r.best
+	}
 	least := math.Inf(1)
 	// Sites are in the order of their numbers, so that "less than" is also the
 	// tie-break.
@@ -264,6 +276,14 @@ func (p *Pool) nearest(from Point) (best int) {
 func (p *Pool) withRoom(from Point, h uint64) int {
 	at := from.vector()
 	best, least := -1, math.Inf(1)
+	if r := p.row(at); r != nil {
+		for i := range p.sites {
+			if d := float64(r.times[i]); d < least && !p.sites[i].sheds(h) {
+				best, least = i, d
+			}
+		}
+		return best
+	}
 	for i := range p.sites {
 		if d := p.sites[i].at.chord2(at); d < least && !p.sites[i].sheds(h) {
 			best, least = i, d
@@ -278,7 +298,16 @@ func (p *Pool) divide(locations *netmap.Map) {
 	if locations == nil || !p.Tailored() || len(p.sites) > int(netmap.Nowhere) {
 		return
 	}
-	key := make([]byte, 0, 2*len(p.sites))
+	key := make([]byte, 0, 2*len(p.sites)+2*len(p.rows)+16)
+	if p.ways != nil { // rows are of those POPs that run, in the pool or not
+		for _, r := range p.rows {
+			key = fmt.Append(key, r.at)
+		}
+		for _, u := range p.unmeasured {
+			key = fmt.Append(key, u)
+		}
+		key = append(key, p.ways.key...)
+	}
 	for _, s := range p.sites {
 		key = binary.BigEndian.AppendUint16(key, uint16(s.N))
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 )
@@ -29,11 +30,16 @@ type Ranked struct {
 	Excluded Reason
 	// Edges are those registered here, the one that would be answered first.
 	Edges []Edge
+	// RoundTrip is that from the POP that the viewer is taken to be at, Measured whether it is
+	// more than a model's; 0 where POPs are ranked by distance.
+	RoundTrip time.Duration
+	Measured  bool
 	// Spill is the part of the blocks of viewers nearest here that is sent on, from 0 to 1.
 	Spill float64
 }
 
-// Rank returns every POP by its distance from a point, with the reason for each
+// Rank returns every POP by its distance from a point, or by its round trip where the
+// answer goes by those, with the reason for each
 // that was passed over by viewers in a block. The first one without is what [Pool.Nearest]
 // returns, and the first of its edges is the first that [Choice.Addresses] returns.
 func (t *Table) Rank(from Point, class cdn.PriceClass, family Family, distribution string, block netip.Prefix) []Ranked {
@@ -41,11 +47,16 @@ func (t *Table) Rank(from Point, class cdn.PriceClass, family Family, distributi
 	h := hash(distribution, block)
 	room := pool.withRoom(from, h) >= 0
 	at := from.vector()
+	by := t.taken(pool, at)
 	out := make([]Ranked, 0, len(t.sites))
 	chords := make(map[int]float64, len(t.sites))
-	for _, s := range t.sites {
+	for i := range t.sites {
+		s := &t.sites[i]
 		chords[s.N] = s.at.chord2(at)
 		r := Ranked{POP: s.POP, Km: kilometres(chords[s.N]), Excluded: s.excluded(class, family)}
+		if by != nil {
+			r.RoundTrip, r.Measured = pool.ways.between(by, s)
+		}
 		answered := s.edges
 		if i := slices.IndexFunc(pool.sites, func(p Site) bool { return p.N == s.N }); i >= 0 {
 			p := &pool.sites[i]
@@ -57,8 +68,31 @@ func (t *Table) Rank(from Point, class cdn.PriceClass, family Family, distributi
 		r.Edges = s.order(h, answered)
 		out = append(out, r)
 	}
-	slices.SortStableFunc(out, func(a, b Ranked) int { return cmp.Compare(chords[a.N], chords[b.N]) })
+	slices.SortStableFunc(out, func(a, b Ranked) int {
+		if by != nil {
+			return cmp.Compare(a.RoundTrip, b.RoundTrip) // of the same, the lower number is first already
+		}
+		return cmp.Compare(chords[a.N], chords[b.N])
+	})
 	return out
+}
+
+// At returns the code of the POP that viewers at a place are taken to be at, "" where POPs
+// are ranked by their distance from the place itself.
+func (t *Table) At(from Point, class cdn.PriceClass, family Family) string {
+	if s := t.taken(t.Pool(class, family), from.vector()); s != nil {
+		return s.Code
+	}
+	return ""
+}
+
+// taken is the site whose row a place is ranked by, nil for none.
+func (t *Table) taken(p *Pool, at vector) *Site {
+	r := p.row(at)
+	if r == nil {
+		return nil
+	}
+	return &t.sites[slices.IndexFunc(t.sites, func(s Site) bool { return s.at == r.at && len(s.edges) > 0 && p.ways.covers(s.Code) })]
 }
 
 // excluded says why a site that is in no pool is not.
