@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -27,8 +28,10 @@ import (
 	"github.com/warmfront/warmfront/control/services"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/measured"
 	"github.com/warmfront/warmfront/network/standby"
 	"github.com/warmfront/warmfront/network/viewer"
+	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -277,6 +280,13 @@ func (c *Control) welcome(w http.ResponseWriter, _ *http.Request) {
 
 func (c *Control) describe() operator.Network {
 	return operator.Network{Zone: c.cfg.Zone, Version: c.cfg.Version, Sandbox: c.cfg.Sandbox, CA: string(c.Core().ViewerCA())}
+}
+
+// roundTrips asks every registered edge what it has measured.
+func (c *Control) roundTrips(ctx context.Context) operator.RoundTrips {
+	probe := routerhealth.NewHTTP("health."+c.cfg.Zone, measured.Token(c.cfg.Secret), c.cfg.gate.DialOut(dialFrom(c.cfg.Addr)))
+	defer probe.Close()
+	return measured.RoundTrips(ctx, probe, slices.Collect(maps.Values(c.Core().State().Nodes)))
 }
 
 func (c *Control) nodes() operator.Nodes {

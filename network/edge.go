@@ -17,6 +17,8 @@ import (
 	"github.com/warmfront/warmfront/edge/roundtrip"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/measured"
+	"github.com/warmfront/warmfront/network/sniff"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
@@ -136,7 +138,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		http, https = "", ""
 	}
 	return edge.Config{
-		MaxPerViewer: perViewer, Capacity: cfg.Capacity, ReportToken: reportToken(cfg.Secret), RoundTrips: e.prober.RoundTrips,
+		MaxPerViewer: perViewer, Capacity: cfg.Capacity, ReportToken: measured.Token(cfg.Secret), RoundTrips: e.prober.RoundTrips,
 		Node: e.node, POPNumber: pop.N, Zone: cfg.Zone,
 		HTTPAddr: http, HTTPSAddr: https, PublicHTTPSPort: int(public),
 		State: e.known, Lease: lease{e.client}, Entitled: e.client.Entitled, Certificates: e.client.Certificates(), Signer: originSigner{e},
@@ -185,7 +187,7 @@ func (e *Edge) wrapViewers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.L
 		if err != nil { // too short a secret, which joining refuses
 			return l
 		}
-		l = newSniffed(proxyproto.Listener(cfg.gate.Listener(l), key))
+		l = sniff.Listen(proxyproto.Listener(cfg.gate.Listener(l), key))
 		l = wan.Listen(l, cfg.world().viewers(popPoint(pop), cfg.gate), wan.Options{Wrap: true})
 		e.listeners = append(e.listeners, l)
 		return l
@@ -212,7 +214,9 @@ func (e *Edge) Run(ctx context.Context) error {
 	var prober sync.WaitGroup
 	defer prober.Wait()
 	defer stop()
-	prober.Go(func() { e.prober.Run(measuring) })
+	if !e.node.IsRegional() { // viewers are not sent there
+		prober.Go(func() { e.prober.Run(measuring) })
+	}
 	return e.run(ctx, "http", drained{e.edge, &e.listeners}, []string{"gossip"}, []string{"http"})
 }
 

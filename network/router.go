@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/network/dns"
+	"github.com/warmfront/warmfront/network/measured"
 	"github.com/warmfront/warmfront/router"
 	"github.com/warmfront/warmfront/router/dnssec"
 	routerhealth "github.com/warmfront/warmfront/router/health"
@@ -78,7 +79,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 		return nil, err
 	}
 	c.Identity, c.Version, c.CookieSecret = node.ID, cfg.dnsVersion(), cfg.Secret
-	c.Explain, c.Load, c.ReportToken = cfg.Sandbox, cfg.Load, reportToken(cfg.Secret)
+	c.Explain, c.Load, c.ReportToken = cfg.Sandbox, cfg.Load, measured.Token(cfg.Secret)
 	c.Listen, c.NS, c.State = cfg.Listen, ns, r.known
 	dns.Locate(&c, cfg.Geo, cfg.WAN)
 	c.Dial, c.Hold, c.WrapListener = cfg.gate.DialOut(dialFrom(cfg.Addr)), cfg.gate.Wait, cfg.gate.Listener

@@ -95,7 +95,7 @@ func (p *Prober) next(ctx context.Context) time.Duration {
 	nodes := map[string][]cdn.Node{}
 	var pops []string
 	for id, n := range p.cfg.Nodes() {
-		if n.Role != cdn.RoleEdge || n.POP == p.cfg.POP || n.PeerPort == 0 || !p.cfg.Up(id) {
+		if n.Role != cdn.RoleEdge || n.IsRegional() || n.POP == p.cfg.POP || n.PeerPort == 0 || !p.cfg.Up(id) {
 			continue
 		}
 		if nodes[n.POP] == nil {

@@ -1,4 +1,6 @@
-package network
+// Package sniff accepts connections that must be read before they know who is at the other
+// end.
+package sniff
 
 import (
 	"errors"
@@ -6,10 +8,6 @@ import (
 	"sync"
 )
 
-// sniffed puts goroutines between a listener whose connections must be read
-// before they know who is at the other end (PROXY protocol) and one that asks
-// for that in Accept (the delay model): a client that says nothing holds up
-// itself alone.
 type sniffed struct {
 	net.Listener
 	accepted chan accepted
@@ -26,7 +24,11 @@ type accepted struct {
 // in the kernel.
 const maxSniffed = 1024
 
-func newSniffed(l net.Listener) net.Listener {
+// Listen puts goroutines between a listener whose connections must be read
+// before they know who is at the other end (PROXY protocol) and one that asks
+// for that in Accept (the delay model): a client that says nothing holds up
+// itself alone.
+func Listen(l net.Listener) net.Listener {
 	s := &sniffed{Listener: l, accepted: make(chan accepted), done: make(chan struct{})}
 	go s.run()
 	return s

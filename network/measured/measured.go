@@ -1,4 +1,5 @@
-package network
+// Package measured is how routers and control are told what edges measure of themselves.
+package measured
 
 import (
 	"cmp"
@@ -11,16 +12,16 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/report"
 	"github.com/warmfront/warmfront/control/operator"
-	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/latency"
 )
 
-// reportToken is what routers and control show to edges so that they say how loaded they
+// Token is what routers and control show to edges so that they say how loaded they
 // are, and how far from others. It is made of the cluster's secret (RFC 5869) and tells
 // nothing of it, for it is shown to whoever can read what goes between them; that
 // reads the reports as well.
-func reportToken(secret []byte) string {
+func Token(secret []byte) string {
 	key, err := hkdf.Key(sha256.New, secret, nil, "warmfront edge report v1", 16)
 	if err != nil {
 		return ""
@@ -35,17 +36,20 @@ const (
 	askedFor    = 2 * time.Second
 )
 
-// roundTrips asks every registered edge what it has measured.
-func (c *Control) roundTrips(ctx context.Context) operator.RoundTrips {
-	probe := routerhealth.NewHTTP("health."+c.cfg.Zone, reportToken(c.cfg.Secret), c.cfg.gate.DialOut(dialFrom(c.cfg.Addr)))
-	defer probe.Close()
+// Prober asks one edge; see health.HTTP.
+type Prober interface {
+	Probe(ctx context.Context, node cdn.Node) (report.Edge, error)
+}
+
+// RoundTrips asks those of the nodes that viewers are sent to what they have measured.
+func RoundTrips(ctx context.Context, probe Prober, nodes []cdn.Node) operator.RoundTrips {
 	out := operator.RoundTrips{Ways: []operator.Way{}}
 	var mu sync.Mutex
 	var reports []latency.Report
 	var asking sync.WaitGroup
 	turn := make(chan struct{}, askedAtOnce)
-	for _, s := range c.Core().NodeStatus() {
-		if s.Node.Role != cdn.RoleEdge {
+	for _, n := range nodes {
+		if n.Role != cdn.RoleEdge || n.IsRegional() {
 			continue
 		}
 		turn <- struct{}{}
@@ -53,13 +57,13 @@ func (c *Control) roundTrips(ctx context.Context) operator.RoundTrips {
 			defer func() { <-turn }()
 			within, cancel := context.WithTimeout(ctx, askedFor)
 			defer cancel()
-			r, err := probe.Probe(within, s.Node)
+			r, err := probe.Probe(within, n)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				out.Silent = append(out.Silent, s.Node.ID)
+				out.Silent = append(out.Silent, n.ID)
 			} else {
-				reports = append(reports, latency.Report{POP: s.Node.POP, RoundTrips: r.RoundTrips})
+				reports = append(reports, latency.Report{POP: n.POP, RoundTrips: r.RoundTrips})
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package network
+package sniff
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 func TestASilentConnectionHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &fakeListener{conns: make(chan net.Conn, 2)}
-		s := newSniffed(l)
+		s := Listen(l)
 		silent, talks := make(chan struct{}), make(chan struct{})
 		close(talks)
 		l.conns <- slowAddr{ready: silent}
@@ -34,7 +34,7 @@ func TestASilentConnectionHoldsUpNobody(t *testing.T) {
 func TestAListenerSurvivesAnErrorThatPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &fakeListener{conns: make(chan net.Conn, 1), passing: []error{syscall.EMFILE}}
-		s := newSniffed(l)
+		s := Listen(l)
 		if _, err := s.Accept(); !errors.Is(err, syscall.EMFILE) {
 			t.Fatalf("too many open files: %v", err)
 		}
