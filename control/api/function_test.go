@@ -217,3 +217,27 @@ func TestLifeOfAMonitoringSubscription(t *testing.T) {
 		t.Errorf("%d subscriptions are left", n)
 	}
 }
+
+// What can be made with tags has them, and can be given others.
+func TestTagsOfResources(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	tags := &types.Tags{Items: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}}
+	function := must(f.CreateFunction(ctx, &sdk.CreateFunctionInput{Name: aws.String("f"), FunctionCode: []byte("x"), FunctionConfig: functionConfig(), Tags: tags}))(t)
+	store := must(f.CreateKeyValueStore(ctx, &sdk.CreateKeyValueStoreInput{Name: aws.String("s"), Tags: tags}))(t)
+	streaming := must(f.CreateStreamingDistributionWithTags(ctx, &sdk.CreateStreamingDistributionWithTagsInput{StreamingDistributionConfigWithTags: &types.StreamingDistributionConfigWithTags{
+		StreamingDistributionConfig: resourceKinds()[10].make(f, 1).(*types.StreamingDistributionConfig), Tags: tags}}))(t)
+	for _, arn := range []*string{function.FunctionSummary.FunctionMetadata.FunctionARN, store.KeyValueStore.ARN, streaming.StreamingDistribution.ARN} {
+		must(f.TagResource(ctx, &sdk.TagResourceInput{Resource: arn, Tags: &types.Tags{Items: []types.Tag{{Key: aws.String("b"), Value: aws.String("2")}}}}))(t)
+		must(f.UntagResource(ctx, &sdk.UntagResourceInput{Resource: arn, TagKeys: &types.TagKeys{Items: []string{"a"}}}))(t)
+		f.restore(t)
+		if l := must(f.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{Resource: arn}))(t).Tags.Items; len(l) != 1 || *l[0].Key != "b" {
+			t.Errorf("%s: %+v", *arn, l)
+		}
+	}
+	if got := must(f.GetFunction(ctx, &sdk.GetFunctionInput{Name: aws.String("f")}))(t); string(got.FunctionCode) != "x" || *got.ETag != *function.ETag {
+		t.Errorf("%+v", got)
+	}
+	_, err := f.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{Resource: aws.String("arn:aws:cloudfront::1:function/f")})
+	wantCode(t, err, cloudfront.CodeNoSuchResource)
+}

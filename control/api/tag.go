@@ -46,53 +46,66 @@ func (h *handler) untagResource(c *call) (*answer, error) {
 	})
 }
 
-// retag changes the tags of a distribution and nothing else: tags are not part of
-// what an ETag is the version of.
+// retag changes the tags of a thing and nothing else: tags are not part of what an
+// ETag is the version of.
 func (h *handler) retag(c *call, alter func(tags map[string]string)) (*answer, error) {
 	_, err := h.Journal.Propose(c, func(s *cdn.State) ([]cdn.Change, error) {
-		old, err := h.tagged(s, c.get("Resource"))
+		old, put, err := h.tagged(s, c.get("Resource"))
 		if err != nil {
 			return nil, err
 		}
-		d := *old
-		d.Tags = maps.Clone(old.Tags)
-		if d.Tags == nil {
-			d.Tags = map[string]string{}
+		tags := maps.Clone(old)
+		if tags == nil {
+			tags = map[string]string{}
 		}
-		alter(d.Tags)
-		if maps.Equal(d.Tags, old.Tags) {
+		alter(tags)
+		if maps.Equal(tags, old) {
 			return nil, nil
 		}
-		if err := checkTagCount(d.Tags); err != nil {
+		if err := checkTagCount(tags); err != nil {
 			return nil, err
 		}
-		return h.change(cdn.KindDistributionPut, d)
+		return put(tags)
 	})
 	return &answer{}, err
 }
 
 func (h *handler) listTags(c *call) (*answer, error) {
-	d, err := h.tagged(h.Journal.State(), c.get("Resource"))
+	all, _, err := h.tagged(h.Journal.State(), c.get("Resource"))
 	if err != nil {
 		return nil, err
 	}
 	tags := &cloudfront.Tags{Items: []cloudfront.Tag{}}
-	for _, key := range slices.Sorted(maps.Keys(d.Tags)) {
-		tags.Items = append(tags.Items, cloudfront.Tag{Key: key, Value: new(d.Tags[key])})
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		tags.Items = append(tags.Items, cloudfront.Tag{Key: key, Value: new(all[key])})
 	}
 	return &answer{body: tags}, nil
 }
 
-// tagged finds what an ARN names. Only distributions have tags here.
-func (h *handler) tagged(s *cdn.State, arn string) (*cdn.Distribution, error) {
+// tagged finds what an ARN names: its tags, and what gives it others. Distributions
+// have tags, and those resources that can be made with some.
+func (h *handler) tagged(s *cdn.State, arn string) (tags map[string]string, put func(map[string]string) ([]cdn.Change, error), err error) {
 	if !strings.HasPrefix(arn, "arn:") || strings.Count(arn, ":") < 5 {
-		return nil, cloudfront.CodeInvalidArgument.Errorf("The parameter Resource is not an ARN: %.300q.", arn)
+		return nil, nil, cloudfront.CodeInvalidArgument.Errorf("The parameter Resource is not an ARN: %.300q.", arn)
 	}
-	id, found := strings.CutPrefix(arn, h.arn(""))
-	if d := s.Distributions[id]; found && d != nil {
-		return d, nil
+	if id, found := strings.CutPrefix(arn, h.arn("")); found && s.Distributions[id] != nil {
+		d := *s.Distributions[id]
+		return d.Tags, func(tags map[string]string) ([]cdn.Change, error) {
+			d.Tags = tags
+			return h.change(cdn.KindDistributionPut, d)
+		}, nil
 	}
-	return nil, cloudfront.CodeNoSuchResource.Errorf("The specified resource does not exist: %.300s.", arn)
+	for _, kind := range []cdn.ResourceKind{cdn.ResourceFunction, cdn.ResourceKeyValueStore, cdn.ResourceStreamingDistribution} {
+		id := cdn.ARNResource(kind, arn)
+		if found := s.Resource(kind, id); found != nil && strings.HasPrefix(arn, "arn:aws:cloudfront::"+h.Account+":") {
+			r := *found
+			return r.Tags, func(tags map[string]string) ([]cdn.Change, error) {
+				r.Tags = tags
+				return h.change(cdn.KindResourcePut, r)
+			}, nil
+		}
+	}
+	return nil, nil, cloudfront.CodeNoSuchResource.Errorf("The specified resource does not exist: %.300s.", arn)
 }
 
 // newTags checks the tags of one request. A tag without a value has the empty

@@ -131,10 +131,14 @@ func (s *Service) summary(st *cdn.State, r *cdn.Resource, at cloudfront.Function
 	}
 	if r.Live != nil {
 		status = "UNASSOCIATED"
-		if st.UserOf(r.Ref()) != "" {
-			if status = "DEPLOYED"; settled.Before(r.Version) {
-				status = "IN_PROGRESS"
-			}
+	}
+	for _, p := range st.Plans {
+		switch {
+		case !p.UsesResource(r.Ref()):
+		case settled.Before(p.Version):
+			status = "IN_PROGRESS"
+		case status != "IN_PROGRESS":
+			status = "DEPLOYED"
 		}
 	}
 	body, err := document[cloudfront.UpdateFunctionRequest](text, r.ID)
