@@ -229,7 +229,7 @@ func theDistribution() cdn.Distribution {
 	return cdn.Distribution{
 		ID: distribution, ARN: "arn:aws:cloudfront::123456789012:distribution/" + distribution, Domain: domain,
 		Config: "<DistributionConfig><CallerReference>chaos</CallerReference><Origins><Items><Origin><Id>o</Id><DomainName>" + originName + "</DomainName>" +
-			"<CustomOriginConfig><HTTPPort>80</HTTPPort><HTTPSPort>443</HTTPSPort><OriginProtocolPolicy>http-only</OriginProtocolPolicy></CustomOriginConfig>" +
+			"<CustomOriginConfig><HTTPPort>80</HTTPPort><HTTPSPort>443</HTTPSPort><OriginProtocolPolicy>http-only</OriginProtocolPolicy></CustomOriginConfig><OriginShield><Enabled>true</Enabled><OriginShieldRegion>us-east-1</OriginShieldRegion></OriginShield>" +
 			"</Origin></Items></Origins><CacheBehaviors><Items>" + behavior("CacheBehavior", "<PathPattern>/query/*</PathPattern>", cachingByQuery) +
 			"</Items></CacheBehaviors>" + behavior("DefaultCacheBehavior", "", cachingOptimized) + "<Enabled>true</Enabled></DistributionConfig>",
 	}
