@@ -230,6 +230,10 @@ func compileOriginTimes(e *document.Element, o *Origin) error {
 		}
 		*t.to = time.Duration(n) * time.Second
 	}
+	if whole, err := e.Int(0, "ResponseCompletionTimeout"); err == nil {
+		const year = 365 * 86400
+		o.CompletionTimeout = time.Duration(min(max(whole, 0), year)) * time.Second
+	}
 	return nil
 }
 

@@ -179,14 +179,16 @@ type Origin struct {
 	// on the wire, rising; empty: 1.2 and 1.3. SSLv3 is never spoken.
 	TLS []uint16
 	// Shield is the AWS region of the origin's Origin Shield, "" for none.
-	Shield           string
-	ConnectAttempts  int
-	ConnectTimeout   time.Duration
-	ReadTimeout      time.Duration
-	KeepaliveTimeout time.Duration
-	CustomHeaders    []HeaderField
-	AccessControl    *AccessControl  // nil for none
-	AccessIdentity   *AccessIdentity // nil for none
+	Shield          string
+	ConnectAttempts int
+	ConnectTimeout  time.Duration
+	ReadTimeout     time.Duration
+	// CompletionTimeout is for the whole of an answer; 0: no limit.
+	CompletionTimeout time.Duration
+	KeepaliveTimeout  time.Duration
+	CustomHeaders     []HeaderField
+	AccessControl     *AccessControl  // nil for none
+	AccessIdentity    *AccessIdentity // nil for none
 }
 
 // HeaderField is one header line.

@@ -112,6 +112,24 @@ func (u *Upstream) pool(at place) *pool {
 // An origin may answer before it has the whole of r.Body. Nothing is read from it
 // after the answer's body has been closed, but for a read that is waiting then.
 func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error) {
+	if o.CompletionTimeout == 0 {
+		return u.do(ctx, o, r)
+	}
+	within := complete(ctx, o.CompletionTimeout)
+	resp, err := u.do(within.ctx, o, r)
+	switch {
+	case err != nil:
+		within.over()
+		return nil, err
+	case resp.Upgraded != nil: // it is no answer any more, and lasts as long as the two sides like
+		within.late.Stop()
+	case resp.Body != nil:
+		within.ReadCloser, resp.Body = resp.Body, within
+	}
+	return resp, nil
+}
+
+func (u *Upstream) do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error) {
 	x := &exchange{ctx: ctx, pool: u.pool(u.place(o, r.Scheme).told(o, r.Host)), req: r, timeout: cmp.Or(o.ReadTimeout, defaultReadTimeout)}
 	fresh := r.Upgrade != ""
 	for {
@@ -131,6 +149,8 @@ func (x *exchange) final(err error) error {
 	var stale staleError
 	var failed *Error
 	switch {
+	case x.ctx.Err() != nil:
+		return context.Cause(x.ctx)
 	case errors.As(err, &stale):
 		if stale.unsent || x.repeatable() {
 			return nil // and a fresh connection is never stale
