@@ -101,9 +101,12 @@ func (f *Fetch) question(interim func(int, message.Header)) Question {
 // well have different things under one date. Of a group therefore an entity tag alone
 // tells whether what one of them says is of what the other sent.
 
+// grouped reports whether the behavior's target is a group of origins.
+func (f *Fetch) grouped() bool { return f.Behavior.Failover != nil }
+
 // validated reports whether the origin can be asked whether o still holds.
 func (f *Fetch) validated(o *cache.Object) bool {
-	if f.Second != nil {
+	if f.grouped() {
 		return o.Header.Get("ETag") != ""
 	}
 	return rfc9111.HasValidator(o.Header)
@@ -115,7 +118,7 @@ func (f *Fetch) conditional(h *message.Header, o *cache.Object) {
 	if o.OriginTag != "" {
 		h.Set("If-None-Match", o.OriginTag)
 	}
-	if f.Second != nil {
+	if f.grouped() {
 		h.Del("If-Modified-Since")
 	}
 }
@@ -124,7 +127,7 @@ func (f *Fetch) conditional(h *message.Header, o *cache.Object) {
 // whichever origin it is of.
 func (f *Fetch) strongValidator(h message.Header) string {
 	v := rfc9111.StrongValidator(h)
-	if f.Second != nil && !strings.HasPrefix(v, `"`) {
+	if f.grouped() && !strings.HasPrefix(v, `"`) {
 		return ""
 	}
 	return v
@@ -133,7 +136,7 @@ func (f *Fetch) strongValidator(h message.Header) string {
 // sameObject reports whether an answer brings a part of what is stored (Q). An origin
 // of a group has to say so itself.
 func (f *Fetch) sameObject(o *cache.Object, resp *message.Response) bool {
-	if f.Second != nil && resp.Header.Get("ETag") != o.Header.Get("ETag") {
+	if f.grouped() && resp.Header.Get("ETag") != o.Header.Get("ETag") {
 		return false
 	}
 	return reuse.SameObject(o, resp.Header, resp.Status == 206)

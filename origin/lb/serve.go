@@ -38,8 +38,6 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(counted, "There is no target to ask.", http.StatusServiceUnavailable)
 		return
 	}
-	x.target.outstanding.Add(1)
-	x.target.requests.Add(1)
 	defer x.target.outstanding.Add(-1)
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), exchangeKey{}, x))
 	defer cancel()
@@ -47,8 +45,17 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.proxy.ServeHTTP(counted, r.WithContext(ctx))
 }
 
-// pick returns the target for a request, nil if there is none.
+// pick takes a target for a request, nil if there is none.
 func (b *Balancer) pick(r *http.Request) *target {
+	for {
+		t := b.choose(r)
+		if t == nil || t.take() {
+			return t
+		} // else it was taken away meanwhile, and is not chosen again
+	}
+}
+
+func (b *Balancer) choose(r *http.Request) *target {
 	all := *b.targets.Load()
 	candidates := make([]candidate, len(all))
 	for i, t := range all {

@@ -37,6 +37,18 @@ func (t *target) candidate() candidate {
 	return candidate{t.health.healthy, t.draining, t.outstanding.Load()}
 }
 
+// take begins a request, unless the target is taken away.
+func (t *target) take() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.draining {
+		return false
+	}
+	t.outstanding.Add(1)
+	t.requests.Add(1)
+	return true
+}
+
 // record is what the checks of a target came to.
 type record struct {
 	known, healthy bool
