@@ -478,14 +478,14 @@ func TestManyAtOnce(t *testing.T) {
 func TestUnaskedBytes(t *testing.T) {
 	evil := "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 	for _, bare := range []bool{false, true} {
-		said := make(chan struct{}, 1)
+		say, said := make(chan struct{}), make(chan struct{})
 		o := serveRaw(t, func(c *rawConn, n int) {
 			c.request()
 			c.say(okAnswer)
 			if n == 1 {
-				<-said
+				<-say
 				c.say(evil)
-				said <- struct{}{}
+				close(said)
 			}
 			c.toEnd()
 		})
@@ -499,7 +499,7 @@ func TestUnaskedBytes(t *testing.T) {
 		if _, body, err := get(t, u, origin, request("/")); body != "ok" || err != nil {
 			t.Fatal(body, err)
 		}
-		said <- struct{}{}
+		close(say)
 		<-said
 		p := u.pool(u.place(origin, "http"))
 		if !bare {
