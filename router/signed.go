@@ -16,7 +16,7 @@ import (
 )
 
 // signaturesPerSecond is how many signatures are made in a second for who has not proven that
-// he receives what is sent to his address: a fifth of a processor. Who comes too late is
+// he receives what is sent to his address: a fifth of a processor for signing alone. Who comes too late is
 // told to use TCP.
 const signaturesPerSecond = 5000
 
