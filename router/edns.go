@@ -62,6 +62,15 @@ func (e *edns) read(q *dns.Msg) bool {
 	return true
 }
 
+// readsOption reports whether readOption looks at options of a code.
+func readsOption(code uint16) bool {
+	switch code {
+	case dns.EDNS0SUBNET, dns.EDNS0NSID, dns.EDNS0TCPKEEPALIVE, dns.EDNS0COOKIE:
+		return true
+	}
+	return false
+}
+
 // readOption takes in one option, and reports whether it is well formed. Those unknown
 // to us are ignored (RFC 6891, section 6.1.2).
 func (e *edns) readOption(opt *dns.OPT, o dns.EDNS0) bool {

@@ -259,6 +259,41 @@ func TestEDNS(t *testing.T) {
 	}
 }
 
+// TestForeignOptions: what is in options that are not looked at does not matter, nor what is in
+// those of another version.
+func TestForeignOptions(t *testing.T) {
+	r := newRouter(t, nil)
+	mark(r)
+	subnet := subnetOption(1, 24, 0, 203, 0, 113)
+	for _, o := range []*dns.EDNS0_LOCAL{
+		{Code: dns.EDNS0ZONEVERSION}, // as a query has it
+		{Code: dns.EDNS0EDE, Data: []byte{1}}, {Code: dns.EDNS0LLQ, Data: []byte{1}}, {Code: dns.EDNS0UL, Data: make([]byte, 8)},
+		{Code: dns.EDNS0EXPIRE, Data: []byte{1}}, {Code: dns.EDNS0REPORTING, Data: []byte{0xff}}, {Code: dns.EDNS0PADDING, Data: make([]byte, 9)},
+		{Code: 100, Data: []byte("x")},
+	} {
+		q := question("dall.warmfront.test.", dns.TypeA)
+		q.Extra = append(q.Extra, &dns.TXT{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET}, Txt: []string{"x"}})
+		q.Compress = true
+		packet := pack(t, withOptions(q, o, subnet, o))
+		before := bytes.Clone(packet)
+		m := wireAnswer(t, r, packet, UDP)
+		if m.Rcode != dns.RcodeSuccess || popOf(m) != "NRT" || subnetOf(m) == nil || len(m.IsEdns0().Option) != 1 {
+			t.Errorf("option %d: %v", o.Code, m)
+		}
+		if !bytes.Equal(packet, before) {
+			t.Errorf("option %d: the packet was changed", o.Code)
+		}
+		q = withOptions(question("dall.warmfront.test.", dns.TypeA), o, subnetOption(1, 24, 0, 203))
+		if m := wireAnswer(t, r, pack(t, q), UDP); m.Rcode != dns.RcodeFormatError {
+			t.Errorf("option %d and a malformed subnet: %v", o.Code, m)
+		}
+		q.IsEdns0().SetVersion(1)
+		if m := wireAnswer(t, r, pack(t, q), UDP); m.Rcode != dns.RcodeBadVers {
+			t.Errorf("option %d of version 1: %v", o.Code, m)
+		}
+	}
+}
+
 func withOptionsKept(q *dns.Msg, o dns.EDNS0) *dns.Msg {
 	q.IsEdns0().Option = append(q.IsEdns0().Option, o)
 	return q

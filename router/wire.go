@@ -1,9 +1,11 @@
 package router
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -18,7 +20,7 @@ import (
 // packet that must not be answered: too short to have an id, or itself an answer
 // (two servers would answer one another for ever).
 func decode(packet []byte) *dns.Msg {
-	const headerSize, response = 12, 0x80
+	const response = 0x80
 	if len(packet) < headerSize || packet[2]&response != 0 {
 		return nil
 	}
@@ -33,7 +35,7 @@ func decode(packet []byte) *dns.Msg {
 		return bare
 	}
 	q := &dns.Msg{}
-	if q.Unpack(packet) != nil {
+	if q.Unpack(withoutForeignOptions(packet)) != nil {
 		return bare
 	}
 	// The library takes a packet that ends early for one with fewer records.
@@ -41,6 +43,58 @@ func decode(packet []byte) *dns.Msg {
 		return bare
 	}
 	return q
+}
+
+// withoutForeignOptions returns a query with the options that are not looked at under a code
+// that the library does not know, in a copy where there are any. They are to be ignored (RFC
+// 6891, section 6.1.2), but the library refuses some whose content it does not expect:
+// ZONEVERSION, which in queries is empty (RFC 9660, section 2.1). Of an OPT of another version
+// none is looked at.
+func withoutForeignOptions(packet []byte) []byte {
+	count := func(at int) int { return int(binary.BigEndian.Uint16(packet[at:])) }
+	at, copied := headerSize, false
+	for range count(4) {
+		at = skipName(packet, at) + 4 // type and class
+	}
+	for range count(6) + count(8) + count(10) {
+		at = skipName(packet, at)
+		const fixed = optFixed - 1 // without the owner
+		if at+fixed > len(packet) {
+			return packet
+		}
+		end := at + fixed + count(at+8)
+		if end > len(packet) {
+			return packet
+		}
+		isOPT, version := count(at) == int(dns.TypeOPT), packet[at+5]
+		for at += fixed; isOPT && at+4 <= end; at += 4 + count(at+2) {
+			if version == 0 && readsOption(uint16(count(at))) {
+				continue
+			}
+			if !copied {
+				packet, copied = slices.Clone(packet), true
+			}
+			binary.BigEndian.PutUint16(packet[at:], dns.EDNS0LOCALSTART)
+		}
+		at = end
+	}
+	return packet
+}
+
+// skipName returns where a name ends that begins at a position, the end of the packet where it
+// does not.
+func skipName(packet []byte, at int) int {
+	for at < len(packet) {
+		length := int(packet[at])
+		switch {
+		case length == 0:
+			return at + 1
+		case length > maxLabel: // a pointer, which ends the name, or nothing at all
+			return at + 2
+		}
+		at += 1 + length
+	}
+	return len(packet)
 }
 
 // respond answers a packet, in buf where it is large enough; nil is no answer.
