@@ -41,7 +41,7 @@ func newSigner(cfg Config) (*dnssec.Signer, error) {
 }
 
 // Rekey has answers signed with other keys from now on, where they were signed before: while
-// a key is replaced. The zones are the same.
+// a key is replaced. The zones are the same, and those that are signed stay so.
 func (r *Router) Rekey(keys dnssec.Keys) error {
 	cfg := r.cfg
 	if len(cfg.Keys) == 0 || len(keys) == 0 {
@@ -59,6 +59,12 @@ func (r *Router) Rekey(keys dnssec.Keys) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := *r.snap.Load()
+	for i, z := range next.zones {
+		if z.signing != nil && zones[i].signing == nil {
+			// Its DS would have validators refuse every answer.
+			return fmt.Errorf("router: --dnssec: there is no key of %s any more, which is signed: signing ends with a start of the router", strings.TrimSuffix(z.apex, "."))
+		}
+	}
 	next.signer, next.zones = signer, zones
 	next.index = r.index(&next)
 	r.snap.Store(&next)

@@ -499,6 +499,14 @@ func TestRekey(t *testing.T) {
 	if err := newSignedRouter(t, nil, nil).Rekey(keys); err == nil {
 		t.Error("a router that does not sign begins to")
 	}
+	two := keysOf(t, testZone, "shop.example")
+	r = newSignedRouter(t, two, nil)
+	if err := r.Rekey(two.Of(testZone)); err == nil || !strings.Contains(err.Error(), "shop.example") {
+		t.Errorf("a zone ceases to be signed: %v", err)
+	}
+	if err := validate(two, dns.Question{}, askSigned(t, r, "shop.example.", dns.TypeDNSKEY, false), testTime); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestKeysOfTheZone(t *testing.T) {
