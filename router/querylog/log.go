@@ -188,6 +188,12 @@ func (l *Log) Close() error {
 func (l *Log) run() {
 	defer close(l.done)
 	for {
+		// Also while there is always more to write: the file may have been moved away.
+		select {
+		case answer := <-l.reopening:
+			answer <- l.reopen()
+		default:
+		}
 		select {
 		case e := <-l.queue:
 			l.write(e)
@@ -199,11 +205,7 @@ func (l *Log) run() {
 		case e := <-l.queue:
 			l.write(e)
 		case answer := <-l.reopening:
-			var errs []error
-			for _, s := range l.sinks {
-				errs = append(errs, s.reopen())
-			}
-			answer <- errors.Join(errs...)
+			answer <- l.reopen()
 		case <-l.stop:
 			for len(l.queue) > 0 {
 				l.write(<-l.queue)
@@ -213,6 +215,15 @@ func (l *Log) run() {
 			return
 		}
 	}
+}
+
+func (l *Log) reopen() error {
+	l.flush()
+	var errs []error
+	for _, s := range l.sinks {
+		errs = append(errs, s.reopen())
+	}
+	return errors.Join(errs...)
 }
 
 // write writes an exchange and gives its entry back.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -290,6 +291,53 @@ func TestDnstapSocket(t *testing.T) {
 }
 
 // TestNeverWaits: a socket that takes nothing costs whoever adds nothing but a false.
+// full is a sink that has always more to write, until it is reopened.
+type full struct {
+	log      *Log
+	x        Exchange
+	reopened atomic.Bool
+}
+
+func (f *full) String() string { return "full" }
+func (f *full) flush() error   { return nil }
+func (f *full) close() error   { return nil }
+func (f *full) reopen() error  { f.reopened.Store(true); return nil }
+
+func (f *full) write(*entry) error {
+	if !f.reopened.Load() {
+		f.log.Add(&f.x)
+	}
+	return nil
+}
+
+// TestReopenUnderLoad: files are opened anew also while queries come faster than they are
+// written.
+func TestReopenUnderLoad(t *testing.T) {
+	l := &Log{
+		free: make(chan *entry, waiting), queue: make(chan *entry, waiting), logger: slog.New(slog.DiscardHandler),
+		reopening: make(chan chan error), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	for range waiting {
+		l.free <- &entry{}
+	}
+	f := &full{log: l, x: exchange(t, 1)}
+	l.sinks = []sink{f}
+	l.Add(&f.x)
+	l.Add(&f.x) // one is in the queue while the other is written
+	go l.run()
+	late := time.AfterFunc(10*time.Second, func() {
+		t.Error("it waits until nobody asks")
+		f.reopened.Store(true)
+	})
+	if err := l.Reopen(); err != nil {
+		t.Error(err)
+	}
+	late.Stop()
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNeverWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tap.sock")
 	listener, err := net.Listen("unix", path) // nobody accepts, nobody answers
