@@ -23,7 +23,7 @@ type dnsFlags struct {
 const defaultRateLimit = 200
 
 func (f *dnsFlags) add(flags *pflag.FlagSet, rateLimit int) {
-	flags.StringVar(&f.DNSSEC, "dnssec", "", "sign answers with the keys in this file, which `warmfront router keys create` makes; read again on SIGHUP (default: answers are not signed)")
+	flags.StringVar(&f.DNSSEC, "dnssec", "", "sign answers with the keys in this `file`, which warmfront router keys create makes; read again on SIGHUP (default: answers are not signed)")
 	flags.StringSliceVar(&f.AliasZones, "zone-for-aliases", nil, "further domain to be authoritative for: aliases in it are answered as their distributions are; repeatable")
 	flags.StringArrayVar(&f.CAA, "caa", nil, "who may issue certificates for the zone, as in a zone file: '0 issue \"ca.example.net\"'; repeatable")
 	flags.StringSliceVar(&f.trusted, "ecs-trusted", nil, "network of resolvers whose EDNS Client Subnet is believed, such as 192.0.2.0/24; repeatable (default: everybody's)")

@@ -328,6 +328,9 @@ func TestFile(t *testing.T) {
 	if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a file that anybody may read: %v", err)
 	}
+	if _, err := ReadFile(filepath.Dir(path)); err == nil || strings.Contains(err.Error(), "chmod") || !strings.Contains(err.Error(), "a folder") {
+		t.Errorf("a folder: %v", err)
+	}
 }
 
 func TestParseErrors(t *testing.T) {

@@ -88,6 +88,9 @@ func ReadFile(path string) (Keys, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder, not a file of keys", path)
+	}
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("%s is too large for a file of keys", path)
 	}
