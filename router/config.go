@@ -105,7 +105,7 @@ type Config struct {
 	RoundTrip func(viewer, pop pick.Point) time.Duration
 
 	// Addresses is how many one answer has at most, of as many healthy edges of the POP:
-	// --addresses. 0 is four, as CloudFront's answers have: whoever cannot reach one has others
+	// --addresses. 0 is four, as CloudFront's answers have (belief 209): whoever cannot reach one has others
 	// at hand before the answer expires, and an answer fits 512 bytes with any name.
 	Addresses int
 	// ClassOverflow sends viewers outside a price class of which every edge is down:

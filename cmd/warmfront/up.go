@@ -106,6 +106,9 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	if err != nil {
 		return cfg, fmt.Errorf("--memory: %w", err)
 	}
+	if !(f.capacity >= 0) { // which is no number either
+		return cfg, fmt.Errorf("--capacity %v: use a number of requests a second", f.capacity)
+	}
 	disk, err := parseDisk(f.disk)
 	if err != nil {
 		return cfg, err

@@ -11,6 +11,8 @@
 // 60 %, so much is called back that it should be at 70 % again, but half of what is away at
 // most, minute by minute, until nobody is.
 //
+// What CloudFront does with an edge location that is too busy is not published (belief 233).
+//
 // It promises:
 //
 //   - A POP below its limit sends nobody away who was not away before.
