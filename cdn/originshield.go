@@ -18,15 +18,15 @@ func compileShield(e *document.Element, o *Origin, lenient bool) error {
 		}
 		return Errorf("InvalidArgument", "The Origin Shield of the origin %q needs a region, such as us-east-1.", o.ID)
 	}
-	o.Shield = ShieldRegion(region)
+	o.Shield = shieldRegion(region)
 	return nil
 }
 
-// ShieldRegion returns the AWS region whose regional edge cache is the Origin Shield
+// shieldRegion returns the AWS region whose regional edge cache is the Origin Shield
 // for origins in a region: that itself where CloudFront offers one there, else the one
 // that it recommends (developer guide, "Choosing the AWS Region for Origin Shield").
 // A region that the guide does not list stays as it is.
-func ShieldRegion(region string) string {
+func shieldRegion(region string) string {
 	for _, near := range [...][2]string{
 		{"us-west-1", "us-west-2"}, {"af-south-1", "eu-west-1"}, {"ap-east-1", "ap-southeast-1"}, {"ca-central-1", "us-east-1"},
 		{"eu-south-1", "eu-central-1"}, {"eu-west-3", "eu-west-2"}, {"eu-north-1", "eu-west-2"}, {"me-south-1", "ap-south-1"},

@@ -278,6 +278,9 @@ func welcome(w io.Writer, cfg network.UpConfig, r network.Running, took time.Dur
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 	say("Warmfront is up: %s in %s, ready in %.1f s.", count(len(cfg.POPs)*cfg.NodesPerPOP, "edge", "edges"), count(len(cfg.POPs), "city", "cities"), took.Seconds())
 	say("  cities       %s", strings.Join(codes, " "))
+	if cfg.Regional {
+		say("  regional     the edge caches nearest to them, between them and origins; see %s nodes%s", command(), dataFlag(cfg.Folder))
+	}
 	say("  API          %s        (CloudFront's; signed)", r.Control)
 	say("  S3 origin    %s", r.S3)
 	say("  DNS          %s", r.DNS)
