@@ -92,7 +92,7 @@ func variants(t testing.TB) []*Router {
 	mark(rolling)
 	severalSigned := newRouter(t, func(c *Config) { c.State, c.Keys = func() *cdn.State { return s }, keysOf(t, testZone) })
 	mark(severalSigned)
-	return []*Router{full, degraded, bare, choosy, several, spilling, crowded, unread, signed, rolling, severalSigned}
+	return []*Router{full, degraded, bare, choosy, several, spilling, crowded, measured, unread, signed, rolling, severalSigned}
 }
 
 // FuzzCommon throws packets at both paths: what the fast one answers, the other answers
@@ -263,7 +263,7 @@ func TestCommonCountsAlike(t *testing.T) {
 
 // TestCommonDoesNotAllocate: neither with a subnet nor without, nor for many nodes.
 func TestCommonDoesNotAllocate(t *testing.T) {
-	for i, r := range variants(t)[:5] {
+	for i, r := range variants(t)[:8] { // those that sign nothing and have something to answer
 		for _, q := range []*dns.Msg{
 			question("dall.warmfront.test.", dns.TypeA), question("some.wild.warmfront.test.", dns.TypeAAAA), question("nope.warmfront.test.", dns.TypeA),
 			withOptions(question("dALL.warmfront.test.", dns.TypeA), subnetOption(1, 24, 0, 203, 0, 113)),
@@ -320,12 +320,13 @@ func TestIndexFollowsPlans(t *testing.T) {
 
 func BenchmarkCommon(b *testing.B) {
 	r := newRouter(b, withTable(b))
-	mark(r)
 	for name, q := range map[string]*dns.Msg{
-		"plain":  question("dall.warmfront.test.", dns.TypeA),
-		"subnet": withOptions(question("dall.warmfront.test.", dns.TypeA), subnetOption(1, 24, 0, 203, 0, 113)),
+		"plain":    question("dall.warmfront.test.", dns.TypeA),
+		"subnet":   withOptions(question("dall.warmfront.test.", dns.TypeA), subnetOption(1, 24, 0, 203, 0, 113)),
+		"spilling": withOptions(question("dall.warmfront.test.", dns.TypeA), subnetOption(1, 24, 0, 203, 0, 113)),
 	} {
 		b.Run(name, func(b *testing.B) {
+			overLimit(r, map[string]float64{"NRT": map[bool]float64{true: 1}[name == "spilling"]})
 			packet, buf, from := pack(b, q), make([]byte, fastMost), viewer(b, "FRA")
 			b.ReportAllocs()
 			for b.Loop() {
