@@ -256,7 +256,8 @@ func (c *Control) handler(core *control.Control) http.Handler {
 		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
 	}))
 	all := services.Handler(services.Config{
-		Journal: core, Account: c.cfg.Account, Keys: keys, Hosts: admission.LocalNames(c.cfg.Zone), Now: time.Now, Logger: c.cfg.Log,
+		Core: core, Zone: c.cfg.Zone, Account: c.cfg.Account,
+		Keys: keys, Hosts: admission.LocalNames(c.cfg.Zone), Now: time.Now, Logger: c.cfg.Log,
 	}, mux)
 	if c.cfg.Store == nil {
 		return all

@@ -78,6 +78,24 @@ func (e *Error) Query() (code, message string, status int) {
 	return e.render(queryRendering(e.Reason))
 }
 
+// JSON returns the error as the services word it that speak JSON (ACM and its kind).
+func (e *Error) JSON() (code, message string, status int) {
+	code, message, status = e.Query()
+	switch code {
+	case "MissingAuthenticationToken", "IncompleteSignature":
+		return code + "Exception", message, 400
+	case "InvalidClientTokenId":
+		return "UnrecognizedClientException", message, 400
+	case "SignatureDoesNotMatch":
+		return "InvalidSignatureException", message, 400
+	case "ExpiredToken":
+		return "ExpiredTokenException", message, 400
+	case "MalformedInput":
+		return "SerializationException", message, 400
+	}
+	return code, message, status
+}
+
 func (e *Error) render(r rendering) (code, message string, status int) {
 	if e.Detail != "" {
 		return r.code, e.Detail, r.status

@@ -15,7 +15,8 @@ import (
 
 // Certificates are what an edge shows to viewers: made by control for the edge's
 // own key when a name is first asked for, kept, and renewed when a third of their
-// life is left.
+// life is left; for the aliases of a distribution with a certificate of the
+// account's, that one (imported.go).
 type Certificates struct {
 	c *Client
 
@@ -23,6 +24,8 @@ type Certificates struct {
 	key   *ecdsa.PrivateKey
 	names map[string]*held
 	dirty bool
+
+	account accountCertificates
 }
 
 // held is the certificate of one name. pending is not nil while one is asked for.
@@ -50,6 +53,9 @@ func (x *Certificates) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certific
 	name := ca.ServedName(x.c.State(), x.c.Zone(), hello.ServerName)
 	if name == "" {
 		return nil, fmt.Errorf("%w %q", ErrUnknownName, hello.ServerName)
+	}
+	if shown := certificateFor(x.c.State(), hello.ServerName); shown != nil {
+		return x.account.get(hello.Context(), x.c, shown)
 	}
 	x.mu.Lock()
 	h, usable := x.want(name, time.Now())

@@ -5,6 +5,7 @@
 package services
 
 import (
+	"crypto"
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
@@ -13,21 +14,34 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/control/accesskey"
+	"github.com/warmfront/warmfront/control/acm"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/keyvalue"
 	"github.com/warmfront/warmfront/control/sts"
+	"github.com/warmfront/warmfront/control/vault"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
 // Config is what the services are made of.
 type Config struct {
-	Journal keyvalue.Journal
-	Account string // twelve digits
-	Keys    *accesskey.Keys
+	Keys *accesskey.Keys
+	// Core is the journal, the secrets and the authority: *control.Control.
+	Core Core
+	// Zone is the network's own, and Account the twelve digits in ARNs.
+	Zone, Account string
 	// Hosts are the names by which services may be called.
 	Hosts  admission.Names
 	Now    func() time.Time
 	Logger *slog.Logger
+}
+
+// Core is what services keep their things in.
+type Core interface {
+	acm.Journal
+	Vault() *vault.Vault
+	// IssueCertificate returns a certificate of the network's authority and the
+	// authority's own.
+	IssueCertificate(key crypto.PublicKey, names []string, life time.Duration) (leaf, chain []byte, err error)
 }
 
 const maxBody = 1 << 20
@@ -45,7 +59,11 @@ func Handler(cfg Config, rest http.Handler) http.Handler {
 		"iam": sts.IAM(who("iam")),
 		// Its keys are in paths, which nobody may clean.
 		keyvalue.Service: keyvalue.Handler(keyvalue.Config{
-			Journal: cfg.Journal, Authenticate: cfg.Keys.Authenticate(keyvalue.Service), Account: cfg.Account, Hosts: cfg.Hosts, Now: cfg.Now, Random: rand.Reader, Logger: cfg.Logger,
+			Journal: cfg.Core, Authenticate: cfg.Keys.Authenticate(keyvalue.Service), Account: cfg.Account, Hosts: cfg.Hosts, Now: cfg.Now, Random: rand.Reader, Logger: cfg.Logger,
+		}),
+		"acm": acm.Handler(acm.Config{
+			Gate: gate("acm"), Journal: cfg.Core, Vault: cfg.Core.Vault(), Issue: cfg.Core.IssueCertificate, Zone: cfg.Zone, Account: cfg.Account,
+			Now: cfg.Now, RequestID: requestID, Logger: cfg.Logger,
 		}),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

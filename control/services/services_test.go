@@ -1,8 +1,10 @@
 package services
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,13 +21,25 @@ import (
 	"github.com/warmfront/warmfront/sigv4"
 )
 
-func newKeys(t *testing.T) *accesskey.Keys {
+// core is a journal with a vault, and no authority.
+type core struct {
+	*journaltest.Journal
+	vault *vault.Vault
+}
+
+func (c core) Vault() *vault.Vault { return c.vault }
+
+func (core) IssueCertificate(crypto.PublicKey, []string, time.Duration) (leaf, chain []byte, err error) {
+	return nil, nil, errors.New("there is no authority")
+}
+
+func newKeys(t *testing.T) (*accesskey.Keys, core) {
 	j := journaltest.New()
 	v, err := vault.New(j, []byte("a secret of the cluster"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return accesskey.New(accesskey.Config{Journal: j, Vault: v, FirstID: "FIRST", FirstSecret: "first", Account: "123456789012", Now: time.Now})
+	return accesskey.New(accesskey.Config{Journal: j, Vault: v, FirstID: "FIRST", FirstSecret: "first", Account: "123456789012", Now: time.Now}), core{j, v}
 }
 
 func send(h http.Handler, service, id, secret, method, target, body string, headers ...string) *httptest.ResponseRecorder {
@@ -47,12 +61,12 @@ func send(h http.Handler, service, id, secret, method, target, body string, head
 }
 
 func TestServices(t *testing.T) {
-	keys := newKeys(t)
+	keys, core := newKeys(t)
 	limited, err := keys.Create(t.Context(), "ci", []string{"s3", "sts"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := Handler(Config{Journal: journaltest.New(), Account: "123456789012", Keys: keys, Hosts: admission.LocalNames("warmfront.test"), Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+	h := Handler(Config{Core: core, Zone: "warmfront.test", Account: "123456789012", Keys: keys, Hosts: admission.LocalNames("warmfront.test"), Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the rest") }))
 	const identity = "Action=GetCallerIdentity&Version=2011-06-15"
 	for name, test := range map[string]struct {
@@ -86,7 +100,7 @@ func TestServices(t *testing.T) {
 }
 
 func TestAccessKeys(t *testing.T) {
-	keys := newKeys(t)
+	keys, _ := newKeys(t)
 	made, err := keys.Create(t.Context(), "ci", []string{"s3", "cloudfront", "s3"})
 	if err != nil {
 		t.Fatal(err)
