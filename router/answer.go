@@ -118,6 +118,10 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 		p.subject = subject{zone: z, name: name, invented: true, explained: r.Rcode == dns.RcodeSuccess}
 		return
 	}
+	if z.aliases != nil {
+		s.resolveHosted(p, z, name, from)
+		return
+	}
 	held, port := z.names[name], uint16(standardHTTPS)
 	plan, known := s.plan(name, held)
 	service := false

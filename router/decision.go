@@ -77,7 +77,11 @@ func (r *Router) Resolve(name string, qtype uint16, viewer netip.Addr) (Decision
 // an answer does. Name is canonical.
 func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.Addr) (Decision, error) {
 	var plan *cdn.Plan
-	if z := s.zones.of(name); z != nil {
+	switch z := s.zones.of(name); {
+	case z == nil:
+	case z.aliases != nil:
+		plan = s.aliasOf(z, name, typeOf(family))
+	default:
 		plan, _ = s.plan(name, z.names[name])
 	}
 	if plan == nil {

@@ -35,7 +35,7 @@ func (r *Router) index(s *snapshot) index {
 		p := s.state.Plans[id]
 		answers := r.metrics.distributions.WithLabelValues(p.ID)
 		for _, host := range append([]string{p.Domain}, p.Aliases...) {
-			if z := s.zones.of(host + "."); z != nil && s.state.PlanFor(host) == p {
+			if z := s.zones.of(host + "."); z != nil && z.aliases == nil && s.state.PlanFor(host) == p {
 				out[host] = &target{plan: p, answers: answers, signing: z.signing, wildcard: strings.HasPrefix(host, "*.")}
 			}
 		}
@@ -81,9 +81,10 @@ func (x index) find(name []byte) *target {
 // reindex gives the next snapshot what follows from the plans of its state.
 // Most changes of the journal are about something else.
 func (r *Router) reindex(next *snapshot, old *cdn.State) {
-	if old != nil && next.state != nil && maps.Equal(old.Plans, next.state.Plans) {
+	if old != nil && next.state != nil && maps.Equal(old.Plans, next.state.Plans) && sameHosted(old, next.state) {
 		return
 	}
+	next.zones = r.withHosted(next.state, next.configured, next)
 	next.before = emptyNonTerminals(next.state, next.zones)
 	next.index = r.index(next)
 	if old == nil {

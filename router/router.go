@@ -95,7 +95,7 @@ func (r *Router) assemble() (err error) {
 		return fmt.Errorf("router: metrics: %w", err)
 	}
 	r.snap.Store(&snapshot{
-		server: id, signer: signer, zones: zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, most: cfg.Addresses, locations: cfg.Table(),
+		server: id, signer: signer, zones: zones, configured: zones, table: pick.New(cfg.POPs, nil, nil), locate: cfg.Locate, home: cfg.Home, most: cfg.Addresses, locations: cfg.Table(),
 		explaining: cfg.Explain, loads: r.loadStates, roundTrip: cfg.RoundTrip,
 	})
 	r.Refresh()

@@ -20,14 +20,16 @@ type snapshot struct {
 	server *identity
 	signer *dnssec.Signer
 	zones  zones
-	state  *cdn.State // nil while nothing is known yet
-	before map[string]bool
-	index  index
-	ports  map[uint16]bool // see otherPorts
-	table  *pick.Table
-	locate func(netip.Addr) (Place, bool)
-	home   Place
-	most   int // addresses of one answer
+	// configured are the zones without the hosted ones.
+	configured zones
+	state      *cdn.State // nil while nothing is known yet
+	before     map[string]bool
+	index      index
+	ports      map[uint16]bool // see otherPorts
+	table      *pick.Table
+	locate     func(netip.Addr) (Place, bool)
+	home       Place
+	most       int // addresses of one answer
 	// locations is the location table that the pools of table were made with.
 	locations *netmap.Map
 
@@ -61,7 +63,7 @@ func emptyNonTerminals(s *cdn.State, all zones) map[string]bool {
 	for _, p := range s.Plans {
 		for _, a := range p.Aliases {
 			a += "."
-			if z := all.of(a); z != nil && a != z.apex {
+			if z := all.of(a); z != nil && z.aliases == nil && a != z.apex {
 				between(out, a, z.apex)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/dnssec"
 )
 
@@ -28,6 +29,11 @@ type zone struct {
 	before map[string]bool                // empty non-terminals among the above
 	// signing signs its records; nil: nothing does.
 	signing *dnssec.Zone
+
+	// resource is what a hosted zone was made of, and aliases its alias record sets, by
+	// name and type; nil of zones that are not hosted.
+	resource *cdn.Resource
+	aliases  map[string]map[uint16]string
 }
 
 // maxText bounds what one TXT record may hold, so that every answer fits TCP.
@@ -35,7 +41,8 @@ const maxText = 4096
 
 // zones are those that a router is authoritative for: first the network's own, in
 // which distributions have their names and the name servers theirs, then those
-// in which only aliases are found. None is above another.
+// in which only aliases are found, then hosted ones. Of the first two kinds none is
+// above another.
 type zones []*zone
 
 func newZones(cfg Config, signer *dnssec.Signer) (zones, error) {
@@ -63,14 +70,14 @@ func newZones(cfg Config, signer *dnssec.Signer) (zones, error) {
 	return all, nil
 }
 
-// of returns the zone that a name is in, nil for none.
-func (all zones) of(name string) *zone {
+// of returns the zone that a name is in, the lowest of several, nil for none.
+func (all zones) of(name string) (found *zone) {
 	for _, z := range all {
-		if dns.IsSubDomain(z.apex, name) {
-			return z
+		if dns.IsSubDomain(z.apex, name) && (found == nil || len(z.apex) > len(found.apex)) {
+			found = z
 		}
 	}
-	return nil
+	return found
 }
 
 // emptyZone returns a zone with what every zone has at its apex.

@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/control/acm"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/keyvalue"
+	"github.com/warmfront/warmfront/control/route53"
 	"github.com/warmfront/warmfront/control/sts"
 	"github.com/warmfront/warmfront/control/vault"
 	"github.com/warmfront/warmfront/sigv4"
@@ -37,7 +38,7 @@ type Config struct {
 
 // Core is what services keep their things in.
 type Core interface {
-	acm.Journal
+	route53.Journal
 	Vault() *vault.Vault
 	// IssueCertificate returns a certificate of the network's authority and the
 	// authority's own.
@@ -64,6 +65,9 @@ func Handler(cfg Config, rest http.Handler) http.Handler {
 		"acm": acm.Handler(acm.Config{
 			Gate: gate("acm"), Journal: cfg.Core, Vault: cfg.Core.Vault(), Issue: cfg.Core.IssueCertificate, Zone: cfg.Zone, Account: cfg.Account,
 			Now: cfg.Now, RequestID: requestID, Logger: cfg.Logger,
+		}),
+		"route53": route53.Handler(route53.Config{
+			Gate: gate("route53"), Journal: cfg.Core, Zone: cfg.Zone, Now: cfg.Now, RequestID: requestID, Logger: cfg.Logger,
 		}),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
