@@ -118,7 +118,7 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 		p.subject = subject{zone: z, name: name, invented: true, explained: r.Rcode == dns.RcodeSuccess}
 		return
 	}
-	if z.aliases != nil {
+	if z.hosted != nil {
 		s.resolveHosted(p, z, name, from)
 		return
 	}

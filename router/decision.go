@@ -79,7 +79,7 @@ func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.A
 	var plan *cdn.Plan
 	switch z := s.zones.of(name); {
 	case z == nil:
-	case z.aliases != nil:
+	case z.hosted != nil:
 		plan = s.aliasOf(z, name, typeOf(family))
 	default:
 		plan, _ = s.plan(name, z.names[name])

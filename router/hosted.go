@@ -1,17 +1,16 @@
 package router
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/account"
 	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/hosted"
 	"github.com/warmfront/warmfront/router/pick"
 )
 
@@ -69,63 +68,16 @@ func (r *Router) hostedZone(res *cdn.Resource) (*zone, error) {
 	if err != nil {
 		return nil, err
 	}
-	z.resource, z.aliases = res, map[string]map[uint16]string{}
-	for _, rec := range doc.Records {
-		if rec.Alias != "" {
-			z.addAlias(rec)
-			continue
-		}
-		for _, value := range rec.Values {
-			if strings.ContainsAny(value, "\r\n") {
-				return nil, fmt.Errorf("%s %s has a value of two lines", rec.Name, rec.Type)
-			}
-			rr, err := dns.NewRR(fmt.Sprintf("%s %d IN %s %s", rec.Name, rec.TTL, rec.Type, value))
-			if err != nil || rr == nil {
-				return nil, fmt.Errorf("%s %s %.100q: %w", rec.Name, rec.Type, value, err)
-			}
-			z.add(rec.Name, rr)
-		}
-	}
-	return z, nil
-}
-
-func (z *zone) addAlias(rec account.Record) {
-	if z.aliases[rec.Name] == nil {
-		z.aliases[rec.Name] = map[uint16]string{}
-		between(z.before, rec.Name, z.apex)
-	}
-	z.aliases[rec.Name][dns.StringToType[rec.Type]] = rec.Alias
-}
-
-func (z *zone) exists(name string) bool {
-	return z.names[name] != nil || z.aliases[name] != nil || z.before[name]
-}
-
-// owner returns the name at which what answers for a name is: itself, or the wildcard
-// at its closest encloser (RFC 4592, section 3.3.1). False is a name that does not
-// exist.
-func (z *zone) owner(name string) (string, bool) {
-	if z.exists(name) {
-		return name, true
-	}
-	for above := name; len(above) > len(z.apex); {
-		i, end := dns.NextLabel(above, 0)
-		if end {
-			break
-		}
-		if above = above[i:]; z.exists(above) {
-			wildcard := "*." + above
-			return wildcard, z.exists(wildcard)
-		}
-	}
-	return "", false
+	z.resource = res
+	z.hosted, err = hosted.New(z.apex, doc)
+	return z, err
 }
 
 // aliasOf returns the distribution as which a name of a hosted zone is answered to a
 // question of a type, nil for none.
 func (s *snapshot) aliasOf(z *zone, name string, qtype uint16) *cdn.Plan {
-	owner, _ := z.owner(name)
-	target := z.aliases[owner][qtype]
+	found, _ := z.hosted.Find(name)
+	target := found.Aliases[qtype]
 	if target == "" || s.state == nil {
 		return nil
 	}
@@ -140,8 +92,7 @@ func (s *snapshot) resolveHosted(p *reply, z *zone, name string, from netip.Addr
 	r, e := p.msg, &p.edns
 	q := r.Question[0]
 	r.Authoritative = true
-	owner, exists := z.owner(name)
-	held := z.names[owner]
+	found, exists := z.hosted.Find(name)
 	switch {
 	case !exists:
 		r.Rcode = dns.RcodeNameError
@@ -149,10 +100,12 @@ func (s *snapshot) resolveHosted(p *reply, z *zone, name string, from netip.Addr
 		r.Answer = []dns.RR{minimalANY(q.Name)}
 	case q.Qtype == dns.TypeSOA && name == z.apex:
 		r.Answer = []dns.RR{s.soa(z, q.Name)}
-	case len(held[q.Qtype]) > 0:
-		s.answerHeld(r, held[q.Qtype])
-	case len(held[dns.TypeCNAME]) > 0:
-		s.answerHeld(r, held[dns.TypeCNAME])
+	case len(z.names[name][q.Qtype]) > 0: // of every zone
+		s.answerHeld(r, z.names[name][q.Qtype])
+	case len(found.Records[q.Qtype]) > 0:
+		s.answerHeld(r, found.Records[q.Qtype])
+	case len(found.Records[dns.TypeCNAME]) > 0:
+		s.answerHeld(r, found.Records[dns.TypeCNAME])
 	default:
 		plan := s.aliasOf(z, name, q.Qtype)
 		switch {

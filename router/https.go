@@ -56,7 +56,7 @@ func (s *snapshot) service(name string) (plan *cdn.Plan, port uint16) {
 		return nil, 0
 	}
 	z := s.zones.of(rest)
-	if z == nil || z.aliases != nil {
+	if z == nil || z.hosted != nil {
 		return nil, 0
 	}
 	plan, _ = s.plan(rest, z.names[rest])

@@ -35,7 +35,7 @@ func (r *Router) index(s *snapshot) index {
 		p := s.state.Plans[id]
 		answers := r.metrics.distributions.WithLabelValues(p.ID)
 		for _, host := range append([]string{p.Domain}, p.Aliases...) {
-			if z := s.zones.of(host + "."); z != nil && z.aliases == nil && s.state.PlanFor(host) == p {
+			if z := s.zones.of(host + "."); z != nil && z.hosted == nil && s.state.PlanFor(host) == p {
 				out[host] = &target{plan: p, answers: answers, signing: z.signing, wildcard: strings.HasPrefix(host, "*.")}
 			}
 		}

@@ -63,7 +63,7 @@ func emptyNonTerminals(s *cdn.State, all zones) map[string]bool {
 	for _, p := range s.Plans {
 		for _, a := range p.Aliases {
 			a += "."
-			if z := all.of(a); z != nil && z.aliases == nil && a != z.apex {
+			if z := all.of(a); z != nil && z.hosted == nil && a != z.apex {
 				between(out, a, z.apex)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/hosted"
 )
 
 // The times to live, in seconds. That of addresses is CloudFront's; that of
@@ -30,10 +31,9 @@ type zone struct {
 	// signing signs its records; nil: nothing does.
 	signing *dnssec.Zone
 
-	// resource is what a hosted zone was made of, and aliases its alias record sets, by
-	// name and type; nil of zones that are not hosted.
+	// hosted is what a hosted zone has, which was made of a resource; nil of others.
+	hosted   *hosted.Zone
 	resource *cdn.Resource
-	aliases  map[string]map[uint16]string
 }
 
 // maxText bounds what one TXT record may hold, so that every answer fits TCP.
