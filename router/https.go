@@ -1,38 +1,19 @@
 package router
 
 import (
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/svcb"
 )
 
 // standardHTTPS is the port that HTTPS records at a name itself are about.
 const standardHTTPS = 443
-
-// servicePrefix reads the labels before a name under which HTTPS records of other
-// ports are, `_8443._https.NAME` (RFC 9460, section 9.1). Port is 0 for `_https`
-// alone, which exists because the others do.
-func servicePrefix(name string) (port uint16, rest string, ok bool) {
-	first, rest, _ := strings.Cut(name, ".")
-	if first == "_https" {
-		return 0, rest, true
-	}
-	second, rest, _ := strings.Cut(rest, ".")
-	digits, underscore := strings.CutPrefix(first, "_")
-	if second != "_https" || !underscore || strings.HasPrefix(digits, "0") {
-		return 0, "", false
-	}
-	n, err := strconv.ParseUint(digits, 10, 16)
-	return uint16(n), rest, err == nil && n != 0
-}
 
 // otherPorts are the ports beside 443 at which edges speak HTTPS.
 func otherPorts(edges []health.Edge) map[uint16]bool {
@@ -45,13 +26,13 @@ func otherPorts(edges []health.Edge) map[uint16]bool {
 	return ports
 }
 
-// service returns the distribution that a name of servicePrefix's form belongs to,
+// service returns the distribution that a name of svcb.Prefix's form belongs to,
 // nil where it does not exist.
 func (s *snapshot) service(name string) (plan *cdn.Plan, port uint16) {
 	if name == "" || name[0] != '_' || s.state == nil {
 		return nil, 0
 	}
-	port, rest, ok := servicePrefix(name)
+	port, rest, ok := svcb.Prefix(name)
 	if !ok || port == 0 && len(s.ports) == 0 || port != 0 && !s.ports[port] {
 		return nil, 0
 	}
@@ -103,44 +84,10 @@ func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16,
 		// In small letters, so that it is signed once.
 		rr.Target = dns.CanonicalName(owner[skip:])
 	}
-	rr.Value = parameters(plan, at, port, addrs)
+	rr.Value = svcb.Parameters(plan.HTTPVersion, at, port, addrs[pick.IPv4], addrs[pick.IPv6])
 	r.Answer = []dns.RR{rr}
 	r.Extra = append(r.Extra, s.addresses(rr.Target, owner, addrs)...)
 	return t
-}
-
-// parameters are what a record says, by rising number (RFC 9460, section 2.2). What is
-// the default is left out: HTTP/1.1, and the port that the record is about.
-func parameters(plan *cdn.Plan, at, port uint16, addrs [2][]netip.Addr) (out []dns.SVCBKeyValue) {
-	var alpn []string
-	switch plan.HTTPVersion {
-	case "http2":
-		alpn = []string{"h2"}
-	case "http3":
-		alpn = []string{"h3"}
-	case "http2and3":
-		alpn = []string{"h3", "h2"}
-	}
-	if alpn != nil {
-		out = append(out, &dns.SVCBAlpn{Alpn: alpn})
-	}
-	if at != port {
-		out = append(out, &dns.SVCBPort{Port: at})
-	}
-	if hint := hints(addrs[pick.IPv4]); hint != nil {
-		out = append(out, &dns.SVCBIPv4Hint{Hint: hint})
-	}
-	if hint := hints(addrs[pick.IPv6]); hint != nil {
-		out = append(out, &dns.SVCBIPv6Hint{Hint: hint})
-	}
-	return out
-}
-
-func hints(addrs []netip.Addr) (out []net.IP) {
-	for _, a := range addrs {
-		out = append(out, a.Unmap().WithZone("").AsSlice())
-	}
-	return out
 }
 
 // addresses are those of a record's target, for the additional section (RFC 9460,

@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/svcb"
 )
 
 // withHTTPS has edges in three cities: two speak HTTPS at 8443, that of
@@ -125,7 +126,7 @@ func TestServicePrefix(t *testing.T) {
 		"_65535._https.x.": {65535, "x.", true}, "_65536._https.x.": {}, "_0._https.x.": {}, "_._https.x.": {}, "_+1._https.x.": {},
 		"8443._https.x.": {}, "_8443._http.x.": {}, "_8443.": {}, "": {}, "_8443._tcp._https.x.": {},
 	} {
-		if port, rest, ok := servicePrefix(name); ok != want.ok || ok && (port != want.port || rest != want.rest) {
+		if port, rest, ok := svcb.Prefix(name); ok != want.ok || ok && (port != want.port || rest != want.rest) {
 			t.Errorf("%q: %d %q %v", name, port, rest, ok)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/dnssec"
+	"github.com/warmfront/warmfront/router/svcb"
 )
 
 // index finds the distribution of a name without making a string of it: by the
@@ -53,7 +54,7 @@ func (r *Router) index(s *snapshot) index {
 // invented reports whether strangers can make up a name such as this one: it does not
 // exist, or only below a wildcard. Name is canonical.
 func (s *snapshot) invented(name string, held map[uint16][]dns.RR) bool {
-	if _, rest, ok := servicePrefix(name); ok {
+	if _, rest, ok := svcb.Prefix(name); ok {
 		name = rest
 	}
 	_, exact := s.index[strings.TrimSuffix(name, ".")]
