@@ -10,7 +10,7 @@
 //
 // One measurement is under way at a time. A POP never measured comes first, after a pause of
 // two seconds; then the one measured longest ago, such that each has its turn within five
-// minutes, but one in three seconds at most and one in ten at least.
+// minutes, but one in five seconds at most and one in ten at least.
 package roundtrip
 
 import (
@@ -23,11 +23,11 @@ import (
 
 const (
 	pauseNew   = 2 * time.Second
-	pauseLeast = 3 * time.Second
+	pauseLeast = 5 * time.Second
 	pauseMost  = 10 * time.Second
 	allWithin  = 5 * time.Minute
 	// forgotten is after how long without a measurement nothing is known of a POP any more.
-	forgotten = 15 * time.Minute
+	forgotten = 30 * time.Minute
 	// most is how many POPs are measured: there are no more numbers for them.
 	most = 254
 )
