@@ -74,13 +74,17 @@ const (
 	modelPerKm = 16 * time.Microsecond
 )
 
+// leastWay is what every way to another POP takes at least: reports round a shorter one to
+// nothing, and a POP's own viewers are nearer to it than to any other.
+const leastWay = time.Microsecond
+
 // between returns the round trip between two POPs, and whether it is measured.
 func (w *Ways) between(a, b *Site) (time.Duration, bool) {
 	if a.N == b.N {
 		return 0, true
 	}
 	if t, ok := w.measured(a.Code, b.Code); ok {
-		return t, true
+		return max(t, leastWay), true
 	}
 	return modelBase + time.Duration(kilometres(a.at.chord2(b.at))*float64(modelPerKm)), false
 }

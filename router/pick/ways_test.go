@@ -30,6 +30,7 @@ func TestMeasuredWays(t *testing.T) {
 	}{
 		{"nothing is measured", nil, tokyo, cdn.PriceClassAll, down, nil, "SIN"},
 		{"its own POP is no way at all", far, tokyo, cdn.PriceClassAll, edges(twelve(), 1), nil, "NRT"},
+		{"nor is one that takes no time", map[string]map[string]time.Duration{"NRT": {"IAD": 0, "SIN": 0}}, tokyo, cdn.PriceClassAll, edges(twelve(), 1), nil, "NRT"},
 		{"the shortest way, not the nearest", far, tokyo, cdn.PriceClassAll, down, nil, "SFO"},
 		{"within the class", far, tokyo, cdn.PriceClass200, down, map[string]float64{"SFO": 1}, "DXB"}, // by the model: nobody measured it
 		{"and who has room", far, tokyo, cdn.PriceClassAll, down, map[string]float64{"SFO": 1}, "SYD"},
@@ -52,7 +53,7 @@ func TestMeasuredWays(t *testing.T) {
 				if at == "" && (r.RoundTrip != 0 || r.Measured) {
 					t.Errorf("ranked by distance, and %+v", r)
 				}
-				if way, ok := c.times[at][r.Code]; ok && (r.RoundTrip != way || !r.Measured) {
+				if way, ok := c.times[at][r.Code]; ok && (r.RoundTrip != max(way, leastWay) || !r.Measured) {
 					t.Errorf("%s is %v from %s, want %v", r.Code, r.RoundTrip, at, way)
 				}
 			}
