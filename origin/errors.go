@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/warmfront/warmfront/origin/policy"
 	"github.com/warmfront/warmfront/origin/s3config"
@@ -87,6 +88,10 @@ func signatureFault(err *sigv4.Error) *apiError {
 	e := &apiError{code: code, message: message, status: status}
 	if err.AccessKeyID != "" {
 		e.fields = append(e.fields, field{"AWSAccessKeyId", err.AccessKeyID})
+	}
+	if err.Reason == sigv4.Skewed {
+		e.fields = append(e.fields, field{"RequestTime", err.RequestTime.UTC().Format("20060102T150405Z")},
+			field{"ServerTime", err.ServerTime.UTC().Format(time.RFC3339)}, field{"MaxAllowedSkewMilliseconds", strconv.FormatInt(err.MaxSkew.Milliseconds(), 10)})
 	}
 	if err.StringToSign != "" {
 		e.fields = append(e.fields, field{"StringToSign", err.StringToSign})

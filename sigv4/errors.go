@@ -1,6 +1,9 @@
 package sigv4
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Reason is why a request was not accepted, whatever the service.
 type Reason int
@@ -57,6 +60,11 @@ type Error struct {
 	AccessKeyID      string
 	StringToSign     string
 	CanonicalRequest string
+
+	// With Skewed: when the request was signed, what time it is here, and how far
+	// apart they may be.
+	RequestTime, ServerTime time.Time
+	MaxSkew                 time.Duration
 }
 
 func (e *Error) Error() string {

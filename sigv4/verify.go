@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -122,13 +123,20 @@ func equalSignature(want []byte, got string) bool {
 }
 
 func (v Verifier) checkScope(c *claim) error {
+	s3 := v.Service == serviceS3
 	switch {
+	case c.service != v.Service && s3:
+		return refuse(WrongScope, "The authorization header is malformed; incorrect service %.64q. This endpoint belongs to %q.", c.service, v.Service)
 	case c.service != v.Service:
 		return refuse(WrongScope, "Credential should be scoped to correct service: '%s'.", v.Service)
+	case v.Region != "" && c.region != v.Region && s3:
+		return refuse(WrongScope, "The authorization header is malformed; the region '%.64s' is wrong; expecting '%s'", c.region, v.Region)
 	case v.Region != "" && c.region != v.Region && !c.asymmetric:
 		return refuse(WrongScope, "Credential should be scoped to a valid region, not '%.64s': expecting '%s'.", c.region, v.Region)
+	case c.day != c.date.Format(dateFormat) && s3:
+		return refuse(WrongScope, "Invalid credential date %.16q. This date is not the same as X-Amz-Date: %q.", c.day, c.date.Format(dateFormat))
 	case c.day != c.date.Format(dateFormat):
-		return refuse(WrongScope, "Date in Credential scope does not match the date of the request.")
+		return refuse(WrongScope, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.16s' != '%s'.", c.day, c.date.Format(dateFormat))
 	}
 	return nil
 }
@@ -157,9 +165,23 @@ func (v Verifier) checkTime(c *claim, now time.Time) error {
 	case c.presigned && -ahead > c.expires:
 		return &Error{Reason: Expired}
 	case !c.presigned && (ahead > skew || -ahead > skew):
-		return &Error{Reason: Skewed}
+		return v.skewed(c.date, now, skew)
 	}
 	return nil
+}
+
+// skewed says by how much: S3 in fields of its own, others in a sentence.
+func (v Verifier) skewed(date, now time.Time, skew time.Duration) *Error {
+	e := &Error{Reason: Skewed, RequestTime: date, ServerTime: now, MaxSkew: skew}
+	stamp := func(t time.Time) string { return t.UTC().Format(timeFormat) }
+	switch {
+	case v.Service == serviceS3:
+	case date.Before(now):
+		e.Detail = fmt.Sprintf("Signature expired: %s is now earlier than %s (%s - %d min.)", stamp(date), stamp(now.Add(-skew)), stamp(now), int(skew.Minutes()))
+	default:
+		e.Detail = fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + %d min.)", stamp(date), stamp(now.Add(skew)), stamp(now), int(skew.Minutes()))
+	}
+	return e
 }
 
 // checkCoverage refuses a request with an X-Amz-* header outside the
