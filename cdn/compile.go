@@ -304,15 +304,15 @@ func compileCaching(e *document.Element, b *Behavior, c *compiler) error {
 	return nil
 }
 
-// compileBeyond reads what a behavior has besides the rules for the cache. No edge
-// acts on it yet.
+// compileBeyond reads what a behavior has besides the rules for the cache.
 func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
 	if b.ResponseHeaders, err = use(c, ResourceResponseHeadersPolicy, e.String("ResponseHeadersPolicyId"), byID(policies.CompileResponseHeaders)); err != nil {
 		return err
 	}
-	groups := e.Aside("TrustedKeyGroups")
+	groups := e.Child("TrustedKeyGroups")
+	b.Private = groups.Bool("Enabled")
 	for _, id := range groups.Texts() {
-		if !groups.Bool("Enabled") {
+		if !b.Private {
 			break
 		}
 		group, err := c.keyGroup(id)

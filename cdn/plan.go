@@ -116,7 +116,9 @@ type Behavior struct {
 	// The rest is nil where the behavior has none.
 	OriginRequest   *policies.OriginRequest // as Forward has it
 	ResponseHeaders *policies.ResponseHeaders
-	// KeyGroups are those that a viewer's signature must be by a key of.
+	// Private is set where viewers' requests must be signed, by a key of KeyGroups: by
+	// nobody's, if there is none.
+	Private                       bool
 	KeyGroups                     []*KeyGroup
 	ViewerRequest, ViewerResponse *Function // run at these events
 }

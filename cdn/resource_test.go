@@ -106,7 +106,7 @@ func TestPlanHoldsWhatItRefersTo(t *testing.T) {
 	if id := p.Origins[b.Origin].AccessIdentity; id.ID != "EOAI" || len(id.CanonicalUserID) != 96 {
 		t.Errorf("access identity %+v", id)
 	}
-	for _, field := range []string{"TrustedKeyGroups/Items/KeyGroup", "FunctionAssociations/Items/FunctionAssociation/FunctionARN", "RealtimeLogConfigArn", "FieldLevelEncryptionId"} {
+	for _, field := range []string{"FunctionAssociations/Items/FunctionAssociation/FunctionARN", "RealtimeLogConfigArn", "FieldLevelEncryptionId"} {
 		if !slices.Contains(p.Ignored, "DefaultCacheBehavior/"+field) {
 			t.Errorf("%s is not among what is not applied: %q", field, p.Ignored)
 		}

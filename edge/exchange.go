@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
+	"github.com/warmfront/warmfront/edge/private"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -44,6 +45,8 @@ type exchange struct {
 	// inner is set on the request for a custom error page.
 	inner bool
 	ready ready
+	// signature is that of a request for private content.
+	signature private.Signature
 
 	done record
 
@@ -144,6 +147,7 @@ func (x *exchange) receive(req *message.Request) {
 func (x *exchange) reset() {
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.Path, x.Query, x.Encoding, x.key = "", "", "", ""
+	x.signature = private.Signature{}
 	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false
 	x.done = record{result: resultMiss}
 	x.uris = x.uris[:0]

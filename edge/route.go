@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/private"
 )
 
 // Host returns a viewer's Host as the rules see it: in lower case, without a port
@@ -52,7 +53,31 @@ func (x *exchange) route() *fault {
 	}
 	x.Plan, x.leased = plan, plan.MayServe(x.leased, x.entitled)
 	x.aim(x.Request.Path)
+	if x.Behavior.Private {
+		x.unsign()
+	}
 	return nil
+}
+
+// unsign takes the signature out of a request for private content, so that neither the key
+// nor the origin sees it.
+func (x *exchange) unsign() {
+	cookies := x.Request.Header.Joined("Cookie")
+	signature, query, rest := private.Find(x.Request.Query, cookies)
+	x.signature = signature
+	if query == x.Request.Query && rest == cookies {
+		return
+	}
+	x.mapped = *x.Request
+	x.mapped.Query = query
+	if rest != cookies {
+		x.mapped.Header = x.Request.Header.Clone(1)
+		if x.mapped.Header.Del("Cookie"); rest != "" {
+			x.mapped.Header.Add("Cookie", rest)
+		}
+	}
+	x.Request = &x.mapped
+	x.aim(x.Request.Path)
 }
 
 // aim finds the behavior for a path, and the key of what is asked for.

@@ -1,11 +1,13 @@
 package edge
 
 import (
+	"net"
 	"strconv"
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/private"
 )
 
 // maxStacked is how many distributions may stand before one another (developer
@@ -29,6 +31,34 @@ func (x *exchange) checkViewer() *fault {
 		return &fault{403, "This resource is served over HTTPS only."}
 	case x.mustRedirect() && x.redirectStatus() == 0:
 		return &fault{403, "This resource is served over HTTPS only, and the request cannot be redirected."}
+	case x.Behavior.Private && !x.mustRedirect():
+		return x.checkSignature()
+	}
+	return nil
+}
+
+// checkSignature refuses a request for private content that is not signed for it. A URL may
+// have been signed with the port by which this network is reached, or without.
+func (x *exchange) checkSignature() *fault {
+	r, rest := x.Request, x.Request.URI()
+	urls := []string{r.Scheme + "://" + r.Host + rest}
+	for _, port := range x.edge.ports(r.Scheme) {
+		urls = append(urls, r.Scheme+"://"+r.Host+":"+strconv.Itoa(port)+rest)
+	}
+	err := private.Check(x.signature, x.Behavior.KeyGroups, private.Request{URLs: urls, Viewer: r.Viewer.Addr()}, x.start)
+	if err == nil {
+		return nil
+	}
+	return &fault{403, err.Error()}
+}
+
+// ports are those that viewers may reach a scheme by, besides its own.
+func (e *Edge) ports(scheme string) []int {
+	if scheme == "https" {
+		return []int{e.publicHTTPSPort()}
+	}
+	if a, ok := e.HTTPAddr().(*net.TCPAddr); ok {
+		return []int{a.Port}
 	}
 	return nil
 }
