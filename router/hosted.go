@@ -39,6 +39,11 @@ func (r *Router) withHosted(state *cdn.State, configured zones, before *snapshot
 			r.cfg.Logger.Warn("a hosted zone is not served: it overlaps the network's own", "zone", res.Name)
 			continue
 		}
+		if above := configured.of(z.apex); above != nil && above.signing != nil {
+			// Its answers would have no signature, and nothing that says that they need none.
+			r.cfg.Logger.Error("a hosted zone is not served: hosted zones are not signed, and it is in one that is", "zone", res.Name, "signed", above.apex)
+			continue
+		}
 		all = slices.DeleteFunc(all, func(o *zone) bool { return o.apex == z.apex })
 		all = append(all, z)
 	}

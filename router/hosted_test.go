@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -146,6 +147,29 @@ func TestHostedZonesBesideOthers(t *testing.T) {
 	} {
 		if rcode, _, _ := ask(r, name, dns.TypeA); rcode != want {
 			t.Errorf("%s: %s", name, dns.RcodeToString[rcode])
+		}
+	}
+}
+
+// TestHostedZoneInASignedOne: a zone that is signed stays what it is, whoever hosts one of its
+// name or below it.
+func TestHostedZoneInASignedOne(t *testing.T) {
+	keys := keysOf(t, testZone, "shop.example")
+	r, now := hostedRouter(t, func(c *Config) {
+		c.AliasZones, c.Keys, c.Now = []string{"shop.example"}, keys, func() time.Time { return testTime }
+	})
+	s := now.Load()
+	for i, zone := range []string{"shop.example.", "sub.shop.example."} {
+		s = hosting(t, s, cdn.KindResourcePut, zoneResource("Z"+string(rune('1'+i)), zone,
+			account.Record{Name: "www." + zone, Type: "A", TTL: 60, Values: []string{"192.0.2.1"}}))
+	}
+	now.Store(s)
+	for _, name := range []string{"shop.example.", "sub.shop.example.", "www.sub.shop.example."} {
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeDS, dns.TypeDNSKEY} {
+			m := askSigned(t, r, name, qtype, false)
+			if err := validate(keys, m.Question[0], m, testTime); err != nil || len(m.Ns) == 0 && len(m.Answer) == 0 {
+				t.Errorf("%s %s: %v %v", name, dns.Type(qtype), err, m)
+			}
 		}
 	}
 }
