@@ -242,10 +242,13 @@ func ref(c Change) (string, error) {
 }
 
 // PlanFor returns the plan for a viewer's host name (lower case, no port): by
-// domain name, by alias, or by an alias whose first label is "*". Nil when no
-// distribution answers to it.
+// domain name, by alias, by the domain name at one POP (see AtPOP), or by an alias whose
+// first label is "*". Nil when no distribution answers to it.
 func (s *State) PlanFor(host string) *Plan {
 	if p := s.hosts[host]; p != nil {
+		return p
+	}
+	if _, p := s.AtPOP(host); p != nil {
 		return p
 	}
 	if _, rest, ok := strings.Cut(host, "."); ok {

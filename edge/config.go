@@ -123,6 +123,9 @@ type Config struct {
 	// Locate returns where a viewer is, for geo restrictions and the
 	// CloudFront-Viewer-… headers; the zero Place where nobody knows. Nil: nobody does.
 	Locate func(netip.Addr) geo.Place
+	// Elsewhere returns the POP that is so much better for a viewer that it is to be sent
+	// there, "" for none. Nil: nobody is sent away.
+	Elsewhere func(viewer netip.Addr, plan *cdn.Plan) string
 	// Now is the time that freshness goes by; the lease, TLS and signatures go by
 	// the clock. Nil: time.Now.
 	Now func() time.Time

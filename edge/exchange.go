@@ -173,6 +173,9 @@ func (x *exchange) respond(ctx context.Context) *message.Response {
 	if x.mustRedirect() {
 		return x.redirect()
 	}
+	if resp := x.elsewhere(); resp != nil {
+		return resp
+	}
 	return x.serve(ctx)
 }
 

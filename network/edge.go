@@ -48,6 +48,9 @@ type EdgeConfig struct {
 	// Capacity is how many requests a second the edge is to answer: --capacity. 0: by the
 	// number of processors.
 	Capacity float64
+	// RedirectViewers is by how much the round trip to another POP must be shorter for a
+	// viewer to be sent there: --redirect-viewers. 0: nobody is.
+	RedirectViewers time.Duration
 	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
 	PublicHTTPSPort uint16
 	// AccessLog gets a line for each request of a viewer: --access-log. Nil: none.
@@ -147,7 +150,8 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
-		Services: cfg.controlServices(),
+		Services:  cfg.controlServices(),
+		Elsewhere: elsewhere(pop, cfg.Geo, cfg.WAN, e.known, cfg.RedirectViewers),
 		Locate: func(a netip.Addr) geo.Place {
 			place, _ := cfg.Geo.Locate(a)
 			return place

@@ -40,6 +40,9 @@ type UpConfig struct {
 	DiskBytes   int64 // the same, on the disk
 	// Capacity is how many requests a second one edge is to answer; 0 is the default.
 	Capacity float64
+	// RedirectViewers is by how much another POP must be nearer, in round trip, for its
+	// viewers to be sent there; 0: they are not.
+	RedirectViewers time.Duration
 	// Load says when a POP's viewers are sent on to others; the zero value is the default.
 	Load        load.Settings
 	Origins     map[string]string
@@ -171,7 +174,7 @@ func (u *Up) prepare() {
 			return NewEdge(EdgeConfig{
 				NodeConfig: n, POP: pop.Code, Number: k, Regional: regional, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
 				Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
-				AccessLog: u.cfg.AccessLog, Capacity: u.cfg.Capacity,
+				AccessLog: u.cfg.AccessLog, Capacity: u.cfg.Capacity, RedirectViewers: u.cfg.RedirectViewers,
 			})
 		}
 	}

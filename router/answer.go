@@ -124,7 +124,12 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 	}
 	held, port := z.names[name], uint16(standardHTTPS)
 	plan, known := s.plan(name, held)
-	service := false
+	service, pop := false, ""
+	if plan != nil && s.state != nil {
+		if pop, _ = s.state.AtPOP(strings.TrimSuffix(name, ".")); pop != "" {
+			port = 0 // it is for who was sent there, and has no HTTPS record
+		}
+	}
 	if held == nil && plan == nil {
 		plan, port = s.service(name)
 		service = plan != nil
@@ -149,7 +154,7 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 	case plan != nil && q.Qtype == dns.TypeHTTPS && port != 0:
 		p.trace = s.answerHTTPS(r, e, plan, port, from)
 	case plan != nil && !service && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA):
-		p.trace = s.steer(r, e, plan, from)
+		p.trace = s.steer(r, e, plan, from, pop)
 	}
 	s.negative(r, z)
 }
@@ -179,8 +184,9 @@ func (s *snapshot) plan(name string, held map[uint16][]dns.RR) (p *cdn.Plan, kno
 // zone is answered like the domain name itself, as Route 53 does for its alias
 // records: a CNAME would be one more lookup, and is not allowed at the apex.
 // A disabled distribution is answered too: at CloudFront its name stays, and the
-// edge refuses the request.
-func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr) (t trace) {
+// edge refuses the request. Pop, if any, is the POP that is asked for: its edges answer,
+// whoever asks, as long as it has healthy ones.
+func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr, pop string) (t trace) {
 	family, other := pick.IPv4, pick.IPv6
 	if r.Question[0].Qtype == dns.TypeAAAA {
 		family, other = other, family
@@ -196,8 +202,11 @@ func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr) (
 		}
 		return t
 	}
-	choice, outcome, shared := s.choose(e, pool, plan, from)
-	e.scope = shared
+	choice, named := pool.At(pop, plan.ID)
+	outcome := "unknown"
+	if !named {
+		choice, outcome, e.scope = s.choose(e, pool, plan, from)
+	}
 	addrs := choice.Addresses(family, s.most)
 	for _, a := range addrs.All() {
 		rr := addressRecord(a, ttlAddress)

@@ -248,6 +248,12 @@ func TestAnswer(t *testing.T) {
 		{name: "dall.warmfront.test.", qtype: 1000, authority: negative},
 		{name: "dall.warmfront.test.", qtype: dns.TypeANY, answer: []string{`dall.warmfront.test. 3600 IN HINFO "RFC8482" ""`}},
 		{name: "x.dall.warmfront.test.", qtype: dns.TypeA, rcode: dns.RcodeNameError, authority: negative},
+		// At one POP, wherever the viewer is; of a POP that is not in the class, as for any.
+		{name: "pop-nrt.dall.warmfront.test.", qtype: dns.TypeA, answer: []string{"pop-nrt.dall.warmfront.test. 60 IN A 127.120.0.1"}},
+		{name: "pop-nrt.dall.warmfront.test.", qtype: dns.TypeHTTPS, authority: negative},
+		{name: "pop-nrt.d100.warmfront.test.", from: "192.0.2.1", qtype: dns.TypeA, answer: []string{"pop-nrt.d100.warmfront.test. 60 IN A " + edgeAddr(t, "FRA")}},
+		{name: "pop-xxx.dall.warmfront.test.", qtype: dns.TypeA, rcode: dns.RcodeNameError, authority: negative},
+		{name: "pop-nrt.dnone.warmfront.test.", qtype: dns.TypeA, rcode: dns.RcodeNameError, authority: negative},
 		{name: "dnone.warmfront.test.", qtype: dns.TypeA, rcode: dns.RcodeNameError, authority: negative},
 		{name: "dnone.warmfront.test.", qtype: dns.TypeANY, rcode: dns.RcodeNameError, authority: negative},
 

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 
@@ -21,6 +22,9 @@ func (s *snapshot) absent(c *common, packet []byte) bool {
 	}
 	if ends(name[:above], "ns1.") || ends(name[:above], "hostmaster.") {
 		return false
+	}
+	if bytes.HasPrefix(name, []byte("pop-")) {
+		return false // a distribution at one POP, perhaps
 	}
 	for _, b := range packet[c.apex(apex) : c.question-4] {
 		if b >= 'A' && b <= 'Z' {
@@ -46,7 +50,7 @@ func (r *Router) respondAbsent(s *snapshot, c *common, packet []byte, from netip
 		c.subnet, c.viewer = nil, netip.Prefix{}
 	}
 	if r.limits != nil && proto == UDP {
-		c.judged, c.verdict = true, r.limits.limiter.Charge(from, dns.RcodeNameError, c.now)
+		c.judged, c.verdict = true, r.limits.Charge(from, dns.RcodeNameError, c.now)
 		if c.verdict != ratelimit.Send {
 			return nil
 		}

@@ -118,7 +118,7 @@ func (s *snapshot) resolveHosted(p *reply, z *zone, name string, from netip.Addr
 		case q.Qtype == dns.TypeHTTPS:
 			p.trace = s.answerHTTPS(r, e, plan, standardHTTPS, from)
 		default:
-			p.trace = s.steer(r, e, plan, from)
+			p.trace = s.steer(r, e, plan, from, "")
 		}
 	}
 	s.negative(r, z)

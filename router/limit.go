@@ -1,8 +1,6 @@
 package router
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"net/netip"
 	"strings"
 	"time"
@@ -13,16 +11,13 @@ import (
 )
 
 // limits says which answers are not sent. Nil sends all.
-type limits struct {
-	limiter *ratelimit.Limiter
-	seed    maphash.Seed
-}
+type limits struct{ *ratelimit.Limiter }
 
 func newLimits(set ratelimit.Settings) *limits {
 	if set.PerSecond <= 0 {
 		return nil
 	}
-	return &limits{limiter: ratelimit.New(set), seed: maphash.MakeSeed()}
+	return &limits{ratelimit.New(set)}
 }
 
 // judge says what is to be done with the answer m. Whoever proved that he receives
@@ -38,29 +33,14 @@ func (l *limits) judge(m *dns.Msg, t trace, from netip.Addr, proto Proto, now ti
 	if m.Rcode == dns.RcodeSuccess && len(m.Question) == 1 {
 		q := m.Question[0]
 		name := strings.TrimSuffix(dns.CanonicalName(q.Name), ".")
-		kind = l.kind([]byte(name), q.Qtype, t.viewer)
+		kind = l.Kind([]byte(name), q.Qtype, t.viewer)
 	}
-	return l.limiter.Charge(from, kind, now)
+	return l.Charge(from, kind, now)
 }
 
 // judgeCommon is judge for a query of the fast path by UDP, which has no cookie.
 func (l *limits) judgeCommon(c *common, from netip.Addr, now time.Time) ratelimit.Verdict {
-	return l.limiter.Charge(from, l.kind(c.name[:c.length], c.qtype, c.viewer), now)
-}
-
-// kind tells apart the answers that are limited each by itself: by what was asked,
-// and for which subnet. Name is canonical, without the final dot.
-func (l *limits) kind(name []byte, qtype uint16, viewer netip.Prefix) uint64 {
-	var b [8 + 2 + 1 + 16]byte
-	binary.LittleEndian.PutUint64(b[:], maphash.Bytes(l.seed, name))
-	binary.LittleEndian.PutUint16(b[8:], qtype)
-	if !viewer.IsValid() {
-		return maphash.Bytes(l.seed, b[:10])
-	}
-	b[10] = byte(viewer.Bits())
-	a := viewer.Addr().As16()
-	copy(b[11:], a[:])
-	return maphash.Bytes(l.seed, b[:])
+	return l.Charge(from, l.Kind(c.name[:c.length], c.qtype, c.viewer), now)
 }
 
 // truncated is an answer that says only: ask by TCP. It is no larger than the

@@ -149,6 +149,9 @@ func newEdge(g *cli.Global) *cobra.Command {
 		if cfg.DiskBytes, err = parseDisk(disk); err != nil {
 			return nil, err
 		}
+		if cfg.RedirectViewers < 0 {
+			return nil, fmt.Errorf("--redirect-viewers %v: use a time such as 80ms, or 0 for never", cfg.RedirectViewers)
+		}
 		cfg.NodeConfig = node
 		opened, err := access.open(c.Context(), node.Log)
 		if err != nil {
@@ -172,8 +175,14 @@ func newEdge(g *cli.Global) *cobra.Command {
 	c.Flags().StringVar(&memory, "memory", "256MiB", "memory for cached objects")
 	c.Flags().IntVar(&cfg.ViewerConnections, "viewer-connections", 1000, "connections that one viewer's address may have; 0 for any number (always in a sandbox)")
 	addCapacity(c.Flags(), &cfg.Capacity)
+	addRedirectViewers(c.Flags(), &cfg.RedirectViewers)
 	c.Flags().StringVar(&disk, "disk", "4GiB", "disk for cached objects, in --data; 0 for none")
 	return c
+}
+
+// addRedirectViewers adds the flag that has edges send viewers to better ones.
+func addRedirectViewers(flags *pflag.FlagSet, to *time.Duration) {
+	flags.DurationVar(to, "redirect-viewers", 0, "send viewers on, by 302, to an edge location whose round trip to them is shorter by more than this, such as 80ms: their resolvers may be far from them (default: never)")
 }
 
 // addCapacity adds the flag that says how much an edge is to answer.

@@ -35,6 +35,7 @@ type upFlags struct {
 	exec         string
 	memory, disk string
 	capacity     float64
+	redirect     time.Duration
 	place        placeFlags
 	origin       originFlags
 	accessLog    accessLogFlag
@@ -78,6 +79,7 @@ func newUp(g *cli.Global) *cobra.Command {
 	flags.StringVar(&f.memory, "memory", "64MiB", "memory for cached objects, each edge")
 	flags.StringVar(&f.disk, "disk", "256MiB", "disk for cached objects, each edge; 0 for none")
 	addCapacity(flags, &f.capacity)
+	addRedirectViewers(flags, &f.redirect)
 	f.place.add(flags)
 	f.origin.add(flags)
 	f.dns.add(flags, 0)
@@ -106,6 +108,9 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	if err != nil {
 		return cfg, fmt.Errorf("--memory: %w", err)
 	}
+	if f.redirect < 0 {
+		return cfg, fmt.Errorf("--redirect-viewers %v: use a time such as 80ms, or 0 for never", f.redirect)
+	}
 	if !(f.capacity >= 0) { // which is no number either
 		return cfg, fmt.Errorf("--capacity %v: use a number of requests a second", f.capacity)
 	}
@@ -126,7 +131,7 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
 		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Regional: f.regional, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
-		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
+		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, RedirectViewers: f.redirect, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
 }

@@ -159,7 +159,7 @@ func (s *script) distributions(made map[string]string) {
 		c.DefaultCacheBehavior.ResponseHeadersPolicyId = aws.String(made["ResponseHeadersPolicy"])
 	})
 	out := s.do("CreateDistribution", map[string]any{"DistributionConfig": cfg})
-	id, etag := text(out, "Id"), text(out, "ETag")
+	id := text(out, "Id")
 	arn := text(out, "ARN")
 	tags := &types.Tags{Items: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}
 	s.do("CreateDistributionWithTags", map[string]any{"DistributionConfigWithTags": &types.DistributionConfigWithTags{DistributionConfig: siteConfig("tagged", withAliases("www.example.test")), Tags: tags}})
@@ -171,7 +171,7 @@ func (s *script) distributions(made map[string]string) {
 	s.do("ListDistributions", map[string]any{})
 	s.do("AssociateAlias", map[string]any{"TargetDistributionId": id, "Alias": "www.example.test"})
 	s.do("ListConflictingAliases", map[string]any{"DistributionId": id, "Alias": "www.example.test"})
-	etag = text(s.do("GetDistribution", map[string]any{"Id": id}), "ETag")
+	etag := text(s.do("GetDistribution", map[string]any{"Id": id}), "ETag")
 	const acl = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/x/1"
 	etag = text(s.do("AssociateDistributionWebACL", map[string]any{"Id": id, "WebACLArn": acl, "IfMatch": etag}), "ETag")
 	s.do("ListDistributionsByWebACLId", map[string]any{"WebACLId": acl})

@@ -167,7 +167,7 @@ func allowing(methods ...types.Method) func() *types.AllowedMethods {
 
 func (g *generator) forwarded(b *types.DefaultCacheBehavior, bucket bool) {
 	g.made["forwarded values"]++
-	f := &types.ForwardedValues{ //nolint:staticcheck // old configurations have it
+	f := &types.ForwardedValues{
 		QueryString: aws.Bool(g.IntN(2) == 0), Cookies: &types.CookiePreference{Forward: pick(g, types.ItemSelectionNone, types.ItemSelectionAll)},
 		Headers: &types.Headers{Quantity: quantity(0)}, QueryStringCacheKeys: &types.QueryStringCacheKeys{Quantity: quantity(0)},
 	}

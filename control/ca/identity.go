@@ -139,7 +139,7 @@ func ServedName(s *cdn.State, zone, sni string) string {
 	if host != sni || p.Domain == host {
 		return sni
 	}
-	if slices.Contains(p.Aliases, sni) {
+	if pop, _ := s.AtPOP(sni); pop != "" || slices.Contains(p.Aliases, sni) {
 		return sni
 	}
 	_, rest, _ := strings.Cut(sni, ".")

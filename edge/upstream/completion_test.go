@@ -11,15 +11,15 @@ import (
 // comes in time, and no others (belief 110).
 func TestTheResponseCompletionTimeout(t *testing.T) {
 	dripping := serveRaw(t, func(c *rawConn, _ int) {
-		for c.request() != nil {
-			c.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-			for range 100 {
-				if _, err := io.WriteString(c.Conn, "1\r\nx\r\n"); err != nil {
-					return
-				}
-				<-time.After(20 * time.Millisecond)
-			}
+		if c.request() == nil {
 			return
+		}
+		c.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+		for range 100 {
+			if _, err := io.WriteString(c.Conn, "1\r\nx\r\n"); err != nil {
+				return
+			}
+			<-time.After(20 * time.Millisecond)
 		}
 	})
 	silent := serveRaw(t, func(c *rawConn, _ int) {

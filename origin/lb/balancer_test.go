@@ -171,7 +171,7 @@ func TestTargetsInTurn(t *testing.T) {
 	}
 	c.ill.Store(true)
 	b.until(t, c.addr(), "unhealthy")
-	if b.says(t) == b.says(t) {
+	if first, second := b.says(t), b.says(t); first == second {
 		t.Error("where none is well all are asked")
 	}
 	status, _, _ := get(t, request(t, "GET", "http://"+b.StatusAddr().String()+"/healthz"), http.DefaultClient)
@@ -247,7 +247,7 @@ func TestStickiness(t *testing.T) {
 			t.Errorf("%s is asked, the cookie is of %s", got, first)
 		}
 	}
-	if b.says(t, "Cookie", "AWSALB=forged") == b.says(t, "Cookie", "AWSALB=forged") {
+	if one, other := b.says(t, "Cookie", "AWSALB=forged"), b.says(t, "Cookie", "AWSALB=forged"); one == other {
 		t.Error("a cookie of nobody's holds")
 	}
 	stuck := map[string]*server{"a": a, "c": c}[first]

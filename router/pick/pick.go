@@ -242,6 +242,20 @@ func (t *Table) Pool(class cdn.PriceClass, family Family) *Pool {
 // Empty reports that there is nothing to answer.
 func (p *Pool) Empty() bool { return len(p.sites) == 0 }
 
+// At returns the choice of the site with that code, the same for all viewers; false where the
+// pool has none.
+func (p *Pool) At(code, distribution string) (Choice, bool) {
+	if code == "" {
+		return Choice{}, false
+	}
+	for i := range p.sites {
+		if p.sites[i].Code == code {
+			return Choice{Site: &p.sites[i], hash: hash(distribution, netip.Prefix{})}, true
+		}
+	}
+	return Choice{}, false
+}
+
 // Tailored reports whether the answer depends on where the viewer is.
 func (p *Pool) Tailored() bool { return len(p.sites) > 1 }
 

@@ -69,7 +69,8 @@ const (
 // Limiter is the table of what was sent. Its methods may be called by any
 // goroutine.
 type Limiter struct {
-	set Settings
+	set  Settings
+	seed maphash.Seed
 	// secret is unknown to those who would choose keys that collide.
 	secret    [2]uint64
 	all, each pace
@@ -106,7 +107,7 @@ type entry struct {
 func New(set Settings) *Limiter {
 	seed := maphash.MakeSeed()
 	l := &Limiter{
-		set: set, secret: [2]uint64{maphash.String(seed, "first"), maphash.String(seed, "second")},
+		set: set, seed: seed, secret: [2]uint64{maphash.String(seed, "first"), maphash.String(seed, "second")},
 		all: paceOf(set.AllPerSecond, set.AllBurst), each: paceOf(set.PerSecond, set.Burst), rows: 1,
 	}
 	for int(l.rows)*ways*shards < set.Networks {
@@ -126,6 +127,21 @@ func (l *Limiter) Charge(to netip.Addr, kind uint64, now time.Time) Verdict {
 		return v
 	}
 	return l.charge(l.mix(network, kind), l.each, now.UnixNano())
+}
+
+// Kind tells apart the answers that are limited each by itself: by what was asked,
+// and for which subnet. Name is canonical, without the final dot.
+func (l *Limiter) Kind(name []byte, qtype uint16, viewer netip.Prefix) uint64 {
+	var b [8 + 2 + 1 + 16]byte
+	binary.LittleEndian.PutUint64(b[:], maphash.Bytes(l.seed, name))
+	binary.LittleEndian.PutUint16(b[8:], qtype)
+	if !viewer.IsValid() {
+		return maphash.Bytes(l.seed, b[:10])
+	}
+	b[10] = byte(viewer.Bits())
+	a := viewer.Addr().As16()
+	copy(b[11:], a[:])
+	return maphash.Bytes(l.seed, b[:])
 }
 
 // network is the key of an address's network.

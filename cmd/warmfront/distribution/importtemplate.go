@@ -200,17 +200,17 @@ func complete(c *types.DistributionConfig) {
 		}
 	}
 	if b := c.DefaultCacheBehavior; b != nil {
-		completeForwarded(b.ForwardedValues, &b.AllowedMethods) //nolint:staticcheck // templates have it
-		if b.ForwardedValues != nil && b.MinTTL == nil {        //nolint:staticcheck // templates have it
-			b.MinTTL = aws.Int64(0) //nolint:staticcheck // templates have it
+		completeForwarded(b.ForwardedValues, &b.AllowedMethods) //nolint:staticcheck // old configurations have it
+		if b.ForwardedValues != nil && b.MinTTL == nil {        //nolint:staticcheck // old configurations have it
+			b.MinTTL = aws.Int64(0) //nolint:staticcheck // old configurations have it
 		}
 	}
 	if c.CacheBehaviors != nil {
 		for i := range c.CacheBehaviors.Items {
 			b := &c.CacheBehaviors.Items[i]
-			completeForwarded(b.ForwardedValues, &b.AllowedMethods) //nolint:staticcheck // templates have it
-			if b.ForwardedValues != nil && b.MinTTL == nil {        //nolint:staticcheck // templates have it
-				b.MinTTL = aws.Int64(0) //nolint:staticcheck // templates have it
+			completeForwarded(b.ForwardedValues, &b.AllowedMethods) //nolint:staticcheck // old configurations have it
+			if b.ForwardedValues != nil && b.MinTTL == nil {        //nolint:staticcheck // old configurations have it
+				b.MinTTL = aws.Int64(0) //nolint:staticcheck // old configurations have it
 			}
 		}
 	}
@@ -230,7 +230,7 @@ func completeOrigin(o *types.Origin) {
 	}
 }
 
-func completeForwarded(f *types.ForwardedValues, methods **types.AllowedMethods) { //nolint:staticcheck // templates have it
+func completeForwarded(f *types.ForwardedValues, methods **types.AllowedMethods) {
 	if f != nil && f.Cookies == nil {
 		f.Cookies = &types.CookiePreference{Forward: types.ItemSelectionNone}
 	}
