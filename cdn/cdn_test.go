@@ -141,7 +141,7 @@ func sampleState(t *testing.T) *State {
 
 func TestStateFindsPlansByHost(t *testing.T) {
 	s := sampleState(t)
-	for host, found := range map[string]bool{"d1.warmfront.test": true, "www.example.test": true, "a.img.test": true, "img.test": false, "a.b.img.test": false, "": false} {
+	for host, found := range map[string]bool{"d1.warmfront.test": true, "www.example.test": true, "a.img.test": true, "img.test": false, "a.b.img.test": true, "img.test.": false, "": false} {
 		if p := s.PlanFor(host); (p != nil) != found {
 			t.Errorf("%q: %v", host, p)
 		}

@@ -242,8 +242,10 @@ func ref(c Change) (string, error) {
 }
 
 // PlanFor returns the plan for a viewer's host name (lower case, no port): by
-// domain name, by alias, by the domain name at one POP (see AtPOP), or by an alias whose
-// first label is "*". Nil when no distribution answers to it.
+// domain name, by alias, by the domain name at one POP (see AtPOP), or by the longest alias
+// whose "*" stands for what is before it, of however many labels (developer guide, "Use
+// custom URLs by adding alternate domain names", wildcards). Nil when no distribution
+// answers to it.
 func (s *State) PlanFor(host string) *Plan {
 	if p := s.hosts[host]; p != nil {
 		return p
@@ -251,10 +253,16 @@ func (s *State) PlanFor(host string) *Plan {
 	if _, p := s.AtPOP(host); p != nil {
 		return p
 	}
-	if _, rest, ok := strings.Cut(host, "."); ok {
-		return s.hosts["*."+rest]
+	for {
+		_, rest, below := strings.Cut(host, ".")
+		if !below {
+			return nil
+		}
+		if p := s.hosts["*."+rest]; p != nil {
+			return p
+		}
+		host = rest
 	}
-	return nil
 }
 
 // Invalidations returns the index of what was invalidated in a distribution.

@@ -177,6 +177,9 @@ func (s *snapshot) plan(name string, held map[uint16][]dns.RR) (p *cdn.Plan, kno
 	if s.state == nil {
 		return nil, held != nil
 	}
+	if name[0] == '_' {
+		return nil, true // about other names: no alias stands for it
+	}
 	return s.state.PlanFor(strings.TrimSuffix(name, ".")), true
 }
 

@@ -269,6 +269,8 @@ func TestAnswer(t *testing.T) {
 		{name: "warmfront.test.", from: "127.120.9.9", qtype: dns.TypeA, answer: []string{"warmfront.test. 60 IN A 127.120.0.1"}},
 		{name: "warmfront.test.", qtype: dns.TypeTXT, authority: negative},
 		{name: "any.wild.warmfront.test.", from: "127.120.9.9", qtype: dns.TypeA, answer: []string{"any.wild.warmfront.test. 60 IN A 127.120.0.1"}},
+		{name: "of.many.wild.warmfront.test.", from: "127.120.9.9", qtype: dns.TypeA, answer: []string{"of.many.wild.warmfront.test. 60 IN A 127.120.0.1"}},
+		{name: "_x.wild.warmfront.test.", qtype: dns.TypeA, rcode: dns.RcodeNameError, authority: negative},
 		{name: "wild.warmfront.test.", qtype: dns.TypeA, authority: negative},
 		{name: "a.deep.warmfront.test.", from: "127.120.9.9", qtype: dns.TypeA, answer: []string{"a.deep.warmfront.test. 60 IN A 127.120.0.1"}},
 		{name: "deep.warmfront.test.", qtype: dns.TypeA, authority: negative},

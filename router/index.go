@@ -68,11 +68,14 @@ func (x index) find(name []byte) *target {
 		return t
 	}
 	for i := 1; i < len(name); i++ {
-		if name[i] == '.' {
-			last := name[i-1]
-			name[i-1] = '*'
-			t := x[string(name[i-1:])]
-			name[i-1] = last
+		if name[i] != '.' {
+			continue
+		}
+		last := name[i-1]
+		name[i-1] = '*'
+		t, found := x[string(name[i-1:])]
+		name[i-1] = last
+		if found {
 			return t
 		}
 	}

@@ -58,13 +58,11 @@ func (r *Router) Rekey(keys dnssec.Keys) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := *r.snap.Load()
-	for i, z := range next.configured {
-		if z.signing != nil && zones[i].signing == nil {
-			// Its DS would have validators refuse every answer.
-			return fmt.Errorf("router: --dnssec: there is no key of %s any more, which is signed: signing ends with a start of the router", strings.TrimSuffix(z.apex, "."))
-		}
+	if err := keys.Follow(r.cfg.Keys); err != nil {
+		return fmt.Errorf("router: --dnssec: %w", err)
 	}
+	r.cfg.Keys = keys
+	next := *r.snap.Load()
 	next.signer, next.configured, next.zones = signer, zones, r.withHosted(next.state, zones, &next)
 	next.index = r.index(&next)
 	r.snap.Store(&next)

@@ -452,7 +452,7 @@ func TestTooManySignatures(t *testing.T) {
 func TestRekey(t *testing.T) {
 	keys := keysOf(t, testZone)
 	both := rolled(t, keys)
-	second, err := both.Retire(keys[0].Tag())
+	second, err := both.Retire(keys[0].Tag(), testTime.Add(dnssec.Known))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -492,6 +492,9 @@ func TestRekey(t *testing.T) {
 	asking.Wait()
 	if err := r.Rekey(nil); err == nil {
 		t.Error("no keys are taken")
+	}
+	if err := r.Rekey(keysOf(t, testZone)); err == nil {
+		t.Error("wholly other keys are taken: no answer could be verified")
 	}
 	if err := r.Rekey(keysOf(t, "shop.example")); err == nil {
 		t.Error("another zone's keys are taken")

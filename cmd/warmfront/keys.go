@@ -132,16 +132,29 @@ func newKeysRoll(k *keyed) *cobra.Command {
 }
 
 func newKeysRetire(k *keyed) *cobra.Command {
-	return &cobra.Command{
+	var force bool
+	c := &cobra.Command{
 		Use: "retire TAG", Short: "Remove a key that another has replaced", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tag, err := strconv.ParseUint(args[0], 10, 16)
 			if err != nil {
 				return fmt.Errorf("%q is not a key's tag: see `warmfront router keys list`", args[0])
 			}
-			return k.change(cmd, func(keys dnssec.Keys) (dnssec.Keys, error) { return keys.Retire(uint16(tag)) })
+			now := time.Now()
+			if force {
+				now = now.Add(dnssec.Known)
+			}
+			return k.change(cmd, func(keys dnssec.Keys) (dnssec.Keys, error) {
+				left, err := keys.Retire(uint16(tag), now)
+				if errors.Is(err, dnssec.ErrUnknown) {
+					err = fmt.Errorf("%w, or give --force where no resolver has asked yet", err)
+				}
+				return left, err
+			})
 		},
 	}
+	c.Flags().BoolVar(&force, "force", false, "also if the key that is left has been known for less than an hour")
+	return c
 }
 
 // change replaces the keys in the file by others.

@@ -142,8 +142,11 @@ func ServedName(s *cdn.State, zone, sni string) string {
 	if pop, _ := s.AtPOP(sni); pop != "" || slices.Contains(p.Aliases, sni) {
 		return sni
 	}
-	_, rest, _ := strings.Cut(sni, ".")
-	return "*." + rest
+	// A wildcard certificate is for one label: no alias that stands for more has one.
+	if _, rest, _ := strings.Cut(sni, "."); slices.Contains(p.Aliases, "*."+rest) {
+		return "*." + rest
+	}
+	return ""
 }
 
 // Serves reports whether a certificate for name, one that ServedName gave, may be

@@ -280,15 +280,26 @@ func TestRoll(t *testing.T) {
 		}
 	}
 	old := keys[0].Tag()
-	left, err := both.Retire(old)
+	if _, err := both.Retire(old, testTime); !errors.Is(err, ErrUnknown) {
+		t.Errorf("its successor is new: %v", err)
+	}
+	left, err := both.Retire(old, testTime.Add(time.Hour+Known))
 	if err != nil || len(left) != 3 || left.Of("warmfront.test")[0].Tag() == old {
 		t.Errorf("%v %v", left, err)
 	}
-	if _, err := left.Retire(left.Of("warmfront.test")[0].Tag()); err == nil {
+	if _, err := left.Retire(left.Of("warmfront.test")[0].Tag(), testTime.Add(time.Hour+Known)); err == nil {
 		t.Error("the last key of a zone is retired")
 	}
-	if _, err := keys.Retire(old + 1); err == nil && keys[1].Tag() != old+1 {
+	if _, err := keys.Retire(old+1, testTime); err == nil && keys[1].Tag() != old+1 {
 		t.Error("a key that is not there is retired")
+	}
+	for _, c := range []struct {
+		after, before Keys
+		follows       bool
+	}{{both, keys, true}, {left, both, true}, {keys, keys, true}, {left, keys, false}, {Keys{generate(t, "warmfront.test"), generate(t, "shop.test")}, keys, false}} {
+		if err := c.after.Follow(c.before); (err == nil) != c.follows {
+			t.Errorf("%v after %v: %v", c.after, c.before, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,20 @@ func (k *Key) DS() *dns.DS { return k.record.ToDS(dns.SHA256) }
 // Keys are those of any number of zones.
 type Keys []*Key
 
+// Follow returns an error where keys replace others in one step: a zone none of whose keys
+// stays, or which has none any more. Whoever validates would find nothing that it can verify.
+func (ks Keys) Follow(before Keys) error {
+	for _, k := range before {
+		stays := slices.ContainsFunc(before.Of(k.Zone), func(old *Key) bool {
+			return slices.ContainsFunc(ks.Of(k.Zone), func(now *Key) bool { return now.record.PublicKey == old.record.PublicKey })
+		})
+		if !stays {
+			return fmt.Errorf("none of the keys of %s that sign now is among the new ones: keys are rolled one by one (`warmfront router keys roll`), and a router that missed a roll is started anew", k.Zone)
+		}
+	}
+	return nil
+}
+
 // maxKeys is how many keys a zone may have: each signs everything, so a third would
 // only make answers longer.
 const maxKeys = 2
@@ -130,9 +145,17 @@ func (ks Keys) Roll(now time.Time) (Keys, error) {
 	return out, nil
 }
 
+// Known is how long after a key was made everybody has heard of it: the TTL of DNSKEY.
+const Known = TTL * time.Second
+
+// ErrUnknown is wrapped where a key would be left that some resolvers do not know yet.
+var ErrUnknown = errors.New("not everybody knows the key that would be left")
+
 // Retire returns the keys without the one that has a tag. The last of a zone stays: without
-// it the zone would be unsigned, and not be found by whoever has its DS.
-func (ks Keys) Retire(tag uint16) (out Keys, err error) {
+// it the zone would be unsigned, and not be found by whoever has its DS. So does one whose
+// successor is younger than Known: whoever has the DNSKEY records of before would find no
+// signature that it can verify.
+func (ks Keys) Retire(tag uint16, now time.Time) (out Keys, err error) {
 	found := false
 	for _, k := range ks {
 		if k.tag != tag {
@@ -141,6 +164,12 @@ func (ks Keys) Retire(tag uint16) (out Keys, err error) {
 		}
 		if len(ks.Of(k.Zone)) == 1 {
 			return nil, fmt.Errorf("%d is the only key of %s: make another first", tag, k.Zone)
+		}
+		for _, left := range ks.Of(k.Zone) {
+			if age := now.Sub(left.Created); left != k && age < Known {
+				return nil, fmt.Errorf("%w: %d of %s is %v old, and DNSKEY is kept for %v; wait another %v",
+					ErrUnknown, left.tag, k.Zone, age.Round(time.Second), Known, (Known - age).Round(time.Second))
+			}
 		}
 		found = true
 	}
