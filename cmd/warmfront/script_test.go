@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -38,7 +39,7 @@ func TestScript(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts whole networks")
 	}
-	bases := &portBases{taken: map[uint16]bool{}}
+	bases := &portBases{taken: map[uint16]int{}}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -51,7 +52,10 @@ func TestScript(t *testing.T) {
 			e.Setenv("API", strconv.Itoa(8800+base))
 			e.Setenv("HTTPS", strconv.Itoa(8443+base))
 			e.Setenv("HOME", e.WorkDir)
-			e.Defer(func() { endNetworks(t, e.WorkDir) })
+			e.Defer(func() {
+				endNetworks(t, e.WorkDir)
+				bases.giveBack(base)
+			})
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -63,7 +67,14 @@ func TestScript(t *testing.T) {
 // portBases hands out values for --port-base.
 type portBases struct {
 	mu    sync.Mutex
-	taken map[uint16]bool
+	taken map[uint16]int // by which base
+}
+
+// giveBack has the ports of a base given to others, once what had them has ended.
+func (p *portBases) giveBack(base int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.taken, func(_ uint16, by int) bool { return by == base })
 }
 
 // next returns a base with which every port is free now, is nobody's in this
@@ -85,7 +96,7 @@ func (p *portBases) next() (int, error) {
 			continue
 		}
 		for _, port := range all {
-			p.taken[port] = true
+			p.taken[port] = base
 		}
 		return base, nil
 	}
@@ -94,7 +105,7 @@ func (p *portBases) next() (int, error) {
 
 func (p *portBases) free(ports []uint16, below uint16) bool {
 	for _, port := range ports {
-		if p.taken[port] || port >= below {
+		if p.taken[port] != 0 || port >= below {
 			return false
 		}
 	}
