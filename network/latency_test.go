@@ -15,6 +15,9 @@ import (
 // TestViewersGoTheShortestMeasuredWay: edges measure the ways that the sandbox imposes, and a
 // viewer whose own POP is down is sent to the one that is the least time from there.
 func TestViewersGoTheShortestMeasuredWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures a whole network for a while")
+	}
 	model := wan.Model{Seed: 1, Scale: 0.2}
 	u, r, _ := runningAs(t, "DXB,FRA,NRT,SIN", func(c *UpConfig) {
 		c.WAN, c.DNS.Policy = model, "latency"

@@ -178,6 +178,9 @@ func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
 // TestACrowdIsSpreadOverCities: more viewers come to Tokyo than its edge is to answer. Some
 // of them, by whole /24, are given Singapore, and all come back when there are fewer.
 func TestACrowdIsSpreadOverCities(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a crowd comes and goes within minutes")
+	}
 	_, r, _ := runningAs(t, "FRA,NRT,SIN,SYD", func(c *UpConfig) {
 		c.Capacity = 40
 		c.Load = load.Settings{Limit: 0.8, Return: 0.5, Confirm: time.Second, Hold: 6 * time.Second}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -287,8 +288,8 @@ func TestALongBodyIsNotRead(t *testing.T) {
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			// The connection may be closed while the body is under way.
-			if sent.n > 64<<20 {
-				t.Errorf("length %d: %d bytes were taken, then %v", length, sent.n, err)
+			if sent.n.Load() > 64<<20 {
+				t.Errorf("length %d: %d bytes were taken, then %v", length, sent.n.Load(), err)
 			}
 			continue
 		}
@@ -296,19 +297,19 @@ func TestALongBodyIsNotRead(t *testing.T) {
 			t.Errorf("length %d: %d %s", length, resp.StatusCode, code)
 		}
 		_ = resp.Body.Close()
-		if sent.n > 64<<20 {
-			t.Errorf("length %d: %d bytes were taken", length, sent.n)
+		if sent.n.Load() > 64<<20 {
+			t.Errorf("length %d: %d bytes were taken", length, sent.n.Load())
 		}
 	}
 }
 
 // endless is a body without end, and counts what is taken of it.
-type endless struct{ n int64 }
+type endless struct{ n atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
-	e.n += int64(len(p))
+	e.n.Add(int64(len(p)))
 	return len(p), nil
 }
