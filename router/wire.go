@@ -97,13 +97,8 @@ func skipName(packet []byte, at int) int {
 	return len(packet)
 }
 
-// respond answers a packet, in buf where it is large enough; nil is no answer.
-func (r *Router) respond(packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) []byte {
-	var t trace
-	return r.respondTraced(packet, from, proto, buf, now, &t)
-}
-
-// respondTraced does so and says in t what the answer followed from.
+// respondTraced answers a packet, in buf where it is large enough, and says in t what the
+// answer followed from; nil is no answer.
 func (r *Router) respondTraced(packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time, t *trace) (out []byte) {
 	// A message from a stranger must not end the process, which may be a whole
 	// network: should the library or we panic, this answer fails and no other.
@@ -137,14 +132,8 @@ func (r *Router) complete(s *snapshot, p *reply, proto Proto, now time.Time) {
 	}
 }
 
-// respondAny answers a packet of whatever kind by way of the library.
-func (r *Router) respondAny(s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time) []byte {
-	var t trace
-	return r.respondLimited(s, packet, from, proto, buf, now, false, ratelimit.Send, &t)
-}
-
-// respondLimited does so for a packet of which the limits may have been asked: once for
-// each.
+// respondLimited answers a packet of whatever kind by way of the library. The limits may
+// have been asked about it: once for each.
 func (r *Router) respondLimited(
 	s *snapshot, packet []byte, from netip.Addr, proto Proto, buf []byte, now time.Time, judged bool, verdict ratelimit.Verdict, t *trace,
 ) (out []byte) {
