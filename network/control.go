@@ -29,7 +29,10 @@ import (
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/measured"
+	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/standby"
+	"github.com/warmfront/warmfront/network/statefolder"
+	"github.com/warmfront/warmfront/network/supervise"
 	"github.com/warmfront/warmfront/network/viewer"
 	routerhealth "github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/wan"
@@ -38,7 +41,7 @@ import (
 // ControlConfig is what a Control is started with.
 type ControlConfig struct {
 	NodeConfig
-	Key AccessKey // admits callers of the API and of the object store
+	Key statefolder.AccessKey // admits callers of the API and of the object store
 	// Account is the account number in ARNs.
 	Account string
 	// CAOut is a path that the viewers' CA certificate is written to; "" for none.
@@ -62,7 +65,7 @@ const DefaultAccount = "123456789012"
 // The names of what control hands to nodes when they join.
 const (
 	settingAccess     = "access-key"        // AccessKey of the API's callers, to the origin
-	settingOriginSign = "origin-access-key" // AccessKey edges sign with, to edges and the origin
+	settingOriginSign = "origin-access-key" // the key edges sign with, to edges and the origin
 )
 
 // Control is the program of the control plane: the journal, CloudFront's API, the
@@ -108,7 +111,7 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 		return nil, err
 	}
 	if err := c.newCore(); err != nil {
-		return nil, explainTaken(err)
+		return nil, ports.ExplainTaken(err)
 	}
 	c.health, err = newHealth(cfg.NodeConfig, prometheus.NewRegistry(), func() error {
 		if c.serving.Load() == nil {
@@ -203,7 +206,7 @@ func (c *Control) writeCA(pem []byte) error {
 	if c.cfg.CAOut == "" {
 		return nil
 	}
-	if err := writePublic(c.cfg.CAOut, pem); err != nil {
+	if err := statefolder.WritePublic(c.cfg.CAOut, pem); err != nil {
 		return fmt.Errorf("--ca-out: %w", err)
 	}
 	return nil
@@ -211,7 +214,7 @@ func (c *Control) writeCA(pem []byte) error {
 
 func (c *Control) listen() (err error) {
 	if c.listener, err = net.Listen("tcp", c.cfg.listenAddr(c.cfg.Ports.Control)); err != nil {
-		return explainTaken(err)
+		return ports.ExplainTaken(err)
 	}
 	if !c.cfg.Sandbox { // keys and configurations do not cross a network in the clear
 		c.listener = tls.NewListener(c.listener, &tls.Config{GetCertificate: c.certificate, MinVersion: tls.VersionTLS12})
@@ -335,7 +338,7 @@ func (c *Control) makeOriginAccessKey() error {
 	if err != nil || have != nil {
 		return err
 	}
-	key, err := json.Marshal(AccessKey{ID: "OAC" + randomBase32(17), Secret: randomBase32(40)})
+	key, err := json.Marshal(statefolder.AccessKey{ID: "OAC" + statefolder.RandomBase32(17), Secret: statefolder.RandomBase32(40)})
 	if err != nil {
 		return err
 	}
@@ -378,37 +381,37 @@ func (c *Control) Endpoint() string {
 
 // Run serves until ctx ends, then finishes what was asked.
 func (c *Control) Run(ctx context.Context) error {
-	s := newSupervisor()
+	s := supervise.New()
 	if c.replica != nil {
-		s.start(ctx, "journal", c.replica)
+		s.Start(ctx, "journal", c.replica)
 	} else {
-		s.start(ctx, "journal", c.Core())
+		s.Start(ctx, "journal", c.Core())
 	}
-	s.start(ctx, "gossip", c.gossip)
-	s.start(ctx, "metrics", c.health)
-	s.start(ctx, "api", httpProgram{&c.server, c.listener})
-	s.wait(ctx)
-	return s.stopAll([]string{"api"})
+	s.Start(ctx, "gossip", c.gossip)
+	s.Start(ctx, "metrics", c.health)
+	s.Start(ctx, "api", httpProgram{&c.server, c.listener})
+	s.Wait(ctx)
+	return s.StopAll([]string{"api"})
 }
 
 // Close ends everything at once.
 func (c *Control) Close() error {
-	var all closing
+	var all supervise.Closing
 	if c.listener != nil {
-		all.add(&c.server, c.listener)
+		all.Add(&c.server, c.listener)
 	}
 	if c.health != nil {
-		all.add(c.health)
+		all.Add(c.health)
 	}
 	if c.gossip != nil {
-		all.add(c.gossip)
+		all.Add(c.gossip)
 	}
 	if c.replica != nil {
-		all.add(c.replica)
+		all.Add(c.replica)
 	} else if core := c.Core(); core != nil {
-		all.add(core)
+		all.Add(core)
 	}
-	return all.err
+	return all.Err
 }
 
 // httpProgram serves on a listener and lets requests in flight finish.
@@ -439,8 +442,8 @@ func (p httpProgram) Run(ctx context.Context) error {
 func (p httpProgram) Close() error { return p.server.Close() }
 
 // parseKey reads a key that control handed over.
-func parseKey(setting string) (AccessKey, error) {
-	var k AccessKey
+func parseKey(setting string) (statefolder.AccessKey, error) {
+	var k statefolder.AccessKey
 	if strings.TrimSpace(setting) == "" {
 		return k, errors.New("control has not handed over the key yet")
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/measured"
+	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/sniff"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
@@ -101,7 +102,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	}
 	e.prober = e.newProber(cfg, pop)
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
-		return nil, explainTaken(err)
+		return nil, ports.ExplainTaken(err)
 	}
 	return e, nil
 }
@@ -149,7 +150,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
-		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.services(),
+		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.Services(),
 		Services:  cfg.controlServices(),
 		Elsewhere: elsewhere(pop, cfg.Geo, cfg.WAN, e.known, cfg.RedirectViewers),
 		Locate: func(a netip.Addr) geo.Place {

@@ -20,15 +20,18 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/network/gate"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
+	"github.com/warmfront/warmfront/network/supervise"
 	"github.com/warmfront/warmfront/wan"
 )
 
 // NodeConfig is what every role is started with.
 type NodeConfig struct {
-	Folder Folder     // --data
-	Addr   netip.Addr // --addr: the node's own address
-	Addr6  netip.Addr // --addr6: the same for AAAA; the zero Addr for none
-	Ports  Ports
+	Folder statefolder.Folder // --data
+	Addr   netip.Addr         // --addr: the node's own address
+	Addr6  netip.Addr         // --addr6: the same for AAAA; the zero Addr for none
+	Ports  ports.Ports
 	Zone   string // --zone
 	// Control are control's peer addresses, Join gossip addresses to find the
 	// others by; host:port.
@@ -144,32 +147,32 @@ func newMember(cfg NodeConfig, node cdn.Node, disk client.Disk, onApply func(*cd
 
 // run runs the node's role beside what every node has, until ctx ends; then stops
 // the groups first, in their order.
-func (m *member) run(ctx context.Context, name string, role program, groups ...[]string) error {
-	s := newSupervisor()
-	s.start(ctx, "journal", m.client)
-	s.start(ctx, "gossip", m.gossip)
-	s.start(ctx, "relay", m.relay)
-	s.start(ctx, "metrics", m.health)
-	s.start(ctx, name, role)
-	s.wait(ctx)
-	return s.stopAll(groups...)
+func (m *member) run(ctx context.Context, name string, role supervise.Program, groups ...[]string) error {
+	s := supervise.New()
+	s.Start(ctx, "journal", m.client)
+	s.Start(ctx, "gossip", m.gossip)
+	s.Start(ctx, "relay", m.relay)
+	s.Start(ctx, "metrics", m.health)
+	s.Start(ctx, name, role)
+	s.Wait(ctx)
+	return s.StopAll(groups...)
 }
 
 // close ends everything at once; role is nil where there is none yet.
 func (m *member) close(role ...io.Closer) error {
-	var c closing
+	var c supervise.Closing
 	if m.health != nil {
-		c.add(m.health)
+		c.Add(m.health)
 	}
-	c.add(role...)
+	c.Add(role...)
 	if m.relay != nil {
-		c.add(m.relay)
+		c.Add(m.relay)
 	}
 	if m.gossip != nil {
-		c.add(m.gossip)
+		c.Add(m.gossip)
 	}
-	c.add(m.client)
-	return c.err
+	c.Add(m.client)
+	return c.Err
 }
 
 // known is the state, or nil before the node has ever heard of one: a name it does
@@ -184,12 +187,12 @@ func (m *member) known() *cdn.State {
 // drained is a program whose listeners delay what is written: what was written
 // last is delivered before it counts as stopped.
 type drained struct {
-	program
+	supervise.Program
 	listeners *[]net.Listener
 }
 
 func (d drained) Run(ctx context.Context) error {
-	err := d.program.Run(ctx)
+	err := d.Program.Run(ctx)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	for _, l := range *d.listeners {
@@ -210,7 +213,7 @@ func newGossip(cfg NodeConfig, node cdn.Node, state func() *cdn.State, hint func
 		Cut:        func(peer netip.AddrPort) bool { return cfg.gate.Hides(peer.Addr()) },
 	})
 	if err != nil {
-		return nil, fmt.Errorf("gossip: %w", explainTaken(err))
+		return nil, fmt.Errorf("gossip: %w", ports.ExplainTaken(err))
 	}
 	return g, nil
 }
@@ -256,7 +259,7 @@ type health struct {
 func newHealth(cfg NodeConfig, registry *prometheus.Registry, ready func() error) (*health, error) {
 	l, err := net.Listen("tcp", cfg.metricsAddr())
 	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", explainTaken(err))
+		return nil, fmt.Errorf("metrics: %w", ports.ExplainTaken(err))
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -285,7 +288,7 @@ func (h *health) Run(ctx context.Context) error {
 
 // Close stops at once.
 func (h *health) Close() error {
-	var c closing
-	c.add(&h.server, h.listener)
-	return c.err
+	var c supervise.Closing
+	c.Add(&h.server, h.listener)
+	return c.Err
 }

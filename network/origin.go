@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/account"
 	"github.com/warmfront/warmfront/control/client"
+	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/origin"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
@@ -69,7 +70,7 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 		},
 	})
 	if err != nil {
-		return nil, explainTaken(err)
+		return nil, ports.ExplainTaken(err)
 	}
 	return o, nil
 }

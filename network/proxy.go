@@ -13,13 +13,15 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/proxyproto"
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/supervise"
 	"github.com/warmfront/warmfront/network/viewer"
 )
 
 // ProxyConfig is what a Proxy is started with.
 type ProxyConfig struct {
-	Addr    netip.Addr // address to listen on
-	Ports   Ports      // of the network's edges, and of what listens here
+	Addr    netip.Addr  // address to listen on
+	Ports   ports.Ports // of the network's edges, and of what listens here
 	Zone    string
 	Home    string
 	Routers []string // DNS addresses, host:port
@@ -49,7 +51,7 @@ func NewProxy(cfg ProxyConfig) (_ *Proxy, err error) {
 	p := &Proxy{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(explainTaken(err), p.Close())
+			err = errors.Join(ports.ExplainTaken(err), p.Close())
 		}
 	}()
 	home, err := cfg.Geo.Catalogue().ByName(cfg.Home)
@@ -121,27 +123,27 @@ func (p *Proxy) Addr() net.Addr { return p.proxy.Addr() }
 
 // Run serves until ctx ends.
 func (p *Proxy) Run(ctx context.Context) error {
-	s := newSupervisor()
+	s := supervise.New()
 	if p.health != nil {
-		s.start(ctx, "metrics", p.health)
+		s.Start(ctx, "metrics", p.health)
 	}
-	s.start(ctx, "front door", p.front)
-	s.start(ctx, "viewer proxy", p.proxy)
-	s.wait(ctx)
-	return s.stopAll([]string{"viewer proxy", "front door"})
+	s.Start(ctx, "front door", p.front)
+	s.Start(ctx, "viewer proxy", p.proxy)
+	s.Wait(ctx)
+	return s.StopAll([]string{"viewer proxy", "front door"})
 }
 
 // Close ends everything at once.
 func (p *Proxy) Close() error {
-	var c closing
+	var c supervise.Closing
 	if p.proxy != nil {
-		c.add(p.proxy)
+		c.Add(p.proxy)
 	}
 	if p.front != nil {
-		c.add(p.front)
+		c.Add(p.front)
 	}
 	if p.health != nil {
-		c.add(p.health)
+		c.Add(p.health)
 	}
-	return c.err
+	return c.Err
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/control/relay"
 	"github.com/warmfront/warmfront/gossip"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/supervise"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -31,7 +33,7 @@ func newRelaying(c *client.Client, log *slog.Logger) *relaying {
 func (m *member) listenRelay(at wan.Place) error {
 	l, err := net.Listen("tcp", m.cfg.listenAddr(m.cfg.Ports.Peer))
 	if err != nil {
-		return fmt.Errorf("the port for other nodes: %w", explainTaken(err))
+		return fmt.Errorf("the port for other nodes: %w", ports.ExplainTaken(err))
 	}
 	if m.cfg.Sandbox {
 		l = wan.Listen(m.cfg.gate.ClusterListener(l), m.cfg.world().nodes(at, m.cfg.gate), wan.Options{Wrap: true})
@@ -53,12 +55,12 @@ func (r *relaying) Run(ctx context.Context) error {
 
 // Close ends everything at once.
 func (r *relaying) Close() error {
-	var c closing
-	c.add(r.server)
+	var c supervise.Closing
+	c.Add(r.server)
 	if r.listener != nil {
-		c.add(r.listener)
+		c.Add(r.listener)
 	}
-	return c.err
+	return c.Err
 }
 
 // neighbours are the nodes that may relay the journal to this one.

@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/network/dns"
 	"github.com/warmfront/warmfront/network/measured"
+	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/router"
 	"github.com/warmfront/warmfront/router/dnssec"
 	routerhealth "github.com/warmfront/warmfront/router/health"
@@ -85,7 +86,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	c.Dial, c.Hold, c.WrapListener = cfg.gate.DialOut(dialFrom(cfg.Addr)), cfg.gate.Wait, cfg.gate.Listener
 	c.Logger, c.Metrics, c.Now = cfg.Log, r.registry, time.Now
 	if r.router, err = router.New(c); err != nil {
-		return nil, explainTaken(err)
+		return nil, ports.ExplainTaken(err)
 	}
 	return r, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network/gate"
+	"github.com/warmfront/warmfront/network/supervise"
 )
 
 // slot is one node's place in `up`: what it is made from, whatever runs there
@@ -19,12 +20,12 @@ type slot struct {
 	id, pop, continent string
 	role               cdn.Role
 	gate               *gate.Gate
-	make               func() (program, error)
+	make               func() (supervise.Program, error)
 
 	changing sync.Mutex // held while the node is started or stopped, which takes time
 	mu       sync.Mutex
-	program  program
-	running  *started // nil while the node is stopped
+	program  supervise.Program
+	running  *supervise.Started // nil while the node is stopped
 }
 
 // start makes the node anew and runs it.
@@ -43,7 +44,7 @@ func (u *Up) start(ctx context.Context, s *slot) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.program, s.running = p, u.sup.start(ctx, fmt.Sprintf("%s %s", s.role, s.id), p)
+	s.program, s.running = p, u.sup.Start(ctx, fmt.Sprintf("%s %s", s.role, s.id), p)
 	return nil
 }
 
@@ -57,11 +58,11 @@ func (s *slot) stop() {
 	s.mu.Unlock()
 	s.gate.Heal() // a paused node could not stop
 	if running != nil {
-		running.stop()
+		running.Stop()
 	}
 }
 
-func (s *slot) current() program {
+func (s *slot) current() supervise.Program {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.program

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/network/viewer"
 	"github.com/warmfront/warmfront/router/load"
 )
@@ -27,7 +28,7 @@ const spillBlocks = 16
 // second, each time of the edge that DNS gives them then.
 type crowd struct {
 	t       *testing.T
-	r       Running
+	r       statefolder.Running
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	asked   atomic.Int64
@@ -74,7 +75,7 @@ func resolve(server, name string, from netip.Addr) (netip.Addr, error) {
 }
 
 // request asks an edge for the page from a viewer's address.
-func request(r Running, edge, from netip.Addr) error {
+func request(r statefolder.Running, edge, from netip.Addr) error {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: 5 * time.Second}
 	c, err := d.Dial("tcp", hostPort(edge.String(), r.Ports.HTTP))
 	if err != nil {
@@ -94,7 +95,7 @@ func request(r Running, edge, from netip.Addr) error {
 }
 
 // gather has each block ask every so often.
-func gather(t *testing.T, r Running, every time.Duration) *crowd {
+func gather(t *testing.T, r statefolder.Running, every time.Duration) *crowd {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &crowd{t: t, r: r, stop: cancel}
 	for block := range spillBlocks {
@@ -131,7 +132,7 @@ func (c *crowd) leave() {
 // given returns which edge each block is given, and fails if it is not the same for some
 // of its viewers: told apart by moments while the answer changes, so they are asked
 // again then.
-func given(t *testing.T, r Running) (out [spillBlocks]string) {
+func given(t *testing.T, r statefolder.Running) (out [spillBlocks]string) {
 	t.Helper()
 	for block := range spillBlocks {
 		for try := 0; ; try++ {

@@ -17,10 +17,11 @@ import (
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 // atNode asks node k of Frankfurt itself.
-func atNode(t *testing.T, r Running, k int, url string) (string, http.Header) {
+func atNode(t *testing.T, r statefolder.Running, k int, url string) (string, http.Header) {
 	t.Helper()
 	pem, err := os.ReadFile(r.CA)
 	if err != nil {

@@ -19,6 +19,9 @@ import (
 	"github.com/warmfront/warmfront/network/demo"
 	"github.com/warmfront/warmfront/network/dns"
 	"github.com/warmfront/warmfront/network/gate"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
+	"github.com/warmfront/warmfront/network/supervise"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
@@ -26,14 +29,14 @@ import (
 
 // UpConfig is what the whole network in one process is started with.
 type UpConfig struct {
-	Folder      Folder
+	Folder      statefolder.Folder
 	POPs        []geo.POP // where edges run
 	NodesPerPOP int
 	Regional    bool   // run the regional edge caches that the POPs ask: --regional
 	Home        string // where viewers at 127.0.x.x are
 	Zone        string
 	DNS         dns.Config // of every router
-	Ports       Ports
+	Ports       ports.Ports
 	Geo         *geo.DB
 	WAN         wan.Model
 	MemoryBytes int64 // of one edge's cache
@@ -83,12 +86,12 @@ const routers = 2
 type Up struct {
 	cfg     UpConfig
 	secret  []byte
-	key     AccessKey
+	key     statefolder.AccessKey
 	lock    *os.File    // of the state folder
 	near    atomic.Bool // while starting; see world
 	control *Control
 	proxy   *Proxy
-	sup     *supervisor
+	sup     *supervise.Supervisor
 
 	slots map[string]*slot // by node id; fixed once prepared
 }
@@ -96,13 +99,13 @@ type Up struct {
 // NewUp starts control, whose port shows whether another network runs here, and
 // prepares the rest.
 func NewUp(cfg UpConfig) (_ *Up, err error) {
-	u := &Up{cfg: cfg, sup: newSupervisor(), slots: map[string]*slot{}}
+	u := &Up{cfg: cfg, sup: supervise.New(), slots: map[string]*slot{}}
 	u.near.Store(true)
 	if err := cfg.Folder.Make(); err != nil {
 		return nil, err
 	}
-	if u.lock, err = cfg.Folder.lock(); err != nil {
-		if errors.Is(err, errLocked) {
+	if u.lock, err = cfg.Folder.Lock(); err != nil {
+		if errors.Is(err, statefolder.ErrLocked) {
 			r, _ := cfg.Folder.Running() // 0 while it is starting
 			err = fmt.Errorf("a network runs from %s already (pid %d): stop it with `warmfront down`, or give another --data", cfg.Folder, r.PID)
 		}
@@ -114,7 +117,7 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 		}
 	}()
 	// What a process left that was killed.
-	if err := os.Remove(cfg.Folder.Join(runningFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(cfg.Folder.Join(statefolder.RunningFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	if u.secret, err = cfg.Folder.ClusterSecret(); err != nil {
@@ -138,7 +141,7 @@ func (u *Up) node(id string, addr netip.Addr, g *gate.Gate) NodeConfig {
 	for k := range routers {
 		seeds = append(seeds, hostPort(routerAddr(k+1).String(), u.cfg.Ports.Gossip))
 	}
-	folder := Folder(u.cfg.Folder.Join("nodes", id))
+	folder := statefolder.Folder(u.cfg.Folder.Join("nodes", id))
 	if id == "control-1" {
 		folder = u.cfg.Folder
 	}
@@ -152,12 +155,12 @@ func (u *Up) node(id string, addr netip.Addr, g *gate.Gate) NodeConfig {
 
 // prepare describes every node but control.
 func (u *Up) prepare() {
-	add := func(role cdn.Role, id, pop, continent string, addr netip.Addr, make func(NodeConfig) (program, error)) {
+	add := func(role cdn.Role, id, pop, continent string, addr netip.Addr, make func(NodeConfig) (supervise.Program, error)) {
 		g := gate.New()
 		u.slots[id] = &slot{id: id, role: role, pop: pop, continent: continent, gate: g,
-			make: func() (program, error) { return make(u.node(id, addr, g)) }}
+			make: func() (supervise.Program, error) { return make(u.node(id, addr, g)) }}
 	}
-	add(cdn.RoleOrigin, "origin-1", "", "", originAddr(), func(n NodeConfig) (program, error) {
+	add(cdn.RoleOrigin, "origin-1", "", "", originAddr(), func(n NodeConfig) (supervise.Program, error) {
 		return NewOrigin(OriginConfig{NodeConfig: n, Listen: hostPort(controlAddr().String(), n.Ports.S3)})
 	})
 	ns := []netip.Addr{controlAddr()}
@@ -165,12 +168,12 @@ func (u *Up) prepare() {
 		ns = append(ns, routerAddr(k))
 	}
 	for k := 1; k <= routers; k++ {
-		add(cdn.RoleRouter, fmt.Sprintf("router-%d", k), "", "", routerAddr(k), func(n NodeConfig) (program, error) {
+		add(cdn.RoleRouter, fmt.Sprintf("router-%d", k), "", "", routerAddr(k), func(n NodeConfig) (supervise.Program, error) {
 			return NewRouter(RouterConfig{NodeConfig: n, Number: k, NS: ns, Listen: hostPort(ns[k-1].String(), n.Ports.DNS), DNS: u.cfg.DNS, Load: u.cfg.Load})
 		})
 	}
-	edge := func(pop geo.POP, k int, regional bool) func(NodeConfig) (program, error) {
-		return func(n NodeConfig) (program, error) {
+	edge := func(pop geo.POP, k int, regional bool) func(NodeConfig) (supervise.Program, error) {
+		return func(n NodeConfig) (supervise.Program, error) {
 			return NewEdge(EdgeConfig{
 				NodeConfig: n, POP: pop.Code, Number: k, Regional: regional, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
 				Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
@@ -191,27 +194,27 @@ func (u *Up) prepare() {
 // Run starts every node, makes the demo site, calls ready when everything
 // answers, and serves until ctx ends. Then viewers' requests are finished first
 // and control goes last.
-func (u *Up) Run(ctx context.Context, ready func(Running)) error {
-	u.sup.start(ctx, "control", u.control)
+func (u *Up) Run(ctx context.Context, ready func(statefolder.Running)) error {
+	u.sup.Start(ctx, "control", u.control)
 	err := u.bringUp(ctx, ready)
 	if err == nil {
-		u.sup.wait(ctx)
+		u.sup.Wait(ctx)
 	}
-	if rm := os.Remove(u.cfg.Folder.Join(runningFile)); err == nil && !errors.Is(rm, os.ErrNotExist) {
+	if rm := os.Remove(u.cfg.Folder.Join(statefolder.RunningFile)); err == nil && !errors.Is(rm, os.ErrNotExist) {
 		err = rm
 	}
 	defer u.lock.Close()
 	for _, s := range u.slots { // what is paused could not stop
 		s.gate.Heal()
 	}
-	return errors.Join(err, u.sup.stopAll([]string{"proxy", "edge", "router"}, []string{"origin"}))
+	return errors.Join(err, u.sup.StopAll([]string{"proxy", "edge", "router"}, []string{"origin"}))
 }
 
-func (u *Up) bringUp(ctx context.Context, ready func(Running)) error {
+func (u *Up) bringUp(ctx context.Context, ready func(statefolder.Running)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() { // a node that fails ends the waiting
-		u.sup.wait(ctx)
+		u.sup.Wait(ctx)
 		cancel(nil)
 	}()
 	if err := u.forgetOthers(ctx); err != nil {
@@ -239,7 +242,7 @@ func (u *Up) bringUp(ctx context.Context, ready func(Running)) error {
 		return err
 	}
 	u.near.Store(false)
-	if err := u.cfg.Folder.WriteJSON(runningFile, running); err != nil {
+	if err := u.cfg.Folder.WriteJSON(statefolder.RunningFile, running); err != nil {
 		return err
 	}
 	ready(running)
@@ -293,7 +296,7 @@ func (u *Up) startAll(ctx context.Context) error {
 		Routers: u.dnsServers(), State: u.control.Core().State, FrontHTTP: u.cfg.Ports.HTTP, FrontHTTPS: u.cfg.Ports.HTTPS, NoHealth: true, Log: u.cfg.Log,
 	})
 	if err == nil {
-		u.sup.start(ctx, "proxy", u.proxy)
+		u.sup.Start(ctx, "proxy", u.proxy)
 	}
 	return err
 }
@@ -329,9 +332,9 @@ func (u *Up) settle(ctx context.Context) error {
 	return nil
 }
 
-func (u *Up) describe() (Running, error) {
+func (u *Up) describe() (statefolder.Running, error) {
 	ca, err := filepath.Abs(u.cfg.Folder.Join("ca.pem"))
-	return Running{
+	return statefolder.Running{
 		PID: os.Getpid(), Zone: u.cfg.Zone, Control: u.control.Endpoint(), S3: "http://" + hostPort(controlAddr().String(), u.cfg.Ports.S3),
 		DNS: u.dnsServers()[0], Proxy: u.proxy.Addr().String(), CA: ca, Ports: u.cfg.Ports, Home: u.cfg.Home,
 	}, err

@@ -19,16 +19,18 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/network/viewer"
 	"github.com/warmfront/warmfront/wan"
 )
 
 // freeBase finds a port base at which control's and the front door's ports are
 // free; another network may run on the machine.
-func freeBase(t *testing.T) Ports {
+func freeBase(t *testing.T) ports.Ports {
 	t.Helper()
 	for base := 12000; base < 22000; base += 500 {
-		p, err := DefaultPorts().Shift(base)
+		p, err := ports.DefaultPorts().Shift(base)
 		if err != nil {
 			break
 		}
@@ -46,23 +48,23 @@ func freeBase(t *testing.T) Ports {
 		}
 	}
 	t.Fatal("no free ports for a network on this machine")
-	return Ports{}
+	return ports.Ports{}
 }
 
 // running starts a network of three cities and returns it with a viewer.
-func running(t *testing.T) (*Up, Running, *viewer.Getter) {
+func running(t *testing.T) (*Up, statefolder.Running, *viewer.Getter) {
 	t.Helper()
 	return runningIn(t, "FRA,NRT,SYD", 1)
 }
 
 // runningIn starts a network of those cities, with as many nodes in each.
-func runningIn(t *testing.T, cities string, nodes int) (*Up, Running, *viewer.Getter) {
+func runningIn(t *testing.T, cities string, nodes int) (*Up, statefolder.Running, *viewer.Getter) {
 	t.Helper()
 	return runningAs(t, cities, func(c *UpConfig) { c.NodesPerPOP = nodes })
 }
 
 // runningAs starts a network of those cities, configured by change.
-func runningAs(t *testing.T, cities string, change func(*UpConfig)) (*Up, Running, *viewer.Getter) {
+func runningAs(t *testing.T, cities string, change func(*UpConfig)) (*Up, statefolder.Running, *viewer.Getter) {
 	t.Helper()
 	db, err := geo.Open(geo.Config{})
 	if err != nil {
@@ -73,7 +75,7 @@ func runningAs(t *testing.T, cities string, change func(*UpConfig)) (*Up, Runnin
 		t.Fatal(err)
 	}
 	cfg := UpConfig{
-		Folder: Folder(t.TempDir()), POPs: pops, NodesPerPOP: 1, Home: "FRA", Zone: "up.test", Ports: freeBase(t), Geo: db,
+		Folder: statefolder.Folder(t.TempDir()), POPs: pops, NodesPerPOP: 1, Home: "FRA", Zone: "up.test", Ports: freeBase(t), Geo: db,
 		WAN: wan.Model{Seed: 1, Scale: 0.05}, MemoryBytes: 16 << 20, DiskBytes: 16 << 20, Version: "test", Log: slog.New(slog.DiscardHandler),
 	}
 	change(&cfg)
@@ -82,8 +84,8 @@ func runningAs(t *testing.T, cities string, change func(*UpConfig)) (*Up, Runnin
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan Running, 1), make(chan error, 1)
-	go func() { done <- u.Run(ctx, func(r Running) { ready <- r }) }()
+	ready, done := make(chan statefolder.Running, 1), make(chan error, 1)
+	go func() { done <- u.Run(ctx, func(r statefolder.Running) { ready <- r }) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
@@ -110,7 +112,7 @@ func runningAs(t *testing.T, cities string, change func(*UpConfig)) (*Up, Runnin
 	case <-time.After(30 * time.Second):
 		t.Fatal("the network is not ready after 30 s")
 	}
-	return nil, Running{}, nil
+	return nil, statefolder.Running{}, nil
 }
 
 func get(t *testing.T, g *viewer.Getter, url, from string) (viewer.Got, string) {
@@ -174,7 +176,7 @@ func portText(p uint16) string {
 	return text
 }
 
-func refusesUnknownName(t *testing.T, r Running) {
+func refusesUnknownName(t *testing.T, r statefolder.Running) {
 	edge := netip.AddrPortFrom(EdgeAddr(120, 1), r.Ports.HTTPS)
 	c, err := tls.Dial("tcp", edge.String(), &tls.Config{ServerName: "unknown." + r.Zone, InsecureSkipVerify: true}) //nolint:gosec // there must be none to verify
 	if err == nil {
@@ -225,7 +227,7 @@ func stopsWhatIsPaused(t *testing.T, u *Up) {
 // survivesAPartition cuts SYD off from control, changes the page, invalidates, and
 // asks SYD for as long as the invalidation is in progress and after: once it is
 // Completed nothing older than it may come.
-func survivesAPartition(t *testing.T, u *Up, r Running, g *viewer.Getter, url string) {
+func survivesAPartition(t *testing.T, u *Up, r statefolder.Running, g *viewer.Getter, url string) {
 	core := u.control.Core()
 	get(t, g, url, "SYD")
 	if _, err := u.fault(t.Context(), operator.Fault{Kind: "partition", Target: "SYD-1"}); err != nil {

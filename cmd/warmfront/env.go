@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 func newEnv(g *cli.Global) *cobra.Command {
@@ -19,11 +19,11 @@ func newEnv(g *cli.Global) *cobra.Command {
 		Example: "  eval \"$(warmfront env)\"\n  aws s3 ls",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			running, err := network.Folder(g.Data).Running()
+			running, err := statefolder.Folder(g.Data).Running()
 			if err != nil {
 				return err
 			}
-			vars, err := environment(network.Folder(g.Data), running)
+			vars, err := environment(statefolder.Folder(g.Data), running)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ func newEnv(g *cli.Global) *cobra.Command {
 type variable struct{ name, value string }
 
 // environment is what AWS's tools, and scripts run by `up --exec`, need to know.
-func environment(folder network.Folder, running network.Running) ([]variable, error) {
+func environment(folder statefolder.Folder, running statefolder.Running) ([]variable, error) {
 	key, err := folder.AccessKey()
 	if err != nil {
 		return nil, err

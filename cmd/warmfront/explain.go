@@ -12,7 +12,7 @@ import (
 
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/geo"
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/network/viewer"
 	explanation "github.com/warmfront/warmfront/router/explain"
 )
@@ -35,7 +35,7 @@ func newExplain(g *cli.Global) *cobra.Command {
 			}
 			if router == "" {
 				router = "127.0.0.1:5300"
-				if running, err := network.Folder(g.Data).Running(); err == nil {
+				if running, err := statefolder.Folder(g.Data).Running(); err == nil {
 					router = running.DNS
 				}
 			}

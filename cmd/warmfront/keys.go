@@ -13,6 +13,7 @@ import (
 
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/router/dnssec"
 )
 
@@ -29,7 +30,7 @@ func (k *keyed) path() string {
 	if k.file != "" {
 		return k.file
 	}
-	return network.Folder(k.Data).Join(keysFile)
+	return statefolder.Folder(k.Data).Join(keysFile)
 }
 
 func newKeys(g *cli.Global) *cobra.Command {
@@ -63,7 +64,7 @@ func newKeysCreate(k *keyed) *cobra.Command {
 				keys = append(keys, key)
 			}
 			if k.file == "" {
-				if err := network.Folder(k.Data).Make(); err != nil {
+				if err := statefolder.Folder(k.Data).Make(); err != nil {
 					return err
 				}
 			}

@@ -13,14 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/network/viewer"
 )
 
 // hosts are roles that run as processes of their own, each at an address of its own.
 type hosts struct {
 	t       *testing.T
-	folder  network.Folder
+	folder  statefolder.Folder
 	third   byte // of their addresses
 	running map[string]*exec.Cmd
 	logs    map[string]*bytes.Buffer
@@ -28,7 +29,7 @@ type hosts struct {
 
 func newHosts(t *testing.T) *hosts {
 	t.Helper()
-	h := &hosts{t: t, folder: network.Folder(t.TempDir()), third: byte(os.Getpid()%250 + 1), running: map[string]*exec.Cmd{}, logs: map[string]*bytes.Buffer{}}
+	h := &hosts{t: t, folder: statefolder.Folder(t.TempDir()), third: byte(os.Getpid()%250 + 1), running: map[string]*exec.Cmd{}, logs: map[string]*bytes.Buffer{}}
 	l, err := net.Listen("tcp", hostPort(h.addr("control"), 80))
 	if err != nil {
 		t.Skipf("edges on hosts take port 80, which this user may not: %v", err)
@@ -60,9 +61,9 @@ func (h *hosts) start(id string) {
 	}
 	secret := h.folder.Join("cluster-secret")
 	if role == "control" {
-		args = []string{"--access-key-file", h.folder.Join(network.AccessKeyFile)}
+		args = []string{"--access-key-file", h.folder.Join(statefolder.AccessKeyFile)}
 	}
-	peer, join := hostPort(h.addr("control"), network.ContainerPorts().Peer), hostPort(h.addr("control"), network.ContainerPorts().Gossip)
+	peer, join := hostPort(h.addr("control"), ports.ContainerPorts().Peer), hostPort(h.addr("control"), ports.ContainerPorts().Gossip)
 	args = append([]string{role, "--sandbox", "--wan", "off", "--addr", h.addr(id).String(), "--cluster-secret-file", secret, "--data", h.folder.Join(id),
 		"--control", peer, "--join", join}, args...)
 	cmd := exec.Command("warmfront", args...) //nolint:gosec // the arguments are this test's
@@ -129,7 +130,7 @@ func (h *hosts) createDistribution() string {
 	var out []byte
 	if !within(30*time.Second, func() (ok bool) {
 		cmd := exec.CommandContext(h.t.Context(), "warmfront", "distribution", "create", "--origin", "http://origin.example", "-o", "json", //nolint:gosec // the arguments are this test's
-			"--data", h.folder.Join("operator"), "--access-key-file", h.folder.Join(network.AccessKeyFile), "--endpoint", fmt.Sprintf("http://%s:8800", h.addr("control")))
+			"--data", h.folder.Join("operator"), "--access-key-file", h.folder.Join(statefolder.AccessKeyFile), "--endpoint", fmt.Sprintf("http://%s:8800", h.addr("control")))
 		var err error
 		out, err = cmd.Output()
 		return err == nil

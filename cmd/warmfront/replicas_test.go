@@ -19,13 +19,14 @@ import (
 	node "github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/control/store/etcdtest"
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 // replicas are real controls that share a real etcd.
 type replicas struct {
 	t       *testing.T
-	folder  network.Folder
+	folder  statefolder.Folder
 	etcd    *etcdtest.Cluster
 	secret  []byte
 	addrs   []netip.Addr
@@ -35,7 +36,7 @@ type replicas struct {
 
 func newReplicas(t *testing.T, controls int) *replicas {
 	t.Helper()
-	r := &replicas{t: t, folder: network.Folder(t.TempDir()), etcd: etcdtest.Start(t, 3)}
+	r := &replicas{t: t, folder: statefolder.Folder(t.TempDir()), etcd: etcdtest.Start(t, 3)}
 	var err error
 	if r.secret, err = r.folder.ClusterSecret(); err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func newReplicas(t *testing.T, controls int) *replicas {
 
 func (r *replicas) peers() (all []string) {
 	for _, a := range r.addrs {
-		all = append(all, netip.AddrPortFrom(a, network.ContainerPorts().Peer).String())
+		all = append(all, netip.AddrPortFrom(a, ports.ContainerPorts().Peer).String())
 	}
 	return all
 }
@@ -67,7 +68,7 @@ func (r *replicas) start(i int) {
 	r.t.Helper()
 	id := fmt.Sprintf("control-%d", i+1)
 	cmd := exec.Command("warmfront", "control", "--sandbox", "--wan", "off", "--addr", r.addrs[i].String(), "--id", id, //nolint:gosec // the arguments are this test's
-		"--store", r.storeURL(), "--access-key-file", r.folder.Join(network.AccessKeyFile),
+		"--store", r.storeURL(), "--access-key-file", r.folder.Join(statefolder.AccessKeyFile),
 		"--cluster-secret-file", r.secretFile(), "--data", r.folder.Join(id), "--control", strings.Join(r.peers(), ","))
 	r.logs[i] = &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = r.logs[i], r.logs[i]
@@ -131,7 +132,7 @@ func (r *replicas) run(v any, control int, args ...string) {
 	defer tick.Stop()
 	for {
 		cmd := exec.CommandContext(r.t.Context(), "warmfront", append(args, "-o", "json", //nolint:gosec // the arguments are this test's
-			"--data", r.folder.Join("operator"), "--access-key-file", r.folder.Join(network.AccessKeyFile),
+			"--data", r.folder.Join("operator"), "--access-key-file", r.folder.Join(statefolder.AccessKeyFile),
 			"--endpoint", fmt.Sprintf("http://%s:8800", r.addrs[control]))...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr

@@ -13,6 +13,8 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -121,7 +123,7 @@ func (f *nodeFlags) add(flags *pflag.FlagSet) {
 
 func (f *nodeFlags) config(g *cli.Global, log *slog.Logger) (network.NodeConfig, error) {
 	cfg := network.NodeConfig{
-		Folder: network.Folder(g.Data), Ports: network.ContainerPorts(), Zone: f.zone, Control: f.control, Join: f.join,
+		Folder: statefolder.Folder(g.Data), Ports: ports.ContainerPorts(), Zone: f.zone, Control: f.control, Join: f.join,
 		Sandbox: f.sandbox, Home: f.place.home, MetricsAddr: f.metricsAddr, AdoptJournal: f.adopt, Version: version, Log: log,
 	}
 	var err error
@@ -136,7 +138,7 @@ func (f *nodeFlags) config(g *cli.Global, log *slog.Logger) (network.NodeConfig,
 	if f.secretFile == "" {
 		return cfg, errors.New("--cluster-secret-file is needed: every node of a network is given the same (try: openssl rand -hex 32)")
 	}
-	if cfg.Secret, err = network.ReadSecret(f.secretFile); err != nil {
+	if cfg.Secret, err = statefolder.ReadSecret(f.secretFile); err != nil {
 		return cfg, err
 	}
 	if !f.sandbox && f.place.wan == "on" {

@@ -16,6 +16,8 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/demo"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 // program is what a role's command runs.
@@ -87,9 +89,9 @@ func addNewEpoch(flags *pflag.FlagSet, to *bool) {
 }
 
 // ownKey is the key that control admits: the file's, or one made in its folder.
-func ownKey(g *cli.Global, folder network.Folder) (network.AccessKey, error) {
+func ownKey(g *cli.Global, folder statefolder.Folder) (statefolder.AccessKey, error) {
 	if g.KeyFile != "" {
-		return network.ReadAccessKey(g.KeyFile)
+		return statefolder.ReadAccessKey(g.KeyFile)
 	}
 	return folder.AccessKey()
 }
@@ -208,7 +210,7 @@ func newProxy(g *cli.Global) *cobra.Command {
 		if !node.Sandbox {
 			return nil, errors.New("the viewer proxy runs in a sandbox only (--sandbox): it lets its users be anywhere")
 		}
-		own := network.DefaultPorts()
+		own := ports.DefaultPorts()
 		return network.NewProxy(network.ProxyConfig{
 			Addr: node.Addr, Ports: node.Ports, Zone: node.Zone, Home: node.Home, Routers: routers, Secret: node.Secret, Geo: node.Geo,
 			FrontHTTP: own.HTTP, FrontHTTPS: own.HTTPS, Metrics: node.MetricsAddr, Log: node.Log,
@@ -225,7 +227,7 @@ func newHealthcheck(*cli.Global) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
 			defer cancel()
-			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(addr, strconv.Itoa(int(network.DefaultPorts().Metrics)))+"/healthz", nil)
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(addr, strconv.Itoa(int(ports.DefaultPorts().Metrics)))+"/healthz", nil)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/warmfront/warmfront/geo"
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 func TestMain(m *testing.M) {
@@ -84,7 +85,7 @@ func (p *portBases) next() (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for base := 100; base < 1500; base++ {
-		ports, err := network.DefaultPorts().Shift(base)
+		ports, err := ports.DefaultPorts().Shift(base)
 		if err != nil {
 			return 0, err
 		}
@@ -132,7 +133,7 @@ func endNetworks(t *testing.T, dir string) {
 		t.Error(err)
 	}
 	for _, f := range folders {
-		r, err := network.Folder(filepath.Dir(f)).Running()
+		r, err := statefolder.Folder(filepath.Dir(f)).Running()
 		if err != nil {
 			continue // ended already
 		}

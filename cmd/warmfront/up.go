@@ -20,6 +20,8 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 type upFlags struct {
@@ -100,7 +102,7 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	if f.nodesPerPOP < 1 || f.nodesPerPOP > 99 {
 		return cfg, fmt.Errorf("--nodes-per-pop %d: use 1 to 99", f.nodesPerPOP)
 	}
-	ports, err := network.DefaultPorts().Shift(f.portBase)
+	ports, err := ports.DefaultPorts().Shift(f.portBase)
 	if err != nil {
 		return cfg, err
 	}
@@ -130,7 +132,7 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
-		Folder: network.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Regional: f.regional, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
+		Folder: statefolder.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Regional: f.regional, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
 		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, RedirectViewers: f.redirect, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
@@ -183,7 +185,7 @@ func runUp(cmd *cobra.Command, f upFlags, cfg network.UpConfig, log *slog.Logger
 	defer stopReload()
 	defer f.dns.reloadKeys(ctx, log, u.ReloadKeys)()
 	status := 0
-	err = u.Run(ctx, func(r network.Running) {
+	err = u.Run(ctx, func(r statefolder.Running) {
 		if f.exec != "" {
 			go func() {
 				defer cancel()
@@ -246,7 +248,7 @@ func onHangup(ctx context.Context, do func()) (stop func()) {
 
 // execInside runs a shell command with the network's environment and returns its
 // status. It is ended with the network.
-func execInside(ctx context.Context, folder network.Folder, r network.Running, command string) int {
+func execInside(ctx context.Context, folder statefolder.Folder, r statefolder.Running, command string) int {
 	vars, err := environment(folder, r)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "warmfront: "+err.Error())
@@ -272,7 +274,7 @@ func execInside(ctx context.Context, folder network.Folder, r network.Running, c
 }
 
 // welcome prints what to paste.
-func welcome(w io.Writer, cfg network.UpConfig, r network.Running, took time.Duration) {
+func welcome(w io.Writer, cfg network.UpConfig, r statefolder.Running, took time.Duration) {
 	codes := make([]string, 0, len(cfg.POPs))
 	for _, p := range cfg.POPs {
 		codes = append(codes, p.Code)
@@ -298,7 +300,7 @@ func welcome(w io.Writer, cfg network.UpConfig, r network.Running, took time.Dur
 	say("Ctrl-C (or %s down%s) stops. IP geolocation by DB-IP, https://db-ip.com", command(), dataFlag(cfg.Folder))
 }
 
-func paste(say func(string, ...any), cfg network.UpConfig, r network.Running) {
+func paste(say func(string, ...any), cfg network.UpConfig, r statefolder.Running) {
 	label, _, _ := strings.Cut(r.Domain, ".")
 	host, port, _ := strings.Cut(r.DNS, ":")
 	some := cfg.POPs[min(len(cfg.POPs)-1, 9)]
@@ -327,7 +329,7 @@ func count(n int, one, many string) string {
 // command is how this program was called, so that what is printed can be pasted.
 func command() string { return os.Args[0] }
 
-func dataFlag(f network.Folder) string {
+func dataFlag(f statefolder.Folder) string {
 	if f == ".warmfront" {
 		return ""
 	}
@@ -337,7 +339,7 @@ func dataFlag(f network.Folder) string {
 // detach starts the same command in a session of its own and, with --wait, waits
 // until it is ready.
 func detach(cmd *cobra.Command, g *cli.Global, f upFlags) error {
-	folder := network.Folder(g.Data)
+	folder := statefolder.Folder(g.Data)
 	if r, err := folder.Running(); err == nil {
 		return fmt.Errorf("a network runs from %s already (pid %d)", g.Data, r.PID)
 	}
@@ -400,7 +402,7 @@ func newDown(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
 		Use: "down", Short: "Stop the network that runs from the state folder", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := network.Folder(g.Data).Running()
+			r, err := statefolder.Folder(g.Data).Running()
 			if err != nil {
 				return err
 			}

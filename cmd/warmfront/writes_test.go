@@ -20,14 +20,14 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 // killed is a real control that is killed again and again in the middle of writes,
 // and what its callers know of it.
 type killed struct {
 	t      *testing.T
-	folder network.Folder
+	folder statefolder.Folder
 	addr   netip.Addr
 	api    *sdk.Client
 	cmd    *exec.Cmd
@@ -36,7 +36,7 @@ type killed struct {
 
 func newKilled(t *testing.T) *killed {
 	t.Helper()
-	k := &killed{t: t, folder: network.Folder(t.TempDir())}
+	k := &killed{t: t, folder: statefolder.Folder(t.TempDir())}
 	// An address on loopback that no other test of this machine is at.
 	k.addr = netip.AddrFrom4([4]byte{127, 234, byte(os.Getpid()%250 + 1), 1})
 	key, err := k.folder.AccessKey()
@@ -69,7 +69,7 @@ func newKilled(t *testing.T) *killed {
 func (k *killed) start() {
 	k.t.Helper()
 	k.cmd = exec.Command("warmfront", "control", "--sandbox", "--wan", "off", "--addr", k.addr.String(), //nolint:gosec // the arguments are this test's
-		"--access-key-file", k.folder.Join(network.AccessKeyFile), "--cluster-secret-file", k.folder.Join("secret"), "--data", k.folder.Join("control"))
+		"--access-key-file", k.folder.Join(statefolder.AccessKeyFile), "--cluster-secret-file", k.folder.Join("secret"), "--data", k.folder.Join("control"))
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	if err := k.cmd.Start(); err != nil {
 		k.t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/scripts/chaos/api"
 	"github.com/warmfront/warmfront/scripts/chaos/lab"
 	"github.com/warmfront/warmfront/sim/claim"
@@ -107,7 +107,7 @@ func (s *stage) start(ctx context.Context) (domain string, err error) {
 	if err := s.hosts.healthy(ctx, s.hosts.control); err != nil {
 		return "", err
 	}
-	key, err := network.ReadAccessKey(filepath.Join(s.hosts.control.dir, network.AccessKeyFile))
+	key, err := statefolder.ReadAccessKey(filepath.Join(s.hosts.control.dir, statefolder.AccessKeyFile))
 	if err != nil {
 		return "", err
 	}

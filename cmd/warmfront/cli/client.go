@@ -19,22 +19,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 
 	"github.com/warmfront/warmfront/control/operator"
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
 // Client talks to a running network's control.
 type Client struct {
 	Endpoint string
-	Key      network.AccessKey
-	Running  network.Running // zero unless it runs from the state folder
+	Key      statefolder.AccessKey
+	Running  statefolder.Running // zero unless it runs from the state folder
 }
 
 // Client returns a client of the network that the flags name, or that runs from the
 // state folder.
 func (g *Global) Client() (*Client, error) {
 	c := &Client{Endpoint: strings.TrimSuffix(g.Endpoint, "/")}
-	running, err := network.Folder(g.Data).Running()
+	running, err := statefolder.Folder(g.Data).Running()
 	if err == nil {
 		c.Running = running
 	}
@@ -53,15 +53,15 @@ func (g *Global) Client() (*Client, error) {
 }
 
 // AccessKey returns the key that the flags, the state folder or the environment give.
-func (g *Global) AccessKey() (network.AccessKey, error) {
+func (g *Global) AccessKey() (statefolder.AccessKey, error) {
 	if g.KeyFile != "" {
-		return network.ReadAccessKey(g.KeyFile)
+		return statefolder.ReadAccessKey(g.KeyFile)
 	}
-	key, err := network.ReadAccessKey(network.Folder(g.Data).Join(network.AccessKeyFile))
+	key, err := statefolder.ReadAccessKey(statefolder.Folder(g.Data).Join(statefolder.AccessKeyFile))
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	key = network.AccessKey{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
+	key = statefolder.AccessKey{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	if key.ID == "" || key.Secret == "" {
 		return key, fmt.Errorf("no access key: there is none in %s, and AWS_ACCESS_KEY_ID is not set; start a network with `warmfront up`, or give --data or --access-key-file", g.Data)
 	}

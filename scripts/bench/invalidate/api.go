@@ -17,19 +17,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
 	"github.com/warmfront/warmfront/control/operator"
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
 // api is control as its users have it: CloudFront's API through the AWS SDK, and the operator's interface.
 type api struct {
 	endpoint   string
-	key        network.AccessKey
+	key        statefolder.AccessKey
 	cloudfront *cloudfront.Client
 }
 
-func newAPI(endpoint string, folder network.Folder) (*api, error) {
-	key, err := network.ReadAccessKey(folder.Join(network.AccessKeyFile))
+func newAPI(endpoint string, folder statefolder.Folder) (*api, error) {
+	key, err := statefolder.ReadAccessKey(folder.Join(statefolder.AccessKeyFile))
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/scripts/bench/origin"
 	"github.com/warmfront/warmfront/scripts/bench/peers"
 )
@@ -87,7 +87,7 @@ func measureCached(ctx context.Context, cfg config, objects int) (c cached, err 
 		return c, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	a, err := newAPI(s.API, network.Folder(s.State))
+	a, err := newAPI(s.API, statefolder.Folder(s.State))
 	if err != nil {
 		return c, err
 	}

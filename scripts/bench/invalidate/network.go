@@ -11,6 +11,8 @@ import (
 
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 // running is the whole network in this process, with one edge in each of so many cities.
@@ -37,7 +39,7 @@ func start(ctx context.Context, cfg config, edges int) (_ *running, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := network.DefaultPorts().Shift(cfg.portBase)
+	ports, err := ports.DefaultPorts().Shift(cfg.portBase)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +49,7 @@ func start(ctx context.Context, cfg config, edges int) (_ *running, err error) {
 	}
 	r := &running{edges: edges, arrivals: newArrivals(edges), folder: folder, ended: make(chan error, 1), stop: func() {}}
 	up, err := network.NewUp(network.UpConfig{
-		Folder: network.Folder(folder), POPs: pops, NodesPerPOP: 1, Home: geo.DefaultHome, Zone: network.DefaultZone, Ports: ports, Geo: db,
+		Folder: statefolder.Folder(folder), POPs: pops, NodesPerPOP: 1, Home: geo.DefaultHome, Zone: network.DefaultZone, Ports: ports, Geo: db,
 		MemoryBytes: 8 << 20, Version: "bench", Log: slog.New(slog.DiscardHandler), OnApply: r.arrivals.note,
 	})
 	if err != nil {
@@ -55,15 +57,15 @@ func start(ctx context.Context, cfg config, edges int) (_ *running, err error) {
 	}
 	running, stop := context.WithCancel(ctx)
 	r.stop = stop
-	ready := make(chan network.Running, 1)
-	go func() { r.ended <- up.Run(running, func(d network.Running) { ready <- d }) }()
+	ready := make(chan statefolder.Running, 1)
+	go func() { r.ended <- up.Run(running, func(d statefolder.Running) { ready <- d }) }()
 	began := time.Now()
 	select {
 	case d := <-ready:
 		say("%d edges: ready in %.1f s", edges, time.Since(began).Seconds())
 		r.distribution = d.Distribution
 		r.arrivals.of(d.Distribution)
-		if r.api, err = newAPI(d.Control, network.Folder(folder)); err != nil {
+		if r.api, err = newAPI(d.Control, statefolder.Folder(folder)); err != nil {
 			return nil, errors.Join(err, r.Close())
 		}
 		return r, nil

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -33,7 +33,7 @@ type Client struct {
 }
 
 // New returns a client of the API at an endpoint, which calls by way of transport.
-func New(endpoint string, key network.AccessKey, transport http.RoundTripper) *Client {
+func New(endpoint string, key statefolder.AccessKey, transport http.RoundTripper) *Client {
 	c := &Client{clock: &atomic.Int64{}}
 	c.sdk = cloudfront.New(cloudfront.Options{
 		Region: "us-east-1", BaseEndpoint: &endpoint, Retryer: aws.NopRetryer{},
@@ -105,7 +105,7 @@ func (c *Client) Completed(ctx context.Context, id string) (bool, error) {
 // accepts no others.
 type resigner struct {
 	next  http.RoundTripper
-	key   network.AccessKey
+	key   statefolder.AccessKey
 	clock *atomic.Int64 // a time.Duration
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -18,7 +18,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // Requests are signed by the server's clock, and are whole.
 func TestSignsByTheServersClock(t *testing.T) {
 	var date, authorization, body string
-	c := New("http://127.0.0.1:1", network.AccessKey{ID: "AKIAEXAMPLE", Secret: "secret"}, roundTrip(func(r *http.Request) (*http.Response, error) {
+	c := New("http://127.0.0.1:1", statefolder.AccessKey{ID: "AKIAEXAMPLE", Secret: "secret"}, roundTrip(func(r *http.Request) (*http.Response, error) {
 		date, authorization = r.Header.Get("X-Amz-Date"), r.Header.Get("Authorization")
 		b, err := io.ReadAll(r.Body)
 		body = string(b)

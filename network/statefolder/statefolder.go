@@ -1,4 +1,6 @@
-package network
+// Package statefolder is the folder in which a process keeps its state: the secrets that are made on first use, and files
+// that are written whole or not at all.
+package statefolder
 
 import (
 	"crypto/rand"
@@ -41,9 +43,9 @@ const AccessKeyFile = "access-key"
 func (f Folder) AccessKey() (AccessKey, error) {
 	path := f.Join(AccessKeyFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		k := AccessKey{ID: "AKIA" + randomBase32(16), Secret: randomBase32(40)}
+		k := AccessKey{ID: "AKIA" + RandomBase32(16), Secret: RandomBase32(40)}
 		text := "[default]\naws_access_key_id = " + k.ID + "\naws_secret_access_key = " + k.Secret + "\n"
-		return k, writeWhole(path, []byte(text))
+		return k, WriteWhole(path, []byte(text))
 	}
 	return ReadAccessKey(path)
 }
@@ -78,7 +80,7 @@ func (f Folder) ClusterSecret() ([]byte, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		b := make([]byte, 32)
 		_, _ = rand.Read(b) // never fails (crypto/rand)
-		if err := writeWhole(path, []byte(hex.EncodeToString(b)+"\n")); err != nil {
+		if err := WriteWhole(path, []byte(hex.EncodeToString(b)+"\n")); err != nil {
 			return nil, err
 		}
 	}
@@ -105,7 +107,7 @@ func (f Folder) WriteJSON(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(f.Join(name), append(b, '\n'))
+	return WriteWhole(f.Join(name), append(b, '\n'))
 }
 
 // ReadJSON reads what WriteJSON wrote.
@@ -117,9 +119,9 @@ func (f Folder) ReadJSON(name string, v any) error {
 	return json.Unmarshal(b, v)
 }
 
-// writeWhole writes beside the file and renames, so that a reader sees the old
+// WriteWhole writes a file (mode 0600): it writes beside it and renames, so that a reader sees the old
 // or the new content.
-func writeWhole(path string, b []byte) error {
+func WriteWhole(path string, b []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
@@ -135,15 +137,16 @@ func writeWhole(path string, b []byte) error {
 	return err
 }
 
-func randomBase32(n int) string {
+// RandomBase32 returns n random characters of base32 (RFC 4648 section 6).
+func RandomBase32(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b)
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)[:n]
 }
 
-// writePublic writes a file that others may read.
-func writePublic(path string, b []byte) error {
-	if err := writeWhole(path, b); err != nil {
+// WritePublic writes a file that others may read.
+func WritePublic(path string, b []byte) error {
+	if err := WriteWhole(path, b); err != nil {
 		return err
 	}
 	return os.Chmod(path, 0o644)

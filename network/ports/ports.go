@@ -1,11 +1,10 @@
-package network
+// Package ports says where a network's services are found, and who has a port that is taken.
+package ports
 
 import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/warmfront/warmfront/network/portowner"
@@ -56,18 +55,14 @@ func (p Ports) Shift(base int) (Ports, error) {
 	return p, nil
 }
 
-// services are the ports of the cluster's own services, which no origin is on.
+// Services are the ports of the cluster's own services, which no origin is on.
 // The object store is not among them: it is one.
-func (p Ports) services() []uint16 {
+func (p Ports) Services() []uint16 {
 	return []uint16{p.DNS, p.Control, p.Proxy, p.Gossip, p.Peer, p.Metrics}
 }
 
-func hostPort(host string, port uint16) string {
-	return net.JoinHostPort(host, strconv.Itoa(int(port)))
-}
-
-// explainTaken says who has a port that could not be listened on.
-func explainTaken(err error) error {
+// ExplainTaken says who has a port that could not be listened on.
+func ExplainTaken(err error) error {
 	var op *net.OpError
 	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &op) || op.Addr == nil {
 		return err
@@ -77,22 +72,4 @@ func explainTaken(err error) error {
 		owner = "another process"
 	}
 	return fmt.Errorf("%s is taken by %s: stop it, or run with --port-base N to move every port up by N", op.Addr, owner)
-}
-
-// DefaultZone is the domain a network is authoritative for unless told otherwise.
-const DefaultZone = "warmfront.test"
-
-// CheckZone says in words what is wrong with a --zone (RFC 1035 section 2.3.1: letters,
-// digits and hyphens).
-func CheckZone(zone string) error {
-	for label := range strings.SplitSeq(zone, ".") {
-		ok := label != "" && len(label) <= 63 && !strings.HasPrefix(label, "-") && !strings.HasSuffix(label, "-")
-		for _, r := range label {
-			ok = ok && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-')
-		}
-		if !ok || len(zone) > 200 {
-			return fmt.Errorf("--zone %q is not a domain name in lower case, such as warmfront.test", zone)
-		}
-	}
-	return nil
 }

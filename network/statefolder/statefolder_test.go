@@ -1,13 +1,10 @@
-package network
+package statefolder
 
 import (
 	"errors"
-	"net"
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/warmfront/warmfront/network/portowner"
 )
 
 func TestFolderMakesItsSecretsOnce(t *testing.T) {
@@ -55,66 +52,24 @@ func TestRunningIsWhatRunsNow(t *testing.T) {
 	if _, err := f.Running(); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("nothing ran: %v", err)
 	}
-	lock, err := f.lock()
+	lock, err := f.Lock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Running(); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("starting: %v", err)
 	}
-	if err := f.WriteJSON(runningFile, Running{PID: os.Getpid(), Zone: "z"}); err != nil {
+	if err := f.WriteJSON(RunningFile, Running{PID: os.Getpid(), Zone: "z"}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := f.Running(); err != nil || r.Zone != "z" {
 		t.Errorf("running: %v, %v", r, err)
 	}
-	if _, err := f.lock(); !errors.Is(err, errLocked) {
+	if _, err := f.Lock(); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second process: %v", err)
 	}
 	_ = lock.Close()
 	if _, err := f.Running(); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("a file that a process left which is gone, maybe with the number of another: %v", err)
-	}
-}
-
-func TestPortsShift(t *testing.T) {
-	p, err := DefaultPorts().Shift(1000)
-	if err != nil || p.DNS != 6300 || p.CityProxy != 32000 || p.Metrics != 10100 {
-		t.Errorf("%+v, %v", p, err)
-	}
-	for _, base := range []int{-1, 40000} {
-		if _, err := DefaultPorts().Shift(base); err == nil {
-			t.Errorf("base %d: no error", base)
-		}
-	}
-}
-
-func TestATakenPortIsNamedWithItsOwner(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, err = net.Listen("tcp", l.Addr().String())
-	text := explainTaken(err).Error()
-	if !strings.Contains(text, l.Addr().String()) || !strings.Contains(text, "--port-base") {
-		t.Errorf("%q does not say which port and what to do", text)
-	}
-	if owner := portowner.Of(l.Addr()); owner != "" && !strings.Contains(text, owner) {
-		t.Errorf("%q does not name %q", text, owner)
-	}
-	if other := errors.New("other"); !errors.Is(explainTaken(other), other) {
-		t.Error("another error was changed")
-	}
-}
-
-func TestCheckZone(t *testing.T) {
-	for zone, ok := range map[string]bool{
-		"warmfront.test": true, "cdn": true, "a-1.b2": true,
-		"": false, ".": false, "-bad": false, "bad-.test": false, "a..b": false, "Upper.test": false, "a b": false, strings.Repeat("x", 64): false,
-	} {
-		if err := CheckZone(zone); (err == nil) != ok {
-			t.Errorf("%q: %v", zone, err)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package network
+package supervise
 
 import (
 	"context"
@@ -26,11 +26,11 @@ func (l life) Close() error { l.stopped <- l.name; return nil }
 
 func TestSupervisorStopsInGroupsThenInReverse(t *testing.T) {
 	stopped := make(chan string, 10)
-	s := newSupervisor()
+	s := New()
 	for _, name := range []string{"control", "origin", "edge A", "edge B", "router"} {
-		s.start(t.Context(), name, life{name: name, stopped: stopped})
+		s.Start(t.Context(), name, life{name: name, stopped: stopped})
 	}
-	if err := s.stopAll([]string{"edge"}); err != nil {
+	if err := s.StopAll([]string{"edge"}); err != nil {
 		t.Fatal(err)
 	}
 	first := map[string]bool{<-stopped: true, <-stopped: true}
@@ -45,10 +45,10 @@ func TestSupervisorStopsInGroupsThenInReverse(t *testing.T) {
 }
 
 func TestSupervisorEndsTheWaitWhenAProgramFails(t *testing.T) {
-	s := newSupervisor()
-	s.start(t.Context(), "bad", life{name: "bad", stopped: make(chan string, 1), fail: io.ErrUnexpectedEOF})
-	s.wait(context.Background())
-	if err := s.stopAll(); !errors.Is(err, io.ErrUnexpectedEOF) {
+	s := New()
+	s.Start(t.Context(), "bad", life{name: "bad", stopped: make(chan string, 1), fail: io.ErrUnexpectedEOF})
+	s.Wait(context.Background())
+	if err := s.StopAll(); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("err %v", err)
 	}
 }
