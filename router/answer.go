@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/transport"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // Proto is what a query came over.
@@ -40,7 +41,7 @@ func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
 // completed.
 type reply struct {
 	msg  *dns.Msg
-	edns edns
+	edns wire.EDNS
 	trace
 	subject
 }
@@ -70,24 +71,24 @@ func (s *snapshot) compose(q *dns.Msg, from netip.Addr, proto Proto, now time.Ti
 	}}
 	p := &reply{msg: r}
 	e := &p.edns
-	ok := e.read(q)
+	ok := e.Read(q)
 	ok = ok && s.server.admit(e, from, proto, now)
 	switch {
 	case q.Opcode != dns.OpcodeQuery:
 		r.Rcode = dns.RcodeNotImplemented
-	case ok && len(q.Question) == 0 && e.cookie != nil:
+	case ok && len(q.Question) == 0 && e.Cookie != nil:
 		// A client asks for a cookie and nothing else (RFC 7873, section 5.4).
 	case !ok || len(q.Question) != 1 || q.Question[0].Qclass == 0 || q.Question[0].Qtype == dns.TypeOPT:
 		// Class zero is reserved (RFC 6895, section 3.2), and what the library
 		// makes of a question that ends early.
 		r.Rcode = dns.RcodeFormatError
-	case e.version != 0:
-		r.Rcode, e.subnet, e.replies = dns.RcodeBadVers, nil, nil
+	case e.Version != 0:
+		r.Rcode, e.Subnet, e.Replies = dns.RcodeBadVers, nil, nil
 	default:
 		r.Question = q.Question[:1:1]
 		s.resolve(p, from)
 	}
-	p.viewer, p.proven, p.said = e.viewer, e.proven, r.Rcode
+	p.viewer, p.proven, p.said = e.Viewer, e.Proven, r.Rcode
 	return p
 }
 
@@ -108,7 +109,7 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 	if q.Qtype == dns.TypeNXNAME {
 		// It is only ever among the types of a denial (RFC 9824, section 3.5).
 		r.Rcode, r.Question = dns.RcodeFormatError, nil
-		e.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeInvalidQueryType}
+		e.EDE = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeInvalidQueryType}
 		return
 	}
 	if s.explains(name, from) && s.state != nil {
@@ -135,7 +136,7 @@ func (s *snapshot) resolve(p *reply, from netip.Addr) {
 		service = plan != nil
 	}
 	if !known {
-		e.notReady(r, "the journal has not been read yet")
+		e.NotReady(r, "the journal has not been read yet")
 		return
 	}
 	r.Authoritative = true
@@ -189,7 +190,7 @@ func (s *snapshot) plan(name string, held map[uint16][]dns.RR) (p *cdn.Plan, kno
 // A disabled distribution is answered too: at CloudFront its name stays, and the
 // edge refuses the request. Pop, if any, is the POP that is asked for: its edges answer,
 // whoever asks, as long as it has healthy ones.
-func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr, pop string) (t trace) {
+func (s *snapshot) steer(r *dns.Msg, e *wire.EDNS, plan *cdn.Plan, from netip.Addr, pop string) (t trace) {
 	family, other := pick.IPv4, pick.IPv6
 	if r.Question[0].Qtype == dns.TypeAAAA {
 		family, other = other, family
@@ -201,14 +202,14 @@ func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr, p
 	if pool.Empty() {
 		if s.table.Pool(plan.PriceClass, other).Empty() {
 			r.Authoritative = false
-			e.notReady(r, "no edge is registered in "+plan.PriceClass.String())
+			e.NotReady(r, "no edge is registered in "+plan.PriceClass.String())
 		}
 		return t
 	}
 	choice, named := pool.At(pop, plan.ID)
 	outcome := "unknown"
 	if !named {
-		choice, outcome, e.scope = s.choose(e, pool, plan, from)
+		choice, outcome, e.Scope = s.choose(e, pool, plan, from)
 	}
 	addrs := choice.Addresses(family, s.most)
 	for _, a := range addrs.All() {
@@ -222,13 +223,13 @@ func (s *snapshot) steer(r *dns.Msg, e *edns, plan *cdn.Plan, from netip.Addr, p
 // choose returns what the viewer is given of a pool, how the viewer was placed, and
 // the scope within which others are given the same. A viewer of a subnet that nobody knows
 // is given what is given at the asking address.
-func (s *snapshot) choose(e *edns, pool *pick.Pool, plan *cdn.Plan, from netip.Addr) (c pick.Choice, outcome string, shared uint8) {
+func (s *snapshot) choose(e *wire.EDNS, pool *pick.Pool, plan *cdn.Plan, from netip.Addr) (c pick.Choice, outcome string, shared uint8) {
 	from = from.Unmap()
 	if !pool.Divided() {
 		return s.chooseByPlace(e, pool, plan, from)
 	}
-	if e.viewer.IsValid() {
-		c, bits := pool.Find(e.viewer.Addr(), plan.ID)
+	if e.Viewer.IsValid() {
+		c, bits := pool.Find(e.Viewer.Addr(), plan.ID)
 		shared = uint8(bits)
 		if c.Site != nil {
 			return c, "subnet", shared
@@ -241,15 +242,15 @@ func (s *snapshot) choose(e *edns, pool *pick.Pool, plan *cdn.Plan, from netip.A
 }
 
 // chooseByPlace is choose without a location table.
-func (s *snapshot) chooseByPlace(e *edns, pool *pick.Pool, plan *cdn.Plan, from netip.Addr) (c pick.Choice, outcome string, shared uint8) {
+func (s *snapshot) chooseByPlace(e *wire.EDNS, pool *pick.Pool, plan *cdn.Plan, from netip.Addr) (c pick.Choice, outcome string, shared uint8) {
 	place, outcome := s.place(e, from)
 	block := pick.Block(from, 0)
 	if outcome == "subnet" {
-		block = pick.Block(e.viewer.Addr(), int(scope(e.viewer, place.Prefix)))
+		block = pick.Block(e.Viewer.Addr(), int(scope(e.Viewer, place.Prefix)))
 	}
 	c = pool.Nearest(place.point(), block, plan.ID)
-	if e.viewer.IsValid() && (pool.Tailored() || c.Block.IsValid()) {
-		shared = scope(e.viewer, place.Prefix)
+	if e.Viewer.IsValid() && (pool.Tailored() || c.Block.IsValid()) {
+		shared = scope(e.Viewer, place.Prefix)
 		if outcome == "subnet" && c.Block.IsValid() {
 			shared = uint8(c.Block.Bits())
 		}
@@ -259,10 +260,10 @@ func (s *snapshot) chooseByPlace(e *edns, pool *pick.Pool, plan *cdn.Plan, from 
 
 // place says where the viewer is. A subnet that nobody knows (a private one,
 // say) is placed by the asking address, and the scope stays that of the subnet.
-func (s *snapshot) place(e *edns, from netip.Addr) (p Place, outcome string) {
+func (s *snapshot) place(e *wire.EDNS, from netip.Addr) (p Place, outcome string) {
 	var prefix netip.Prefix
-	if e.viewer.IsValid() {
-		p, ok := s.locate(e.viewer.Addr())
+	if e.Viewer.IsValid() {
+		p, ok := s.locate(e.Viewer.Addr())
 		if ok {
 			return p, "subnet"
 		}
@@ -273,7 +274,7 @@ func (s *snapshot) place(e *edns, from netip.Addr) (p Place, outcome string) {
 	if !ok {
 		p, outcome = s.home, "unknown"
 	}
-	if e.viewer.IsValid() {
+	if e.Viewer.IsValid() {
 		p.Prefix = prefix
 	}
 	return p, outcome
@@ -287,13 +288,6 @@ func scope(sent, located netip.Prefix) uint8 {
 		return uint8(sent.Bits())
 	}
 	return uint8(located.Bits())
-}
-
-// notReady is SERVFAIL with a word on why (RFC 8914): unlike NXDOMAIN it makes
-// resolvers ask another server, or serve what they had.
-func (e *edns) notReady(r *dns.Msg, why string) {
-	r.Rcode = dns.RcodeServerFailure
-	e.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNotReady, ExtraText: why}
 }
 
 // answerHeld answers with records of the zone itself, named as they were asked

@@ -21,6 +21,7 @@ import (
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/querylog"
 	"github.com/warmfront/warmfront/router/ratelimit"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // Place is where an address is.
@@ -163,8 +164,8 @@ func (c Config) withAnswers() (Config, error) {
 	if c.Addresses == 0 {
 		c.Addresses = 4
 	}
-	if c.Addresses < 1 || c.Addresses > mostAddresses {
-		return c, fmt.Errorf("router: --addresses %d: use 1 to %d", c.Addresses, mostAddresses)
+	if c.Addresses < 1 || c.Addresses > wire.MostAddresses {
+		return c, fmt.Errorf("router: --addresses %d: use 1 to %d", c.Addresses, wire.MostAddresses)
 	}
 	return c, nil
 }

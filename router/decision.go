@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // Decision says which edge a viewer is given for a name, and why.
@@ -70,12 +71,12 @@ func (r *Router) Resolve(name string, qtype uint16, viewer netip.Addr) (Decision
 	default:
 		return Decision{}, fmt.Errorf("type %s is not A or AAAA", dns.Type(qtype))
 	}
-	return r.current().decide(dns.CanonicalName(name), family, &edns{}, viewer)
+	return r.current().decide(dns.CanonicalName(name), family, &wire.EDNS{}, viewer)
 }
 
 // decide is Resolve for a query that may say where the viewer is; it sets the scope as
 // an answer does. Name is canonical.
-func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.Addr) (Decision, error) {
+func (s *snapshot) decide(name string, family pick.Family, e *wire.EDNS, from netip.Addr) (Decision, error) {
 	var plan *cdn.Plan
 	switch z := s.zones.of(name); {
 	case z == nil:
@@ -97,7 +98,7 @@ func (s *snapshot) decide(name string, family pick.Family, e *edns, from netip.A
 	}
 	d.At = s.table.At(d.Place.point(), plan.PriceClass, family)
 	choice, _, shared := s.choose(e, pool, plan, from)
-	e.scope = shared
+	e.Scope = shared
 	d.Ranking = s.table.Rank(d.Place.point(), plan.PriceClass, family, plan.ID, choice.Block)
 	d.Overflow, d.Degraded = pool.Overflow, pool.Degraded
 	d.POP, d.Nodes, d.Block = choice.Site.POP, choice.Nodes(s.most), choice.Block

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warmfront/warmfront/router/explain"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // explainLabel is before a name of which TXT says why it is answered as it is.
@@ -25,7 +26,7 @@ func (s *snapshot) explains(name string, from netip.Addr) bool {
 // answerExplanation answers TXT at _explain.NAME with why a viewer is answered so at
 // NAME. It is for once, and for nobody else: TTL 0, and the scope is the subnet that was
 // sent.
-func (s *snapshot) answerExplanation(r *dns.Msg, e *edns, name string, from netip.Addr) {
+func (s *snapshot) answerExplanation(r *dns.Msg, e *wire.EDNS, name string, from netip.Addr) {
 	rest := strings.TrimPrefix(name, explainLabel)
 	d, err := s.decide(rest, pick.IPv4, e, from)
 	if errors.Is(err, ErrNoSuchName) {
@@ -36,8 +37,8 @@ func (s *snapshot) answerExplanation(r *dns.Msg, e *edns, name string, from neti
 		return
 	}
 	x := s.explanation(strings.TrimSuffix(rest, "."), d, e, from)
-	if e.viewer.IsValid() {
-		e.scope = uint8(e.viewer.Bits())
+	if e.Viewer.IsValid() {
+		e.Scope = uint8(e.Viewer.Bits())
 	}
 	h := header(dns.TypeTXT, 0)
 	h.Name = r.Question[0].Name
@@ -45,7 +46,7 @@ func (s *snapshot) answerExplanation(r *dns.Msg, e *edns, name string, from neti
 }
 
 // explanation puts a decision in words.
-func (s *snapshot) explanation(name string, d Decision, e *edns, from netip.Addr) explain.Explanation {
+func (s *snapshot) explanation(name string, d Decision, e *wire.EDNS, from netip.Addr) explain.Explanation {
 	from = from.Unmap()
 	x := explain.Explanation{
 		Name: name, Distribution: d.Distribution, PriceClass: d.PriceClass.String(),
@@ -62,8 +63,8 @@ func (s *snapshot) explanation(name string, d Decision, e *edns, from netip.Addr
 	for _, n := range d.Nodes[min(1, len(d.Nodes)):] {
 		x.Answer.Others = append(x.Answer.Others, n.Addr)
 	}
-	if e.viewer.IsValid() {
-		x.Viewer.Network, x.Answer.Scope = e.viewer, int(e.scope)
+	if e.Viewer.IsValid() {
+		x.Viewer.Network, x.Answer.Scope = e.Viewer, int(e.Scope)
 	}
 	x.DNSSEC = s.zones.of(dns.CanonicalName(name)).dnssec()
 	at, loads := d.Place.point(), s.loads()

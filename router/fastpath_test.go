@@ -17,6 +17,8 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/transport"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // checkCommon holds the fast path against the library's, and reports whether the
@@ -26,7 +28,7 @@ func checkCommon(t *testing.T, r *Router, packet []byte, from netip.Addr, proto 
 	s := r.current()
 	var c common
 	kept := bytes.Clone(packet)
-	got := r.respondCommon(s, &c, packet, from, proto, make([]byte, udpSize))
+	got := r.respondCommon(s, &c, packet, from, proto, make([]byte, transport.UDPSize))
 	if !bytes.Equal(kept, packet) {
 		t.Fatalf("the packet %x was changed to %x", kept, packet)
 	}
@@ -36,7 +38,7 @@ func checkCommon(t *testing.T, r *Router, packet []byte, from netip.Addr, proto 
 	if want := r.respondAny(s, packet, from, proto, nil, r.cfg.Now()); !bytes.Equal(got, want) {
 		t.Fatalf("%x from %v by %v:\n got %x\nwant %x", packet, from, proto, got, want)
 	}
-	if len(got) > fastMost+2*dnssecMost {
+	if len(got) > wire.MostBytes+2*dnssecMost {
 		t.Fatalf("an answer of %d bytes", len(got))
 	}
 	return true
@@ -269,7 +271,7 @@ func TestCommonDoesNotAllocate(t *testing.T) {
 			withOptions(question("dALL.warmfront.test.", dns.TypeA), subnetOption(1, 24, 0, 203, 0, 113)),
 			withOptions(question("dall.warmfront.test.", dns.TypeA), subnetOption(2, 48, 0, 0x20, 1, 0xd, 0xb8, 0, 0)),
 		} {
-			packet, buf, from := pack(t, q), make([]byte, fastMost), viewer(t, "FRA")
+			packet, buf, from := pack(t, q), make([]byte, wire.MostBytes), viewer(t, "FRA")
 			if !checkCommon(t, r, packet, from, UDP) {
 				t.Fatalf("%v is not common", q)
 			}
@@ -327,7 +329,7 @@ func BenchmarkCommon(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			overLimit(r, map[string]float64{"NRT": map[bool]float64{true: 1}[name == "spilling"]})
-			packet, buf, from := pack(b, q), make([]byte, fastMost), viewer(b, "FRA")
+			packet, buf, from := pack(b, q), make([]byte, wire.MostBytes), viewer(b, "FRA")
 			b.ReportAllocs()
 			for b.Loop() {
 				r.respond(packet, from, UDP, buf, r.cfg.Now())

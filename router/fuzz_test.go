@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 // checkAnswer holds what is true of every answer.
@@ -29,7 +30,7 @@ func checkAnswer(t *testing.T, packet, out []byte, proto Proto) {
 	if m.Rcode == dns.RcodeServerFailure {
 		t.Errorf("SERVFAIL though all edges live")
 	}
-	if proto == UDP && len(out) > udpSize {
+	if proto == UDP && len(out) > transport.UDPSize {
 		t.Errorf("%d bytes by UDP", len(out))
 	}
 	if m.Rcode == dns.RcodeFormatError && len(out) > max(len(packet), 12+11) {
@@ -147,7 +148,7 @@ func TestConcurrent(t *testing.T) {
 func benchmark(b *testing.B, q *dns.Msg) {
 	r := newRouter(b, nil)
 	mark(r)
-	packet, buf, from := pack(b, q), make([]byte, udpSize), viewer(b, "FRA")
+	packet, buf, from := pack(b, q), make([]byte, transport.UDPSize), viewer(b, "FRA")
 	b.ReportAllocs()
 	b.ResetTimer()
 	for b.Loop() {

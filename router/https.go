@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/router/health"
 	"github.com/warmfront/warmfront/router/pick"
 	"github.com/warmfront/warmfront/router/svcb"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // standardHTTPS is the port that HTTPS records at a name itself are about.
@@ -48,7 +49,7 @@ func (s *snapshot) service(name string) (plan *cdn.Plan, port uint16) {
 // which protocols, at which port, and with the addresses that A and AAAA have, so
 // that one question does for three. Port is that of the question, 443 for the
 // name itself.
-func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16, from netip.Addr) (t trace) {
+func (s *snapshot) answerHTTPS(r *dns.Msg, e *wire.EDNS, plan *cdn.Plan, port uint16, from netip.Addr) (t trace) {
 	var addrs [2][]netip.Addr
 	var at uint16 // the port of the edge
 	for _, family := range []pick.Family{pick.IPv4, pick.IPv6} {
@@ -64,13 +65,13 @@ func (s *snapshot) answerHTTPS(r *dns.Msg, e *edns, plan *cdn.Plan, port uint16,
 			at, addrs[family] = node.HTTPSPort, append(addrs[family], family.Of(node))
 		}
 		if addrs[family] != nil {
-			t, e.scope = trace{pop: choice.Site.Code, distribution: plan.ID, geo: outcome}, max(e.scope, scope)
+			t, e.Scope = trace{pop: choice.Site.Code, distribution: plan.ID, geo: outcome}, max(e.Scope, scope)
 		}
 	}
 	if at == 0 || port != standardHTTPS && at != port {
 		if s.table.Pool(plan.PriceClass, pick.IPv4).Empty() && s.table.Pool(plan.PriceClass, pick.IPv6).Empty() {
 			r.Authoritative = false
-			e.notReady(r, "no edge is registered in "+plan.PriceClass.String())
+			e.NotReady(r, "no edge is registered in "+plan.PriceClass.String())
 		}
 		return trace{}
 	}

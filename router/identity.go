@@ -11,6 +11,7 @@ import (
 
 	"github.com/warmfront/warmfront/router/cookie"
 	"github.com/warmfront/warmfront/router/transport"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // identity is what a router says of itself, and whom it believes.
@@ -46,29 +47,29 @@ func (id *identity) trusts(from netip.Addr) bool {
 
 // admit judges the options of a query by whom it came from, and prepares those of
 // the answer. It returns false for one that is malformed.
-func (id *identity) admit(e *edns, from netip.Addr, proto Proto, now time.Time) bool {
+func (id *identity) admit(e *wire.EDNS, from netip.Addr, proto Proto, now time.Time) bool {
 	from = from.Unmap()
-	if e.subnet != nil && !id.trusts(from) {
-		e.subnet, e.viewer = nil, netip.Prefix{}
+	if e.Subnet != nil && !id.trusts(from) {
+		e.Subnet, e.Viewer = nil, netip.Prefix{}
 	}
-	if e.nsid && id.name != "" {
-		e.replies = append(e.replies, &dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: hex.EncodeToString([]byte(id.name))})
+	if e.NSID && id.name != "" {
+		e.Replies = append(e.Replies, &dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: hex.EncodeToString([]byte(id.name))})
 	}
-	if e.keepalive && proto == TCP {
+	if e.Keepalive && proto == TCP {
 		// In units of 100 ms (RFC 7828, section 3.1).
-		e.replies = append(e.replies, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE, Timeout: uint16(transport.Idle / (100 * time.Millisecond))})
+		e.Replies = append(e.Replies, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE, Timeout: uint16(transport.Idle / (100 * time.Millisecond))})
 	}
-	if e.cookie == nil || id.cookies == nil {
+	if e.Cookie == nil || id.cookies == nil {
 		return true
 	}
-	verdict := id.cookies.Read(e.cookie, from, now)
+	verdict := id.cookies.Read(e.Cookie, from, now)
 	if verdict == cookie.Malformed {
-		e.replies = nil
+		e.Replies = nil
 		return false
 	}
-	e.proven = verdict == cookie.Valid
-	reply := id.cookies.Reply(nil, e.cookie, verdict, from, now)
-	e.replies = append(e.replies, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: hex.EncodeToString(reply)})
+	e.Proven = verdict == cookie.Valid
+	reply := id.cookies.Reply(nil, e.Cookie, verdict, from, now)
+	e.Replies = append(e.Replies, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: hex.EncodeToString(reply)})
 	return true
 }
 

@@ -40,18 +40,5 @@ func (l *limits) judge(m *dns.Msg, t trace, from netip.Addr, proto Proto, now ti
 
 // judgeCommon is judge for a query of the fast path by UDP, which has no cookie.
 func (l *limits) judgeCommon(c *common, from netip.Addr, now time.Time) ratelimit.Verdict {
-	return l.Charge(from, l.Kind(c.name[:c.length], c.qtype, c.viewer), now)
-}
-
-// truncated is an answer that says only: ask by TCP. It is no larger than the
-// question.
-func truncated(m *dns.Msg) *dns.Msg {
-	out := &dns.Msg{MsgHdr: m.MsgHdr, Compress: true, Question: m.Question}
-	out.Truncated = true
-	if opt := m.IsEdns0(); opt != nil {
-		bare := *opt
-		bare.Option = nil
-		out.Extra = []dns.RR{&bare}
-	}
-	return out
+	return l.Charge(from, l.Kind(c.Name(), c.Type, c.Viewer), now)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warmfront/warmfront/router/cookie"
 	"github.com/warmfront/warmfront/router/ratelimit"
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 func limited(c *Config) {
@@ -87,7 +88,7 @@ func TestRateLimit(t *testing.T) {
 func TestRateLimitNoAllocation(t *testing.T) {
 	r := newRouter(t, limited)
 	mark(r)
-	packet, buf := pack(t, question("dall.warmfront.test.", dns.TypeA)), make([]byte, udpSize)
+	packet, buf := pack(t, question("dall.warmfront.test.", dns.TypeA)), make([]byte, transport.UDPSize)
 	from := netip.MustParseAddr("198.51.100.7")
 	if n := testing.AllocsPerRun(10, func() {
 		if r.respond(packet, from, UDP, buf, r.cfg.Now()) == nil {

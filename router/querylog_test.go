@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/router/querylog"
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 // TestQueryLog: what came over sockets is written with what the answer followed from.
@@ -118,7 +119,7 @@ func TestQueryLogDoesNotAllocate(t *testing.T) {
 	defer l.Close()
 	r := newRouter(t, func(c *Config) { c.QueryLog = l })
 	mark(r)
-	packet, buf := pack(t, question("dall.warmfront.test.", dns.TypeA)), make([]byte, udpSize)
+	packet, buf := pack(t, question("dall.warmfront.test.", dns.TypeA)), make([]byte, transport.UDPSize)
 	from, now := netip.AddrPortFrom(viewer(t, "FRA"), 53), r.cfg.Now()
 	if n := testing.AllocsPerRun(200, func() { r.serve(packet, from, UDP, buf, now) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/explain"
 	"github.com/warmfront/warmfront/router/pick"
+	"github.com/warmfront/warmfront/router/wire"
 )
 
 // signaturesPerSecond is how many signatures are made in a second for who has not proven that
@@ -127,15 +128,15 @@ func (z *zone) dnssec() *explain.DNSSEC {
 func (s *snapshot) complete(p *reply, proto Proto, now time.Time) error {
 	err := s.sign(p, dnssec.Use{Invented: p.invented, Limited: proto == UDP && !p.proven}, now)
 	if errors.Is(err, dnssec.ErrTooMany) {
-		p.edns.finish(p.msg, proto)
-		p.msg = truncated(p.msg)
+		p.edns.Finish(p.msg, proto)
+		p.msg = wire.Truncated(p.msg)
 		return err
 	}
 	if err != nil {
 		p.msg = &dns.Msg{MsgHdr: p.msg.MsgHdr, Question: p.msg.Question}
 		p.msg.Rcode, p.said = dns.RcodeServerFailure, dns.RcodeServerFailure
 	}
-	p.edns.finish(p.msg, proto)
+	p.edns.Finish(p.msg, proto)
 	return err
 }
 
@@ -147,8 +148,8 @@ func (s *snapshot) sign(p *reply, use dnssec.Use, now time.Time) error {
 		return nil
 	}
 	qtype, exists := m.Question[0].Qtype, m.Rcode == dns.RcodeSuccess
-	p.edns.compact = p.edns.do && p.edns.co
-	if len(m.Answer) == 0 && (p.edns.do || exists && (qtype == dns.TypeNSEC || qtype == dns.TypeRRSIG)) {
+	p.edns.Compact = p.edns.DO && p.edns.CO
+	if len(m.Answer) == 0 && (p.edns.DO || exists && (qtype == dns.TypeNSEC || qtype == dns.TypeRRSIG)) {
 		types := slices.DeleteFunc(s.types(&p.subject), func(t uint16) bool { return t == qtype })
 		nsec, err := dnssec.Deny(m.Question[0].Name, exists, types, ttlNegative)
 		if err != nil {
@@ -166,10 +167,10 @@ func (s *snapshot) sign(p *reply, use dnssec.Use, now time.Time) error {
 			m.Ns = append(m.Ns, nsec)
 		}
 	}
-	if !p.edns.do {
+	if !p.edns.DO {
 		return nil
 	}
-	if !exists && !p.edns.compact {
+	if !exists && !p.edns.Compact {
 		// A validator that knows nothing of NXNAME takes the proof for one of no data (RFC
 		// 9824, section 3.1).
 		m.Rcode = dns.RcodeSuccess

@@ -15,11 +15,12 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/explain"
+	"github.com/warmfront/warmfront/router/transport"
 )
 
 // dnssecMost is how much a signature adds to an answer: owner, type, class, TTL and length,
 // then the fixed part, the name of the zone and two numbers.
-const dnssecMost = 12 + 18 + maxName + 64
+const dnssecMost = 12 + 18 + 255 + 64
 
 func keysOf(t testing.TB, zones ...string) (out dnssec.Keys) {
 	t.Helper()
@@ -360,7 +361,7 @@ func TestSignedPerViewer(t *testing.T) {
 // those who do not.
 func TestSignedDoesNotAllocate(t *testing.T) {
 	r := newSignedRouter(t, rolled(t, keysOf(t, testZone)), withTable(t))
-	from, buf := viewer(t, "FRA"), make([]byte, udpSize)
+	from, buf := viewer(t, "FRA"), make([]byte, transport.UDPSize)
 	for _, do := range []bool{false, true} {
 		packet := pack(t, question("dALL.warmfront.test.", dns.TypeA).SetEdns0(1232, do))
 		if r.respond(packet, from, UDP, buf, testTime) == nil {
@@ -550,7 +551,7 @@ func FuzzSigned(f *testing.F) {
 // exist, of which each is signed.
 func BenchmarkRespondSigned(b *testing.B) {
 	r := newSignedRouter(b, keysOf(b, testZone), withTable(b))
-	from, buf := viewer(b, "FRA"), make([]byte, udpSize)
+	from, buf := viewer(b, "FRA"), make([]byte, transport.UDPSize)
 	b.Run("kept", func(b *testing.B) {
 		packet := pack(b, question("dall.warmfront.test.", dns.TypeA).SetEdns0(1232, true))
 		b.ReportAllocs()

@@ -44,7 +44,7 @@ var dependencies = map[string][]string{
 	"github.com/hashicorp/memberlist":           {"gossip"},
 	"github.com/klauspost/compress":             {"*"},
 	"github.com/maxmind/mmdbwriter":             {"scripts/geodb"},
-	"github.com/miekg/dns":                      {"router", "router/dnssec", "router/querylog", "router/hosted", "router/svcb", "router/transport"},
+	"github.com/miekg/dns":                      {"router", "router/dnssec", "router/querylog", "router/hosted", "router/svcb", "router/transport", "router/wire"},
 	"github.com/mileusna/useragent":             {"edge/policy"},
 	"github.com/oschwald/":                      {"geo", "scripts/geodb"},
 	"github.com/pires/go-proxyproto":            {"edge/proxyproto"},
