@@ -1,7 +1,7 @@
 // Package router is the authoritative DNS server: it turns the name of a
 // distribution into the address of the edge nearest to the viewer.
 //
-// How one query goes: a packet that router/transport has read is decoded to a
+// How one query goes: a packet that router/transport has read is decoded (router/wire) to a
 // message; the message is answered by [Router.Answer], a pure function of the message, the
 // asking address and an immutable snapshot (zone, journal state, healthy edges); if the
 // limits let it through, the answer is signed for those who want that, made to fit and
@@ -13,7 +13,7 @@
 // router/health finds an edge up or down.
 //
 // Nearly all queries are common ones: one question for an address, at most with a
-// client subnet. Those are answered from their bytes (respondCommon), without a message,
+// client subnet. Those are answered from their bytes (respondCommon, wire.Common), without a message,
 // an allocation or a lock, but for the one of the part of the signatures that a signed answer's
 // is in. router/transport reads packets and sends answers, on Linux many at a time, each worker on a socket of its
 // own. What the two ways answer is the same byte for byte, which tests and a fuzz target
