@@ -45,6 +45,24 @@ type AccessIdentity struct {
 	CanonicalUserID string
 }
 
+// ARN is what a bucket's policy names the identity by as a principal of the kind AWS
+// (developer guide, "Give an origin access identity permission to read files in the
+// Amazon S3 bucket").
+func (i *AccessIdentity) ARN() string { return accessIdentityARN + i.ID }
+
+// accessIdentityARN comes before the id of every origin access identity.
+const accessIdentityARN = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity "
+
+// AccessIdentityOf returns the origin access identity that an ARN names, nil if it
+// names none.
+func AccessIdentityOf(arn string) *AccessIdentity {
+	id, found := strings.CutPrefix(arn, accessIdentityARN)
+	if !found || id == "" {
+		return nil
+	}
+	return &AccessIdentity{id, CanonicalUserID(id)}
+}
+
 func compileAccessIdentity(_ *document.Element, r *Resource) (*AccessIdentity, error) {
 	return &AccessIdentity{r.ID, CanonicalUserID(r.ID)}, nil
 }

@@ -141,7 +141,7 @@ func compileOrigin(e *document.Element, c *compiler) (Origin, error) {
 	if o.AccessControl, err = use(c, ResourceAccessControl, e.String("OriginAccessControlId"), compileAccessControl); err != nil {
 		return o, err
 	}
-	identity := e.Aside("S3OriginConfig").String("OriginAccessIdentity")
+	identity := e.String("S3OriginConfig", "OriginAccessIdentity")
 	id := AccessIdentityID(identity)
 	if identity != "" && id == "" && !c.lenient {
 		return o, Errorf("InvalidOriginAccessIdentity", "The origin access identity %q does not have the form %sID.", identity, accessIdentityPrefix)

@@ -103,8 +103,13 @@ func TestPlanHoldsWhatItRefersTo(t *testing.T) {
 	if f := b.ViewerRequest; f.Code != "one" || f.ETag != "E1" || f.Runtime != "cloudfront-js-2.0" || !slices.Equal(f.KeyValueStores, []string{"STORE"}) || b.ViewerResponse != nil {
 		t.Errorf("function %+v", f)
 	}
-	if id := p.Origins[b.Origin].AccessIdentity; id.ID != "EOAI" || len(id.CanonicalUserID) != 96 {
-		t.Errorf("access identity %+v", id)
+	if id := p.Origins[b.Origin].AccessIdentity; id.ID != "EOAI" || len(id.CanonicalUserID) != 96 || *AccessIdentityOf(id.ARN()) != *id || slices.ContainsFunc(p.Ignored, func(f string) bool { return strings.HasSuffix(f, "Identity") }) {
+		t.Errorf("access identity %+v, ignored %q", id, p.Ignored)
+	}
+	for _, other := range []string{"", p.ARN, accessIdentityARN, "arn:aws:iam::123456789012:user/x"} {
+		if id := AccessIdentityOf(other); id != nil {
+			t.Errorf("%q was taken for %+v", other, id)
+		}
 	}
 	for _, field := range []string{"FunctionAssociations/Items/FunctionAssociation/FunctionARN", "RealtimeLogConfigArn", "FieldLevelEncryptionId"} {
 		if !slices.Contains(p.Ignored, "DefaultCacheBehavior/"+field) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/origin/policy"
 	"github.com/warmfront/warmfront/origin/s3disk"
 	"github.com/warmfront/warmfront/sigv4"
@@ -34,11 +35,21 @@ func (c *call) authenticate() error {
 	case key.Denied:
 		return fault("AccessDenied", "Access Denied: the access key is for other services than s3.")
 	case key.OriginAccess:
-		c.who = policy.Principal{Service: serviceCloudFront}
+		c.who = originAccess(c.r.Header.Get(SourceARNHeader))
 	default:
 		c.who = policy.Principal{Account: c.s.cfg.Account}
 	}
 	return nil
+}
+
+// originAccess is who a request signed with a key for origin access is of: an origin
+// access identity, where the signed header names one (belief 460), else CloudFront on
+// behalf of a distribution. The signature covers every x-amz-* header, or it was refused.
+func originAccess(arn string) policy.Principal {
+	if identity := cdn.AccessIdentityOf(arn); identity != nil {
+		return policy.Principal{User: arn, Canonical: identity.CanonicalUserID}
+	}
+	return policy.Principal{Service: serviceCloudFront}
 }
 
 // authorize decides whether the caller may do action to the bucket (key "") or
@@ -137,6 +148,10 @@ func (c *call) requestContext() map[string][]string {
 		}
 		set("aws:principalisawsservice", "true")
 		set("aws:principalservicename", c.who.Service)
+	case c.who.User != "":
+		set("aws:principalisawsservice", "false")
+		set("aws:principaltype", "User")
+		set("aws:principalarn", c.who.User)
 	default:
 		set("aws:principalisawsservice", "false")
 		set("aws:principaltype", "Account")

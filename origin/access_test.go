@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -58,6 +59,42 @@ func TestOriginAccessControl(t *testing.T) {
 	r.Header.Set(SourceARNHeader, distribution)
 	if a := g.send(r); a.status != 403 {
 		t.Errorf("unsigned header: %d %s", a.status, a.body)
+	}
+}
+
+// TestOriginAccessIdentity: a bucket's policy lets an identity in by its ARN or by its
+// canonical user id (belief 460), and nobody who only says to be it.
+func TestOriginAccessIdentity(t *testing.T) {
+	g := withDemo(t)
+	g.want(200, owner, "PUT", "/demo/k", "private")
+	mine := cdn.AccessIdentity{ID: "EOAI", CanonicalUserID: cdn.CanonicalUserID("EOAI")}
+	other := cdn.AccessIdentity{ID: "EOTHER"}
+	asked := func(who sigv4.Credentials, as string) int {
+		return g.do(who, "GET", "/demo/k", "", "X-Amz-Source-Arn: "+as).status
+	}
+	for _, principal := range []string{`{"AWS":"` + mine.ARN() + `"}`, `{"CanonicalUser":"` + mine.CanonicalUserID + `"}`} {
+		g.want(204, owner, "PUT", "/demo?policy", strings.Replace(publicRead, `"*"`, principal, 1))
+		for _, c := range []struct {
+			name string
+			who  sigv4.Credentials
+			as   string
+			want int
+		}{
+			{"the identity", edge, mine.ARN(), 200},
+			{"another identity", edge, other.ARN(), 403},
+			{"a distribution", edge, distribution, 403},
+			{"anonymous with the header", nobody, mine.ARN(), 403},
+		} {
+			if got := asked(c.who, c.as); got != c.want {
+				t.Errorf("%s, %s: %d, want %d", principal[:8], c.name, got, c.want)
+			}
+		}
+	}
+	if got := g.do(edge, "PUT", "/demo/k", "x", "X-Amz-Source-Arn: "+mine.ARN()).status; got != 403 {
+		t.Errorf("a write that the policy does not allow: %d", got)
+	}
+	if got := g.do(owner, "GET", "/demo?policyStatus", "").body; !strings.Contains(got, "<IsPublic>false<") {
+		t.Errorf("a policy for one identity: %s", got)
 	}
 }
 

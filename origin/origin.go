@@ -47,7 +47,8 @@ import (
 	"github.com/warmfront/warmfront/sigv4"
 )
 
-// SourceARNHeader names the distribution for which an edge signs a request.
+// SourceARNHeader names the distribution, or the origin access identity, for which an
+// edge signs a request.
 const SourceARNHeader = "X-Amz-Source-Arn"
 
 // DefaultAccount is the account that owns every bucket if Config names none.

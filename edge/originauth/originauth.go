@@ -1,4 +1,5 @@
-// Package originauth signs requests to origins that have an origin access control.
+// Package originauth signs requests to origins that have an origin access control or,
+// as older configurations do, an origin access identity (beliefs 80 and 460).
 //
 // A request that is to be signed goes through [Sign], which says whether it is at
 // all, and takes from it what a viewer must not have signed for; a [Signer], such as
@@ -17,41 +18,57 @@ import (
 	"github.com/warmfront/warmfront/sigv4"
 )
 
-// Signer signs a request to an origin that has an origin access control, on behalf
-// of the distribution with that ARN.
+// Signer signs a request to an origin on behalf of whom that ARN names: the
+// distribution, or the origin access identity.
 type Signer interface {
 	Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error
 }
 
-// Sign signs a request to an origin of a plan that has an access control. Fields
-// that speak to S3 are not taken from viewers then: they would be signed for. s may
-// be nil where no origin has one.
+// Sign signs a request to an origin of a plan that has an access control or identity.
+// Fields that speak to S3 are not taken from viewers then: they would be signed for. s
+// may be nil where no origin has either.
 func Sign(s Signer, r *message.Request, plan *cdn.Plan, o *cdn.Origin) error {
-	ac := o.AccessControl
-	if ac == nil || o.Kind != cdn.OriginS3 || ac.SigningBehavior == "never" ||
-		ac.SigningBehavior == "no-override" && r.Header.Has("Authorization") {
+	arn := asks(r, plan, o)
+	if arn == "" {
 		return nil
 	}
 	if s == nil {
-		return fmt.Errorf("the origin %q has an access control, and this edge has no key to sign with", o.ID)
+		return fmt.Errorf("the origin %q has an access control or identity, and this edge has no key to sign with", o.ID)
 	}
 	r.Header.Filter(func(f message.Field) bool {
 		return !strings.HasPrefix(strings.ToLower(f.Name), "x-amz-") || strings.EqualFold(f.Name, "X-Amz-Cf-Id")
 	})
 	// Signatures go by the real clock, whatever freshness goes by.
-	return s.Sign(r, o, plan.ARN, time.Now())
+	return s.Sign(r, o, arn, time.Now())
 }
 
-// S3 signs requests to buckets with the cluster's key for origin access,
-// and names the distribution on whose behalf they are made in a signed field: a
-// bucket's policy allows it by that (aws:SourceArn).
+// asks is the ARN of whom a request is signed for, "" where it is not signed. Of the
+// two, of which the API takes one, the control goes first. An identity has no signing
+// behavior: it signs always, and what the viewer authorized with does not reach the
+// bucket.
+func asks(r *message.Request, plan *cdn.Plan, o *cdn.Origin) string {
+	ac := o.AccessControl
+	switch {
+	case o.Kind != cdn.OriginS3:
+	case ac != nil && ac.SigningBehavior != "never" && (ac.SigningBehavior != "no-override" || !r.Header.Has("Authorization")):
+		return plan.ARN
+	case ac == nil && o.AccessIdentity != nil:
+		return o.AccessIdentity.ARN()
+	}
+	return ""
+}
+
+// S3 signs requests to buckets with the cluster's key for origin access, and names in a
+// signed field the distribution on whose behalf they are made, by which a bucket's
+// policy allows it (aws:SourceArn), or the origin access identity, which is the
+// principal then.
 type S3 struct {
 	Credentials sigv4.Credentials
 	// Region is that of buckets whose host name does not say. Empty: us-east-1.
 	Region string
 }
 
-// SourceARN is the field that names the distribution.
+// SourceARN is the field that names the distribution or the identity.
 const SourceARN = "X-Amz-Source-Arn"
 
 // Sign implements Signer.

@@ -179,8 +179,11 @@ func parsePrincipals(raw json.RawMessage) (principals, error) {
 				p.everyone = true
 			case kind == "AWS" && account(name) != "":
 				p.accounts = append(p.accounts, account(name))
-			case kind == "AWS" && strings.HasPrefix(name, "arn:aws:iam::"), kind == "CanonicalUser" && name != "", kind == "Federated" && name != "":
-				p.others++
+			case kind == "AWS" && strings.HasPrefix(name, "arn:aws:iam::"):
+				p.users = append(p.users, name)
+			case kind == "CanonicalUser" && name != "":
+				p.canonical = append(p.canonical, name)
+			case kind == "Federated" && name != "":
 			case kind == "Service" && strings.HasSuffix(name, ".amazonaws.com"):
 				p.services = append(p.services, name)
 			default:

@@ -31,6 +31,9 @@ const (
 type Principal struct {
 	Account string // the 12 digits of an account whose own key signed the request
 	Service string // a service principal such as cloudfront.amazonaws.com
+	// User is the ARN of a user, and Canonical the canonical user id that stands for
+	// the same: an origin access identity is named by either.
+	User, Canonical string
 }
 
 // Anonymous tells whether nobody signed.
@@ -67,9 +70,9 @@ type principals struct {
 	everyone bool
 	accounts []string // 12 digits
 	services []string
-	// others counts principals that no caller of this store can be: users,
-	// roles, canonical and federated users. They match nobody.
-	others int
+	// users are ARNs, canonical are canonical user ids. Those that no caller of this
+	// store has, as those of roles, match nobody; nor do federated users.
+	users, canonical []string
 }
 
 // Evaluate decides by the policy; a nil policy has no opinion.
@@ -104,6 +107,8 @@ func (p principals) include(who Principal) bool {
 		return true
 	case who.Service != "":
 		return slices.Contains(p.services, who.Service)
+	case who.User != "":
+		return slices.Contains(p.users, who.User) || slices.Contains(p.canonical, who.Canonical)
 	case who.Account != "":
 		return slices.Contains(p.accounts, who.Account)
 	}

@@ -24,6 +24,7 @@ func mustParse(t testing.TB, doc string) *Policy {
 func TestEvaluate(t *testing.T) {
 	edge := Principal{Service: "cloudfront.amazonaws.com"}
 	owner := Principal{Account: "123456789012"}
+	identity := Principal{User: "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity EOAI", Canonical: "c0ffee"}
 	arn := map[string][]string{"aws:sourcearn": {"arn:aws:cloudfront::123456789012:distribution/E1"}}
 	other := map[string][]string{"aws:sourcearn": {"arn:aws:cloudfront::123456789012:distribution/E2"}}
 	object := "arn:aws:s3:::demo/a/b.html"
@@ -55,6 +56,12 @@ func TestEvaluate(t *testing.T) {
 		{"account by root", strings.Replace(public, `"*"`, `{"AWS":["arn:aws:iam::123456789012:root"]}`, 1), owner, "s3:GetObject", object, nil, Allow},
 		{"another account", strings.Replace(public, `"*"`, `{"AWS":"210987654321"}`, 1), owner, "s3:GetObject", object, nil, NoOpinion},
 		{"a user of the account", strings.Replace(public, `"*"`, `{"AWS":"arn:aws:iam::123456789012:user/x"}`, 1), owner, "s3:GetObject", object, nil, NoOpinion},
+		{"an origin access identity", strings.Replace(public, `"*"`, `{"AWS":"`+identity.User+`"}`, 1), identity, "s3:GetObject", object, nil, Allow},
+		{"an origin access identity by its canonical user", strings.Replace(public, `"*"`, `{"CanonicalUser":["beef","`+identity.Canonical+`"]}`, 1), identity, "s3:GetObject", object, nil, Allow},
+		{"another origin access identity", strings.Replace(public, `"*"`, `{"AWS":"`+identity.User+`2","CanonicalUser":"beef"}`, 1), identity, "s3:GetObject", object, nil, NoOpinion},
+		{"an origin access identity is not the service", oac, identity, "s3:GetObject", object, arn, NoOpinion},
+		{"the service is no origin access identity", strings.Replace(public, `"*"`, `{"AWS":"`+identity.User+`"}`, 1), edge, "s3:GetObject", object, arn, NoOpinion},
+		{"public, an origin access identity", public, identity, "s3:GetObject", object, nil, Allow},
 		{"everyone among AWS", strings.Replace(public, `"*"`, `{"AWS":"*"}`, 1), Principal{}, "s3:GetObject", object, nil, Allow},
 		{"NotPrincipal", `{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"123456789012"},"Action":"s3:*","Resource":"arn:aws:s3:::demo/*"}}`, edge, "s3:GetObject", object, nil, Deny},
 		{"NotPrincipal, the one", `{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"123456789012"},"Action":"s3:*","Resource":"arn:aws:s3:::demo/*"}}`, owner, "s3:GetObject", object, nil, NoOpinion},
