@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -41,6 +42,9 @@ func (f *dnsFlags) parse(flags *pflag.FlagSet, sandbox bool) (dns.Config, error)
 	var err error
 	if cfg.ECSTrusted, err = parsePrefixes("--ecs-trusted", f.trusted); err != nil {
 		return cfg, err
+	}
+	if flags.Changed("dnssec") && cfg.DNSSEC == "" {
+		return cfg, errors.New("--dnssec: name the file of the keys; without --dnssec answers are not signed")
 	}
 	if cfg.RateLimit < 0 {
 		return cfg, fmt.Errorf("--rate-limit %d: use 0 for none, or a number of answers a second", cfg.RateLimit)

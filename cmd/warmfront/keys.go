@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/statefolder"
+	"github.com/warmfront/warmfront/router"
 	"github.com/warmfront/warmfront/router/dnssec"
 )
 
@@ -62,6 +63,10 @@ func newKeysCreate(k *keyed) *cobra.Command {
 					return err
 				}
 				keys = append(keys, key)
+			}
+			// What no router would take is not begun.
+			if err := (router.Config{Zone: zone, AliasZones: more, Keys: keys}).Check(); err != nil {
+				return err
 			}
 			if k.file == "" {
 				if err := statefolder.Folder(k.Data).Make(); err != nil {
