@@ -2,6 +2,7 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 func (r *Router) Answer(q *dns.Msg, from netip.Addr, proto Proto) *dns.Msg {
 	now := r.cfg.Now()
 	s := r.current()
-	p := s.compose(q, from, proto, now)
+	p := s.compose(q, q.Len(), from, proto, now)
 	if p == nil {
 		return nil
 	}
@@ -58,9 +59,9 @@ type trace struct {
 	said   int          // the response code, whatever a signed denial makes of it
 }
 
-// compose makes the answer to a query but for what depends on how it is sent: signatures, the
-// OPT, and its size. Nil is no answer.
-func (s *snapshot) compose(q *dns.Msg, from netip.Addr, proto Proto, now time.Time) *reply {
+// compose makes the answer to a query, which came in so many bytes, but for what depends on how
+// it is sent: signatures, the OPT, and its size. Nil is no answer.
+func (s *snapshot) compose(q *dns.Msg, size int, from netip.Addr, proto Proto, now time.Time) *reply {
 	if q.Response {
 		return nil
 	}
@@ -73,6 +74,9 @@ func (s *snapshot) compose(q *dns.Msg, from netip.Addr, proto Proto, now time.Ti
 	e := &p.edns
 	ok := e.Read(q)
 	ok = ok && s.server.admit(e, from, proto, now)
+	if !e.Proven {
+		e.Size = min(e.Size, wire.Unproven(size)) // which by TCP says nothing
+	}
 	switch {
 	case q.Opcode != dns.OpcodeQuery:
 		r.Rcode = dns.RcodeNotImplemented
@@ -181,7 +185,19 @@ func (s *snapshot) plan(name string, held map[uint16][]dns.RR) (p *cdn.Plan, kno
 	if name[0] == '_' {
 		return nil, true // about other names: no alias stands for it
 	}
-	return s.state.PlanFor(strings.TrimSuffix(name, ".")), true
+	host := strings.TrimSuffix(name, ".")
+	p = s.state.PlanFor(host)
+	if p != nil && s.stands(name, held) && host != p.Domain && !slices.Contains(p.Aliases, host) {
+		return nil, true
+	}
+	return p, true
+}
+
+// stands reports whether a name exists for what the zone holds at it or what is below it, so that
+// no wildcard stands for it (RFC 4592, section 2.2.2).
+func (s *snapshot) stands(name string, held map[uint16][]dns.RR) bool {
+	z := s.zones.of(name)
+	return z != nil && name != z.apex && (held != nil || z.before[name] || s.before[name])
 }
 
 // steer answers with the address of the edge for the viewer. An alias within the

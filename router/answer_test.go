@@ -42,7 +42,7 @@ func edgeOf(p geo.POP, k int) cdn.Node {
 func distributions() []*cdn.Plan {
 	return []*cdn.Plan{
 		{ID: "EALL", Domain: "dall." + testZone, Enabled: true, IPv6: true, PriceClass: cdn.PriceClassAll, Aliases: []string{
-			"www." + testZone, "a.deep." + testZone, "*.wild." + testZone, testZone, "www.elsewhere.example",
+			"www." + testZone, "a.deep." + testZone, "*.wild." + testZone, "x.hole.wild." + testZone, testZone, "www.elsewhere.example",
 		}},
 		{ID: "E100", Domain: "d100." + testZone, Enabled: true, PriceClass: cdn.PriceClass100},
 		{ID: "E200", Domain: "d200." + testZone, Enabled: true, PriceClass: cdn.PriceClass200},
@@ -272,6 +272,8 @@ func TestAnswer(t *testing.T) {
 		{name: "of.many.wild.warmfront.test.", from: "127.120.9.9", qtype: dns.TypeA, answer: []string{"of.many.wild.warmfront.test. 60 IN A 127.120.0.1"}},
 		{name: "_x.wild.warmfront.test.", qtype: dns.TypeA, rcode: dns.RcodeNameError, authority: negative},
 		{name: "wild.warmfront.test.", qtype: dns.TypeA, authority: negative},
+		{name: "hole.wild.warmfront.test.", qtype: dns.TypeA, authority: negative}, // it exists for what is below it
+		{name: "x.hole.wild.warmfront.test.", from: "127.120.9.9", qtype: dns.TypeA, answer: []string{"x.hole.wild.warmfront.test. 60 IN A 127.120.0.1"}},
 		{name: "a.deep.warmfront.test.", from: "127.120.9.9", qtype: dns.TypeA, answer: []string{"a.deep.warmfront.test. 60 IN A 127.120.0.1"}},
 		{name: "deep.warmfront.test.", qtype: dns.TypeA, authority: negative},
 		{name: "b.deep.warmfront.test.", qtype: dns.TypeA, rcode: dns.RcodeNameError, authority: negative},

@@ -300,11 +300,12 @@ func withOptionsKept(q *dns.Msg, o dns.EDNS0) *dns.Msg {
 }
 
 func TestTruncation(t *testing.T) {
+	secret, from := []byte("a secret of this network, long enough"), netip.MustParseAddr("127.0.0.1")
 	r := newRouter(t, func(c *Config) {
-		c.NS = nil
+		c.NS, c.CookieSecret = nil, secret
 		for i := range 13 {
 			c.NS = append(c.NS, []netip.Addr{
-				netip.AddrFrom4([4]byte{127, 0, 0, byte(i + 1)}), netip.MustParseAddr("fd77::53"), netip.MustParseAddr("fd77::54"),
+				netip.AddrFrom4([4]byte{127, 0, 0, byte(i + 1)}), netip.MustParseAddr("fd77::53"),
 			})
 		}
 	})
@@ -317,14 +318,16 @@ func TestTruncation(t *testing.T) {
 		answers     int
 		glue        bool
 		truncated   bool
+		proven      bool // by a cookie
 	}{
-		{"glue that does not fit is left out, not truncated", "warmfront.test.", dns.TypeNS, 0, UDP, 13, false, false},
-		{"more room", "warmfront.test.", dns.TypeNS, 4096, UDP, 13, true, false},
-		{"a text of 2 kB", "big.warmfront.test.", dns.TypeTXT, 0, UDP, 0, false, true},
-		{"the most there is by UDP", "big.warmfront.test.", dns.TypeTXT, 4096, UDP, 0, false, true},
-		{"less than 512 counts as 512", "warmfront.test.", dns.TypeNS, 100, UDP, 13, false, false},
-		{"TCP", "big.warmfront.test.", dns.TypeTXT, 512, TCP, 1, false, false},
-		{"TCP without EDNS", "warmfront.test.", dns.TypeNS, 0, TCP, 13, true, false},
+		{"glue that does not fit is left out, not truncated", "warmfront.test.", dns.TypeNS, 0, UDP, 13, false, false, false},
+		{"more room", "warmfront.test.", dns.TypeNS, 4096, UDP, 13, true, false, true},
+		{"more room than who has proven nothing is given", "warmfront.test.", dns.TypeNS, 4096, UDP, 13, false, false, false},
+		{"a text of 2 kB", "big.warmfront.test.", dns.TypeTXT, 0, UDP, 0, false, true, false},
+		{"the most there is by UDP", "big.warmfront.test.", dns.TypeTXT, 4096, UDP, 0, false, true, true},
+		{"less than 512 counts as 512", "warmfront.test.", dns.TypeNS, 100, UDP, 13, false, false, false},
+		{"TCP", "big.warmfront.test.", dns.TypeTXT, 512, TCP, 1, false, false, false},
+		{"TCP without EDNS", "warmfront.test.", dns.TypeNS, 0, TCP, 13, true, false, false},
 	} {
 		t.Run(c.title, func(t *testing.T) {
 			q, limit := question(c.name, c.qtype), 512
@@ -332,7 +335,10 @@ func TestTruncation(t *testing.T) {
 				q.SetEdns0(uint16(c.size), false)
 				limit = min(max(c.size, 512), 1232)
 			}
-			out := r.respond(pack(t, q), netip.MustParseAddr("127.0.0.1"), c.proto, nil, r.cfg.Now())
+			if c.proven {
+				q.IsEdns0().Option = []dns.EDNS0{cookieOf(t, secret, from)}
+			}
+			out := r.respond(pack(t, q), from, c.proto, nil, testTime)
 			if c.proto == UDP && len(out) > limit {
 				t.Errorf("%d bytes, limit %d", len(out), limit)
 			}

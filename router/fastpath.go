@@ -71,8 +71,8 @@ func (r *Router) respondCommon(s *snapshot, c *common, packet []byte, from netip
 		}
 	}
 	out := c.Answer(buf[:0], packet, addrs.All(), signatures, ttlAddress, scope)
-	if len(out) > c.Size && proto == UDP {
-		return nil
+	if len(out) > min(c.Size, wire.Unproven(len(packet))) && proto == UDP {
+		return nil // a common query has no cookie
 	}
 	c.trace = trace{pop: choice.Site.Code, distribution: t.plan.ID, geo: outcome}
 	r.metrics.observeCommon(t, choice.Site, outcome, c.Type, proto)

@@ -33,6 +33,9 @@ func checkAnswer(t *testing.T, packet, out []byte, proto Proto) {
 	if proto == UDP && len(out) > transport.UDPSize {
 		t.Errorf("%d bytes by UDP", len(out))
 	}
+	if proto == UDP && len(out) > 10*len(packet) { // no fuzzer makes up a cookie
+		t.Errorf("%d bytes by UDP in answer to %d", len(out), len(packet))
+	}
 	if m.Rcode == dns.RcodeFormatError && len(out) > max(len(packet), 12+11) {
 		t.Errorf("FORMERR of %d bytes to a packet of %d", len(out), len(packet))
 	}

@@ -14,7 +14,7 @@ import (
 
 // index finds the distribution of a name without making a string of it: by the
 // canonical name without its final dot. A nil target is a name at which the zone's own
-// records go before an alias. What it lacks may exist all the same.
+// records go before an alias, or that no wildcard stands for. What it lacks may exist all the same.
 type index map[string]*target
 
 // target is what the names of one distribution in one zone lead to.
@@ -41,14 +41,27 @@ func (r *Router) index(s *snapshot) index {
 			}
 		}
 	}
+	except(out, s.before)
 	for _, z := range s.zones {
 		for name, held := range z.names {
 			if len(held[dns.TypeA]) > 0 || len(held[dns.TypeAAAA]) > 0 {
 				out[name[:len(name)-1]] = nil
 			}
 		}
+		except(out, z.before)
+		except(out, z.names)
 	}
 	return out
+}
+
+// except has names that exist, but are no distribution's, not be answered as the wildcards
+// above them (see stands).
+func except[T any](x index, names map[string]T) {
+	for name := range names {
+		if _, ok := x[name[:len(name)-1]]; !ok {
+			x[name[:len(name)-1]] = nil
+		}
+	}
 }
 
 // invented reports whether strangers can make up a name such as this one: it does not

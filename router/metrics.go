@@ -60,7 +60,7 @@ func newMetrics(reg prometheus.Registerer, others ...prometheus.Collector) (*met
 		}
 	}
 	m.truncated = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "warmfront_dns_truncated_total", Help: "Answers that did not fit a datagram: whoever asked was told to use TCP.",
+		Name: "warmfront_dns_truncated_total", Help: "Answers that did not fit a datagram, or were too large for who has no cookie: whoever asked was told to use TCP.",
 	})
 	log := counter("warmfront_dns_query_log_total",
 		"Exchanges for the query log: taken, dropped because too many waited, or lost because they could not be written though taken.", "result")

@@ -58,7 +58,7 @@ func (r *Router) respondLimited(
 		r.metrics.dropped.WithLabelValues("not a query").Inc()
 		return nil
 	}
-	p := s.compose(q, from, proto, now)
+	p := s.compose(q, len(packet), from, proto, now)
 	*t = p.trace
 	if !judged {
 		verdict = r.limits.judge(p.msg, p.trace, from, proto, now)

@@ -128,12 +128,17 @@ func validateSection(keys dnssec.Keys, section []dns.RR, now time.Time) error {
 	return nil
 }
 
-// askSigned asks as a client that wants DNSSEC, which may know of compact answers.
+// askSigned asks as a client that wants DNSSEC, which may know of compact answers. Told to, it
+// asks again by TCP.
 func askSigned(t testing.TB, r *Router, name string, qtype uint16, compact bool) *dns.Msg {
 	t.Helper()
 	q := question(name, qtype).SetEdns0(1232, true)
 	q.IsEdns0().SetCo(compact)
-	return wireAnswer(t, r, pack(t, q), UDP)
+	m := wireAnswer(t, r, pack(t, q), UDP)
+	if m.Truncated {
+		m = wireAnswer(t, r, pack(t, q), TCP)
+	}
+	return m
 }
 
 // TestDenial: what there is not, by RFC 9824. A client that knows of compact answers is told
@@ -168,8 +173,9 @@ func TestDenial(t *testing.T) {
 		{"_8443._https.dall.warmfront.test.", dns.TypeA, "RRSIG NSEC HTTPS"},
 		{"_https.dall.warmfront.test.", dns.TypeHTTPS, "RRSIG NSEC"},
 		{"x.y.warmfront.test.", dns.TypeA, "TXT RRSIG NSEC"},
-		{"y.warmfront.test.", dns.TypeA, "RRSIG NSEC"},    // an empty non-terminal
-		{"deep.warmfront.test.", dns.TypeA, "RRSIG NSEC"}, // because of an alias
+		{"y.warmfront.test.", dns.TypeA, "RRSIG NSEC"},         // an empty non-terminal
+		{"deep.warmfront.test.", dns.TypeA, "RRSIG NSEC"},      // because of an alias
+		{"hole.wild.warmfront.test.", dns.TypeA, "RRSIG NSEC"}, // beneath a wildcard
 		{"any.wild.warmfront.test.", dns.TypeTXT, "A AAAA RRSIG NSEC HTTPS"},
 		{"warmfront.test.", dns.TypeDS, "A NS SOA AAAA RRSIG NSEC DNSKEY CDS CDNSKEY HTTPS CAA"},
 		{"warmfront.test.", dns.TypeMX, "A NS SOA AAAA RRSIG NSEC DNSKEY CDS CDNSKEY HTTPS CAA"},
@@ -211,10 +217,12 @@ func TestDenial(t *testing.T) {
 	}
 }
 
-// TestSignedAnswers: every kind of positive answer, and answers that are not signed.
+// TestSignedAnswers: every kind of positive answer, and answers that are not signed, to who
+// has proven by a cookie where he is.
 func TestSignedAnswers(t *testing.T) {
 	keys := keysOf(t, testZone)
-	r := newSignedRouter(t, keys, func(c *Config) { c.Explain = true })
+	secret := []byte("a secret of this network, long enough")
+	r := newSignedRouter(t, keys, func(c *Config) { c.Explain, c.CookieSecret = true, secret })
 	for _, c := range []struct {
 		name      string
 		qtype     uint16
@@ -256,6 +264,7 @@ func TestSignedAnswers(t *testing.T) {
 			if c.size == 0 {
 				q.IsEdns0().SetUDPSize(1232)
 			}
+			q.IsEdns0().Option = []dns.EDNS0{cookieOf(t, secret, viewer(t, "FRA"))}
 			m := wireAnswer(t, r, pack(t, q), UDP)
 			if m.Rcode != c.rcode || m.Truncated != c.truncated || m.AuthenticatedData || m.IsEdns0() == nil || !m.IsEdns0().Do() || m.IsEdns0().Co() {
 				t.Fatalf("%v", m)

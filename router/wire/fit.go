@@ -6,7 +6,7 @@ import (
 	"github.com/warmfront/warmfront/router/transport"
 )
 
-// Finish puts the OPT into an answer and makes the answer fit.
+// Finish puts the OPT into an answer and makes the answer fit, by UDP, Size bytes.
 func (e *EDNS) Finish(r *dns.Msg, proto transport.Proto) {
 	if e.Present {
 		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
@@ -33,9 +33,19 @@ func (e *EDNS) Finish(r *dns.Msg, proto transport.Proto) {
 	}
 }
 
-// fit makes an answer fit a datagram. Addresses of name servers are a courtesy and
-// go first. If that does not do, all goes and TC is set: half an RRset is of no
-// use to a resolver, which asks again over TCP (RFC 2181, section 9).
+// Amplification is how many times as large as its query an answer by UDP is at most, where
+// the query has not proven where it comes from: what an attacker who writes another's address
+// into it can have sent there, whatever he asks.
+const Amplification = 10
+
+// Unproven is how many bytes an answer has at most to a query of so many, both without the
+// headers of UDP and below, whose sender has not proven by a cookie or by TCP that he receives what
+// is sent to his address.
+func Unproven(query int) int { return Amplification * query }
+
+// fit makes an answer fit a datagram. Additional records are a courtesy and go first. If that
+// does not do, all goes and TC is set: half an RRset is of no use to a resolver, which
+// asks again over TCP (RFC 2181, section 9). Options are answers, too, and go last.
 func fit(r *dns.Msg, size int) {
 	if r.Len() <= size {
 		return
@@ -47,6 +57,9 @@ func fit(r *dns.Msg, size int) {
 	}
 	if r.Len() > size {
 		r.Answer, r.Ns, r.Truncated = nil, nil, true
+	}
+	if r.Len() > size && opt != nil {
+		opt.Option = nil
 	}
 }
 
