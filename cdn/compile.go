@@ -42,8 +42,8 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 	p := &Plan{
 		ID: d.ID, ARN: d.ARN, Domain: strings.ToLower(d.Domain), Version: d.Version,
 		Enabled: doc.Bool("Enabled"), IPv6: doc.Bool("IsIPV6Enabled"),
-		DefaultRootObject: doc.String("DefaultRootObject"),
-		HTTPVersion:       strings.ToLower(doc.String("HttpVersion")),
+		DefaultRootObject: doc.String("DefaultRootObject"), Staging: doc.Bool("Staging"),
+		HTTPVersion: strings.ToLower(doc.String("HttpVersion")),
 	}
 	if strings.HasPrefix(p.DefaultRootObject, "/") {
 		return nil, Errorf("InvalidDefaultRootObject", "The default root object %q must not begin with a slash.", p.DefaultRootObject)
@@ -378,11 +378,6 @@ func compileCountries(doc *document.Element, p *Plan, _ *compiler) error {
 		return Errorf("InvalidGeoRestrictionParameter", "The geo restriction %.100q is not one of none, whitelist, blacklist.", kind)
 	}
 	return nil
-}
-
-// compileDeployment reads which continuous deployment policy there is.
-func compileDeployment(doc *document.Element, _ *Plan, c *compiler) error {
-	return c.mention(ResourceContinuousDeploymentPolicy, doc.Aside("ContinuousDeploymentPolicyId").String())
 }
 
 func compileMethods(e *document.Element, b *Behavior) error {

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn/deployment"
 	"github.com/warmfront/warmfront/cdn/paths"
-
 	"github.com/warmfront/warmfront/cdn/policies"
 )
 
@@ -43,6 +43,12 @@ type Plan struct {
 	// the pattern "*".
 	Behaviors      []Behavior
 	ErrorResponses []ErrorResponse
+	// Staging is set on a staging distribution: it answers to no name of its own, but for
+	// those of a primary one whose Deployment names it.
+	Staging bool
+	// Deployment is the continuous deployment policy of a primary distribution; nil for
+	// none.
+	Deployment *deployment.Policy
 	// Uses lists the resources that the configuration refers to, directly or by way of
 	// another, those that are missing included; sorted.
 	Uses   []ResourceRef

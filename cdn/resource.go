@@ -66,6 +66,9 @@ type Resource struct {
 	Document string `json:"document"`
 	// Live is a function's stage LIVE: nil until it is published.
 	Live *Stage `json:"live,omitempty"`
+	// SessionsSince is the version since which sessions of a continuous deployment policy
+	// go on: all that began before have ended.
+	SessionsSince Version `json:"sessions_since,omitzero"`
 	// Domain is the domain name of a streaming distribution.
 	Domain string            `json:"domain,omitempty"`
 	Tags   map[string]string `json:"tags,omitempty"`

@@ -99,6 +99,9 @@ func (s *State) keepResource(r *Resource, v Version) error {
 	if err := CheckResource(r); err != nil {
 		return err
 	}
+	if err := r.keepSessions(s.resources[r.Kind][r.ID], v); err != nil {
+		return err
+	}
 	old := cmp.Or(s.resources[r.Kind][r.ID], &Resource{})
 	s.resources = with(s, s.resources, r.Kind, with(s, s.resources.of(r.Kind), r.ID, r))
 	s.rename(r.Kind, r.ID, old.Name, old.CallerReference, r.Name, r.CallerReference)

@@ -35,6 +35,7 @@ func (x *exchange) release() {
 	x.answer, x.mapped = message.Response{}, message.Request{}
 	x.asked, x.state, x.done.from = nil, nil, nil
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
+	x.staged = staged{}
 }
 
 func (x *exchange) log(d message.Delivery) {

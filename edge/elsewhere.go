@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -20,12 +21,13 @@ func (x *exchange) elsewhere() *message.Response {
 	if pop, _ := x.state.AtPOP(x.Request.Host); pop != "" || x.asked.Host != x.Request.Host { // or d….localhost
 		return nil
 	}
-	pop := find(x.Request.Viewer.Addr(), x.Plan)
+	asked := cmp.Or(x.staged.primary, x.Plan)
+	pop := find(x.Request.Viewer.Addr(), asked)
 	if pop == "" {
 		return nil
 	}
 	x.done.result = resultRedirect
-	location := x.Request.Scheme + "://" + cdn.POPName(pop, x.Plan.Domain)
+	location := x.Request.Scheme + "://" + cdn.POPName(pop, asked.Domain)
 	if port := x.edge.publicPort(x.Request.Scheme); port != 0 {
 		location += ":" + strconv.Itoa(port)
 	}

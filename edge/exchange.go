@@ -47,6 +47,7 @@ type exchange struct {
 	ready ready
 	// signature is that of a request for private content.
 	signature private.Signature
+	staged    staged
 
 	done record
 
@@ -148,6 +149,7 @@ func (x *exchange) reset() {
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.Path, x.Query, x.Encoding, x.key = "", "", "", ""
 	x.signature = private.Signature{}
+	x.staged.primary = nil
 	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false
 	x.done = record{result: resultMiss}
 	x.uris = x.uris[:0]

@@ -51,6 +51,11 @@ func (x *exchange) route() *fault {
 	if !plan.Enabled {
 		return &fault{403, "The distribution is disabled."}
 	}
+	if plan.Staging || plan.Deployment != nil {
+		if plan = x.stage(plan); plan == nil {
+			return &fault{403, "This is a staging distribution, which is reached through its primary distribution's names alone."}
+		}
+	}
 	x.Plan, x.leased = plan, plan.MayServe(x.leased, x.entitled)
 	x.aim(x.Request.Path)
 	if x.Behavior.Private {

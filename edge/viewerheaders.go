@@ -26,6 +26,9 @@ func (x *exchange) finish(r *message.Response) {
 	if x.edge.altSvc != "" && x.Request.Scheme == "https" && x.Plan != nil && viewertls.HTTP3(x.Plan.HTTPVersion) {
 		h.Add("Alt-Svc", x.edge.altSvc)
 	}
+	if x.staged.primary != nil {
+		x.keepSession(h)
+	}
 	if r == &x.answer {
 		x.fields = r.Header // it may have grown: its memory serves the next request
 	}

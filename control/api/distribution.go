@@ -192,6 +192,14 @@ func (h *handler) updateDistribution(c *call) (*answer, error) {
 // modify gives the distribution id the configuration that make returns, which is
 // called inside Propose with what there was.
 func (h *handler) modify(c *call, id string, document func(*cdn.State, *cdn.Distribution) (*cloudfront.DistributionConfig, error)) (*answer, error) {
+	return h.modifyWith(c, id, func(s *cdn.State, d *cdn.Distribution) (*cloudfront.DistributionConfig, []cdn.Change, error) {
+		cfg, err := document(s, d)
+		return cfg, nil, err
+	})
+}
+
+// modifyWith is modify with changes that are written with the distribution's, before it.
+func (h *handler) modifyWith(c *call, id string, document func(*cdn.State, *cdn.Distribution) (*cloudfront.DistributionConfig, []cdn.Change, error)) (*answer, error) {
 	at := h.settled(id)
 	var d cdn.Distribution
 	var ignored []string
@@ -200,14 +208,15 @@ func (h *handler) modify(c *call, id string, document func(*cdn.State, *cdn.Dist
 		if err != nil {
 			return nil, err
 		}
-		cfg, err := document(s, old)
+		cfg, before, err := document(s, old)
 		if err != nil {
 			return nil, err
 		}
 		if d, ignored, err = h.renew(s, old, cfg); err != nil {
 			return nil, err
 		}
-		return h.change(cdn.KindDistributionPut, d)
+		change, err := h.change(cdn.KindDistributionPut, d)
+		return append(before, change...), err
 	})
 	if err != nil {
 		return nil, err

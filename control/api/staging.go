@@ -1,10 +1,12 @@
 package api
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/cloudfront"
+	"github.com/warmfront/warmfront/control/distconfig"
 )
 
 func (h *handler) stagingOperations() map[string]operation {
@@ -51,35 +53,70 @@ func (h *handler) copyDistribution(c *call) (*answer, error) {
 
 // promoteStaging gives a primary distribution its staging distribution's
 // configuration. Of its own it keeps the caller reference, the aliases and the
-// continuous deployment policy (API, UpdateDistributionWithStagingConfig).
+// continuous deployment policy, which is disabled: all viewers are the primary one's
+// again (API, UpdateDistributionWithStagingConfig).
 func (h *handler) promoteStaging(c *call) (*answer, error) {
 	stagingID := c.get("StagingDistributionId")
 	if stagingID == "" {
 		return nil, cloudfront.CodeInvalidArgument.Errorf("The parameter StagingDistributionId is required.")
 	}
-	return h.modify(c, c.get("Id"), func(s *cdn.State, primary *cdn.Distribution) (*cloudfront.DistributionConfig, error) {
+	return h.modifyWith(c, c.get("Id"), func(s *cdn.State, primary *cdn.Distribution) (*cloudfront.DistributionConfig, []cdn.Change, error) {
 		staging, err := distribution(s, stagingID)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := c.checkIfMatchBoth(primary.ETag, staging.ETag); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		own, err := config(primary)
+		cfg, err := promoted(primary, staging)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		cfg, err := config(staging)
-		if err != nil {
-			return nil, err
-		}
-		if cloudfront.Or(own.Staging, false) || !cloudfront.Or(cfg.Staging, false) {
-			return nil, cloudfront.CodeIllegalUpdate.Errorf("The update contains modifications that are not allowed: Id must be a primary distribution's, StagingDistributionId a staging distribution's.")
-		}
-		cfg.CallerReference, cfg.Staging = own.CallerReference, own.Staging
-		cfg.Aliases, cfg.ContinuousDeploymentPolicyId = own.Aliases, own.ContinuousDeploymentPolicyId
-		return cfg, nil
+		off, err := h.disableDeployment(s, cloudfront.Or(cfg.ContinuousDeploymentPolicyId, ""))
+		return cfg, off, err
 	})
+}
+
+// promoted returns the primary distribution's configuration after the promotion.
+func promoted(primary, staging *cdn.Distribution) (*cloudfront.DistributionConfig, error) {
+	own, err := config(primary)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config(staging)
+	if err != nil {
+		return nil, err
+	}
+	if cloudfront.Or(own.Staging, false) || !cloudfront.Or(cfg.Staging, false) {
+		return nil, cloudfront.CodeIllegalUpdate.Errorf("The update contains modifications that are not allowed: Id must be a primary distribution's, StagingDistributionId a staging distribution's.")
+	}
+	cfg.CallerReference, cfg.Staging = own.CallerReference, own.Staging
+	cfg.Aliases, cfg.ContinuousDeploymentPolicyId = own.Aliases, own.ContinuousDeploymentPolicyId
+	return cfg, distconfig.Check(cfg) // what goes without a policy may not go with one
+}
+
+// disableDeployment makes the change that disables a continuous deployment policy; none
+// where there is none, or it is disabled.
+func (h *handler) disableDeployment(s *cdn.State, id string) ([]cdn.Change, error) {
+	policy := s.Resource(cdn.ResourceContinuousDeploymentPolicy, id)
+	if policy == nil {
+		return nil, nil
+	}
+	cfg := &cloudfront.ContinuousDeploymentPolicyConfig{}
+	if err := cloudfront.Unmarshal([]byte(policy.Document), cfg); err != nil {
+		return nil, errors.New("the document of " + id + " in the journal: " + err.Error())
+	}
+	if !cfg.Enabled {
+		return nil, nil
+	}
+	cfg.Enabled = false
+	off := *policy
+	off.LastModified, off.Document = h.now(), string(cloudfront.Marshal(cloudfront.Version, cfg))
+	var err error
+	if off.ETag, err = h.newETag(); err != nil {
+		return nil, err
+	}
+	return h.change(cdn.KindResourcePut, off)
 }
 
 // checkDeployment refuses a continuous deployment policy that another primary

@@ -17,7 +17,8 @@ import (
 func TestStaging(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
-	f.resource(cdn.ResourceContinuousDeploymentPolicy, "policy", "<ContinuousDeploymentPolicyConfig/>")
+	f.resource(cdn.ResourceContinuousDeploymentPolicy, "policy", "<ContinuousDeploymentPolicyConfig><StagingDistributionDnsNames><Quantity>1</Quantity><Items><DnsName>d1.warmfront.test</DnsName></Items></StagingDistributionDnsNames><Enabled>true</Enabled>"+
+		"<TrafficConfig><SingleHeaderConfig><Header>aws-cf-cd-new</Header><Value>yes</Value></SingleHeaderConfig><Type>SingleHeader</Type></TrafficConfig></ContinuousDeploymentPolicyConfig>")
 	primary := f.create("primary", withAliases("www.example.com"), func(c *types.DistributionConfig) {
 		c.ContinuousDeploymentPolicyId, c.DefaultRootObject = aws.String("policy"), aws.String("index.html")
 	})
@@ -41,6 +42,16 @@ func TestStaging(t *testing.T) {
 	if *promoted.ETag == *primary.ETag || *got.DefaultRootObject != "new.html" || *got.Comment != "new" || *got.Staging ||
 		*got.CallerReference != "primary" || *got.ContinuousDeploymentPolicyId != "policy" || got.Aliases.Items[0] != "www.example.com" {
 		t.Errorf("the primary is %+v", got)
+	}
+	// Promotion disables the policy, and the distribution has no other ETag than the answer's.
+	if d := f.journal.State().PlanFor("www.example.com").Deployment; d.Enabled || d.Header != "aws-cf-cd-new" {
+		t.Errorf("after the promotion the policy is %+v", d)
+	}
+	if again := must(f.GetContinuousDeploymentPolicy(ctx, &sdk.GetContinuousDeploymentPolicyInput{Id: aws.String("policy")}))(t); *again.ETag == "EBEFORE000000" || *again.ContinuousDeploymentPolicy.ContinuousDeploymentPolicyConfig.Enabled {
+		t.Errorf("the policy is %+v, ETag %s", again.ContinuousDeploymentPolicy, *again.ETag)
+	}
+	if now := must(f.GetDistribution(ctx, &sdk.GetDistributionInput{Id: primary.Distribution.Id}))(t); *now.ETag != *promoted.ETag {
+		t.Errorf("the primary's ETag is %s, the promotion's was %s", *now.ETag, *promoted.ETag)
 	}
 	if p := f.journal.State().PlanFor("www.example.com"); p == nil || p.ID != *primary.Distribution.Id || p.DefaultRootObject != "new.html" {
 		t.Errorf("viewers are served by %+v", p)
