@@ -53,7 +53,7 @@ func (x *exchange) route() *fault {
 	}
 	if plan.Staging || plan.Deployment != nil {
 		if plan = x.stage(plan); plan == nil {
-			return &fault{403, "This is a staging distribution, which is reached through its primary distribution's names alone."}
+			return &fault{403, "This is a staging distribution: it is reached by the names of its primary distribution alone."}
 		}
 	}
 	x.Plan, x.leased = plan, plan.MayServe(x.leased, x.entitled)
