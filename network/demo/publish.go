@@ -94,9 +94,16 @@ func (p *Publisher) Grant(ctx context.Context, bucket, arn string) (bool, error)
 	}
 	body, err := json.Marshal(policy)
 	if err == nil {
-		_, err = p.s3(ctx, http.MethodPut, "/"+bucket+"?policy", "application/json", body)
+		err = p.PutPolicy(ctx, bucket, body)
 	}
 	return err == nil, err
+}
+
+// PutPolicy gives a bucket the policy that the JSON document says, in the place of the
+// one it has.
+func (p *Publisher) PutPolicy(ctx context.Context, bucket string, document []byte) error {
+	_, err := p.s3(ctx, http.MethodPut, "/"+bucket+"?policy", "application/json", document)
+	return err
 }
 
 // MakeBucket makes a bucket, or finds it there: us-east-1 lets its owner make one

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/warmfront/warmfront/cdn"
 )
 
 // missing tells whether a call failed because there is no such thing here.
@@ -55,9 +57,8 @@ func (im *importer) adapt(ctx context.Context, config *types.DistributionConfig)
 	return nil
 }
 
-// adaptOrigin gives a bucket an access control of this network's, unless it has one.
-// An access control takes the place of an access identity too: edges sign for the
-// former alone.
+// adaptOrigin gives a bucket an access control of this network's, unless what it has,
+// a control or an identity, is here.
 func (im *importer) adaptOrigin(ctx context.Context, o *types.Origin) error {
 	old := aws.ToString(o.OriginAccessControlId)
 	if im.planned[old] {
@@ -73,6 +74,9 @@ func (im *importer) adaptOrigin(ctx context.Context, o *types.Origin) error {
 	identity := ""
 	if o.S3OriginConfig != nil {
 		identity = aws.ToString(o.S3OriginConfig.OriginAccessIdentity)
+		if here, err := im.hasIdentity(ctx, identity); err != nil || here {
+			return err
+		}
 		o.S3OriginConfig.OriginAccessIdentity = aws.String("")
 	}
 	switch {
@@ -89,6 +93,18 @@ func (im *importer) adaptOrigin(ctx context.Context, o *types.Origin) error {
 	o.OriginAccessControlId = &id
 	im.changed("the origin %s has the access control %s, not %s", aws.ToString(o.Id), id, old+identity)
 	return err
+}
+
+// hasIdentity tells whether the origin access identity that a configuration names is
+// here, or would be after a dry run.
+func (im *importer) hasIdentity(ctx context.Context, identity string) (bool, error) {
+	id := cdn.AccessIdentityID(identity)
+	if id == "" || im.planned[id] {
+		return id != "", nil
+	}
+	_, err := im.CloudFront().GetCloudFrontOriginAccessIdentity(ctx, &cloudfront.GetCloudFrontOriginAccessIdentityInput{Id: &id})
+	gone, err := missing(err)
+	return err == nil && !gone, err
 }
 
 // behaviorRefs is what a cache behavior refers to.

@@ -37,7 +37,7 @@ func NewImport(flags *cli.Global) *cobra.Command {
 			"OLD is an origin's host name or id; NEW is s3://BUCKET, or HOST[:PORT] with or without http:// or https://.\n" +
 			"What the configuration refers to and is not here is replaced or left out; each such change is said on stderr.\n\n" +
 			"A CloudFormation template (JSON or YAML) is taken too: of it distributions, policies, origin access controls and\n" +
-			"identities, functions, keys and key groups, and buckets are made.",
+			"identities, functions, keys and key groups, buckets and their policies are made.",
 		Example: "  aws cloudfront get-distribution-config --id E1A2B3C4D5E6F7 > distribution.json\n" +
 			"  warmfront import distribution.json --origin api.example.com=http://127.0.0.1:3000 --wait\n" +
 			"  warmfront import template.yaml --parameter Stage=test --dry-run",
@@ -85,7 +85,7 @@ func runImport(cmd *cobra.Command, g *global, file string, f importFlags) error 
 		if err := im.template(text); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-	} else if err := im.distribution(config); err != nil {
+	} else if _, err := im.distribution(config); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return origins.unused()
@@ -133,36 +133,36 @@ func (im *importer) made(format string, args ...any) {
 	_, _ = fmt.Fprintf(im.cmd.ErrOrStderr(), "made: "+format+"\n", args...)
 }
 
-// distribution makes one distribution.
-func (im *importer) distribution(config *types.DistributionConfig) error {
+// distribution makes one distribution, and returns it; nil in a dry run.
+func (im *importer) distribution(config *types.DistributionConfig) (*types.Distribution, error) {
 	ctx := im.cmd.Context()
 	if im.flags.reference != "" {
 		config.CallerReference = aws.String(im.flags.reference)
 	}
 	if config.Origins == nil || config.DefaultCacheBehavior == nil {
-		return errors.New("the configuration has no Origins, or no DefaultCacheBehavior")
+		return nil, errors.New("the configuration has no Origins, or no DefaultCacheBehavior")
 	}
 	if err := im.moveOrigins(config); err != nil {
-		return err
+		return nil, err
 	}
 	if err := im.adapt(ctx, config); err != nil {
-		return err
+		return nil, err
 	}
 	if im.flags.dryRun {
 		text, err := json.MarshalIndent(config, "", "  ")
 		if err == nil {
 			_, err = fmt.Fprintln(im.cmd.OutOrStdout(), string(text))
 		}
-		return err
+		return nil, err
 	}
 	d, err := im.create(ctx, config, cdn.Confirm)
 	var exists *types.DistributionAlreadyExists
 	if errors.As(err, &exists) {
 		// Not wrapped: what is shown of an API's error is its own sentence alone.
-		return fmt.Errorf("%s; to import it once more give another --caller-reference", exists.ErrorMessage())
+		return nil, fmt.Errorf("%s; to import it once more give another --caller-reference", exists.ErrorMessage())
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, o := range config.Origins.Items {
 		if o.S3OriginConfig != nil && aws.ToString(o.OriginAccessControlId) != "" {
@@ -170,18 +170,26 @@ func (im *importer) distribution(config *types.DistributionConfig) error {
 			im.grant(im.cmd, bucket, aws.ToString(d.ARN))
 		}
 	}
-	return im.g.finish(im.cmd, im.client, d, im.flags.wait)
+	return d, im.g.finish(im.cmd, im.client, d, im.flags.wait)
 }
 
 // bucket makes a bucket, unless it is there.
 func (im *importer) bucket(ctx context.Context, name string) error {
+	p, err := im.store()
+	if err != nil {
+		return err
+	}
+	return p.MakeBucket(ctx, name)
+}
+
+// store is where buckets are.
+func (im *importer) store() (*demo.Publisher, error) {
 	s3 := im.Running.S3
 	if s3 == "" {
 		s3 = os.Getenv("AWS_ENDPOINT_URL_S3")
 	}
 	if s3 == "" {
-		return errors.New("it is not known where buckets are: set AWS_ENDPOINT_URL_S3")
+		return nil, errors.New("it is not known where buckets are: set AWS_ENDPOINT_URL_S3")
 	}
-	p := demo.Publisher{S3: s3, Key: im.Credentials(), Now: time.Now, Client: http.DefaultClient}
-	return p.MakeBucket(ctx, name)
+	return &demo.Publisher{S3: s3, Key: im.Credentials(), Now: time.Now, Client: http.DefaultClient}, nil
 }

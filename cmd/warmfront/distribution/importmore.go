@@ -2,11 +2,13 @@ package distribution
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cmd/warmfront/template"
 )
 
@@ -46,7 +48,7 @@ func (im *importer) templateResponseHeaders(ctx context.Context, name string, pr
 }
 
 func (im *importer) templateAccessIdentity(ctx context.Context, name string, properties map[string]any) (template.Made, error) {
-	return makeOne(im, "origin access identity", name, "CloudFrontOriginAccessIdentityConfig", properties, func(c *types.CloudFrontOriginAccessIdentityConfig) (*string, error) {
+	made, err := makeOne(im, "origin access identity", name, "CloudFrontOriginAccessIdentityConfig", properties, func(c *types.CloudFrontOriginAccessIdentityConfig) (*string, error) {
 		c.CallerReference = reference(name)
 		out, err := im.CloudFront().CreateCloudFrontOriginAccessIdentity(ctx, &cloudfront.CreateCloudFrontOriginAccessIdentityInput{CloudFrontOriginAccessIdentityConfig: c})
 		if err != nil {
@@ -54,6 +56,28 @@ func (im *importer) templateAccessIdentity(ctx context.Context, name string, pro
 		}
 		return out.CloudFrontOriginAccessIdentity.Id, nil
 	})
+	if err == nil {
+		made["S3CanonicalUserId"] = cdn.CanonicalUserID(made[""])
+	}
+	return made, err
+}
+
+// templateBucketPolicy puts a bucket's policy, in the place of the one that the bucket
+// has.
+func (im *importer) templateBucketPolicy(ctx context.Context, name string, properties map[string]any) (template.Made, error) {
+	bucket, _ := properties["Bucket"].(string)
+	document, err := json.Marshal(properties["PolicyDocument"])
+	if err != nil || im.flags.dryRun {
+		return template.Made{"": name}, err
+	}
+	p, err := im.store()
+	if err == nil {
+		err = p.PutPolicy(ctx, bucket, document)
+	}
+	if err == nil {
+		im.made("the policy of the bucket %s", bucket)
+	}
+	return template.Made{"": name}, err
 }
 
 func (im *importer) templatePublicKey(ctx context.Context, name string, properties map[string]any) (template.Made, error) {

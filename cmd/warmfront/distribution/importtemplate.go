@@ -23,6 +23,7 @@ const (
 	kindAccessControl = "AWS::CloudFront::OriginAccessControl"
 	kindFunction      = "AWS::CloudFront::Function"
 	kindBucket        = "AWS::S3::Bucket"
+	kindBucketPolicy  = "AWS::S3::BucketPolicy"
 
 	kindOriginRequest   = "AWS::CloudFront::OriginRequestPolicy"
 	kindResponseHeaders = "AWS::CloudFront::ResponseHeadersPolicy"
@@ -53,6 +54,7 @@ func (im *importer) template(text []byte) error {
 		kindFunction: im.templateFunction, kindBucket: im.templateBucket, kindOriginRequest: im.templateOriginRequest,
 		kindResponseHeaders: im.templateResponseHeaders, kindAccessIdentity: im.templateAccessIdentity, kindPublicKey: im.templatePublicKey,
 		kindKeyGroup: im.templateKeyGroup, kindCertificate: im.templateCertificate,
+		kindBucketPolicy: im.templateBucketPolicy,
 	}
 	for kind, n := range t.Kinds() {
 		if makers[kind] == nil {
@@ -174,7 +176,12 @@ func (im *importer) templateDistribution(_ context.Context, name string, propert
 	if properties["Tags"] != nil {
 		im.changed("the distribution %s has no tags", name)
 	}
-	return template.Made{}, im.distribution(cfg)
+	d, err := im.distribution(cfg)
+	if err != nil || d == nil {
+		return template.Made{"": name, "Id": name, "DomainName": name}, err
+	}
+	id := aws.ToString(d.Id)
+	return template.Made{"": id, "Id": id, "DomainName": aws.ToString(d.DomainName)}, nil
 }
 
 // reference is a caller reference that nobody has used.
