@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"warmfront": main})
+	testscript.Main(m, map[string]func(){"warmfront": main, "app": app})
 }
 
 // TestScript runs the scripts of testdata/script against the real command, each
@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 //	field NAME PATH                      sets $NAME from the JSON on the last command's stdout; PATH is keys joined with dots
 //	eventually PATTERN COMMAND ARGS…     runs COMMAND until its stdout matches PATTERN
 //	status CODE COMMAND ARGS…            runs COMMAND, which must exit with CODE
+//
+// and the program app (app_test.go), an origin that says what it was asked.
 func TestScript(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts whole networks")
@@ -52,6 +54,8 @@ func TestScript(t *testing.T) {
 			e.Setenv("BASE", strconv.Itoa(base))
 			e.Setenv("API", strconv.Itoa(8800+base))
 			e.Setenv("HTTPS", strconv.Itoa(8443+base))
+			e.Setenv("S3", strconv.Itoa(9000+base))
+			e.Setenv("PROXY", strconv.Itoa(3128+base))
 			e.Setenv("HOME", e.WorkDir)
 			e.Defer(func() {
 				endNetworks(t, e.WorkDir)
