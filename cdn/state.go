@@ -247,19 +247,40 @@ func ref(c Change) (string, error) {
 // custom URLs by adding alternate domain names", wildcards). Nil when no distribution
 // answers to it.
 func (s *State) PlanFor(host string) *Plan {
-	if p := s.hosts[host]; p != nil {
+	if p := s.hosts[host]; p != nil { // nearly always, and on every request
 		return p
 	}
+	p, _ := s.Named(host)
+	return p
+}
+
+// Name is by what a distribution answers to a host name.
+type Name struct {
+	// By is "domain", "alias", "pop" (the domain name at one POP) or "wildcard" (an alias with
+	// a "*").
+	By string `json:"by"`
+	// Name is the distribution's own, with its "*".
+	Name string `json:"name"`
+}
+
+// Named is PlanFor, and says by which of its names the distribution was found.
+func (s *State) Named(host string) (*Plan, Name) {
+	if p := s.hosts[host]; p != nil {
+		if p.Domain == host {
+			return p, Name{"domain", host}
+		}
+		return p, Name{"alias", host}
+	}
 	if _, p := s.AtPOP(host); p != nil {
-		return p
+		return p, Name{"pop", p.Domain}
 	}
 	for {
 		_, rest, below := strings.Cut(host, ".")
 		if !below {
-			return nil
+			return nil, Name{}
 		}
 		if p := s.hosts["*."+rest]; p != nil {
-			return p
+			return p, Name{"wildcard", "*." + rest}
 		}
 		host = rest
 	}

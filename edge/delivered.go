@@ -12,7 +12,7 @@ import (
 // Delivered counts and logs a request whose answer went out.
 func (x *exchange) Delivered(d message.Delivery) {
 	defer x.release()
-	if x.done.health {
+	if x.done.uncounted {
 		return
 	}
 	e := x.edge
@@ -33,7 +33,7 @@ func (x *exchange) release() {
 	x.reader, x.serving, x.ready, x.sending = cache.Reader{}, nil, ready{}, nil
 	clear(x.fields)
 	x.answer, x.mapped = message.Response{}, message.Request{}
-	x.asked, x.state, x.done.from = nil, nil, nil
+	x.asked, x.state, x.done.from, x.explained = nil, nil, nil, nil
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.staged = staged{}
 }

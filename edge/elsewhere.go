@@ -14,20 +14,12 @@ import (
 // to come here by the place of its resolver. Only what a viewer may ask again is sent away,
 // nothing that is signed for this name, and nobody twice.
 func (x *exchange) elsewhere() *message.Response {
-	find := x.edge.cfg.Elsewhere
-	if find == nil || x.level != tier.Viewer || x.Request.Method != "GET" && x.Request.Method != "HEAD" || x.Request.Upgrade != "" || x.Behavior.Private {
-		return nil
-	}
-	if pop, _ := x.state.AtPOP(x.Request.Host); pop != "" || x.asked.Host != x.Request.Host { // or d….localhost
-		return nil
-	}
-	asked := cmp.Or(x.staged.primary, x.Plan)
-	pop := find(x.Request.Viewer.Addr(), asked)
+	pop := x.betterPOP()
 	if pop == "" {
 		return nil
 	}
 	x.done.result = resultRedirect
-	location := x.Request.Scheme + "://" + cdn.POPName(pop, asked.Domain)
+	location := x.Request.Scheme + "://" + cdn.POPName(pop, x.named().Domain)
 	if port := x.edge.publicPort(x.Request.Scheme); port != 0 {
 		location += ":" + strconv.Itoa(port)
 	}
@@ -36,6 +28,21 @@ func (x *exchange) elsewhere() *message.Response {
 	resp.Header.Add("Cache-Control", "private, max-age=60") // as long as a DNS answer
 	return resp
 }
+
+// betterPOP is where a viewer is sent, "" where it is answered here.
+func (x *exchange) betterPOP() string {
+	find := x.edge.cfg.Elsewhere
+	if find == nil || x.level != tier.Viewer || x.Request.Method != "GET" && x.Request.Method != "HEAD" || x.Request.Upgrade != "" || x.Behavior.Private {
+		return ""
+	}
+	if pop, _ := x.state.AtPOP(x.Request.Host); pop != "" || x.asked.Host != x.Request.Host { // or d….localhost
+		return ""
+	}
+	return find(x.Request.Viewer.Addr(), x.named())
+}
+
+// named is the distribution whose name was asked for.
+func (x *exchange) named() *cdn.Plan { return cmp.Or(x.staged.primary, x.Plan) }
 
 // publicPort is the port by which viewers reach a scheme, 0 for the scheme's own.
 func (e *Edge) publicPort(scheme string) int {

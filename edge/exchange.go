@@ -7,6 +7,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
@@ -26,7 +27,10 @@ type exchange struct {
 	// are nil until then.
 	policy.View
 	asked *message.Request // as the adapter gave it
-	id    string           // X-Amz-Cf-Id
+	// explains is what is to be explained, see edge/explain, and explained what was.
+	explains  string
+	explained *explain.Explanation
+	id        string // X-Amz-Cf-Id
 	// state is the one the request sees to its end; start, arrived, leased and
 	// it were read after the request was, the state after the lease.
 	state   *cdn.State
@@ -91,8 +95,9 @@ type record struct {
 	failure string
 	// errorType is CloudFront's detailed result type of an error, where it is known.
 	errorType string
-	// health is set on the routers' own questions, which count for nothing.
-	health bool
+	// uncounted is set on what is no request of a viewer's for an object: the routers' own
+	// questions, and those for an explanation.
+	uncounted bool
 }
 
 // newExchange makes an exchange for a connection or a stream.
@@ -113,6 +118,9 @@ func (x *exchange) Handle(ctx context.Context, req *message.Request) *message.Re
 	if resp := x.health(); resp != nil {
 		return resp
 	}
+	if resp := x.onlyExplained(); resp != nil {
+		return resp
+	}
 	resp := x.respond(ctx)
 	if page := x.customError(ctx, resp.Status); page != nil {
 		resp.Close()
@@ -126,6 +134,7 @@ func (x *exchange) Handle(ctx context.Context, req *message.Request) *message.Re
 func (x *exchange) receive(req *message.Request) {
 	x.reset()
 	x.asked, x.Request = req, x.mapHost(req)
+	x.explains, x.explained = x.askedToExplain(), nil
 	x.id = x.ids.Next()
 	x.start, x.arrived = x.edge.cfg.Now(), x.edge.fetcher.Arrive()
 	// The lease first, then the state, never the other way round. A lease that is
@@ -169,7 +178,11 @@ func (e *Edge) state() *cdn.State {
 // respond makes the answer, before custom error pages and the headers that every
 // answer gets.
 func (x *exchange) respond(ctx context.Context) *message.Response {
-	if f := x.refused(); f != nil {
+	f := x.refused()
+	if x.explains != "" {
+		x.explained = x.explain(f)
+	}
+	if f != nil {
 		return x.errorPage(*f)
 	}
 	if x.mustRedirect() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
@@ -112,12 +113,16 @@ func (x *exchange) judge(o *cache.Object) (reuse.Action, string) {
 	if o.Body != nil && o.Body.Failed() {
 		return reuse.Fetch, incomplete
 	}
-	inv := x.state.Invalidations(x.Plan.ID)
-	newest := o.NewestInvalidation(x.state.Version, inv)
+	return reuse.Decide(o, x.facts(x.newest(o)))
+}
+
+// newest is the newest invalidation of what is stored, or of what is asked for.
+func (x *exchange) newest(o *cache.Object) cdn.Version {
+	newest := o.NewestInvalidation(x.state.Version, x.state.Invalidations(x.Plan.ID))
 	if !slices.Equal(x.uris, o.URIs) {
 		newest = newest.Max(x.newestInvalidation())
 	}
-	return reuse.Decide(o, x.facts(newest))
+	return newest
 }
 
 // selects reports whether o is the variant for this request.

@@ -14,32 +14,74 @@ import (
 // guide, "Quotas"): one more is a loop, or as good as one.
 const maxStacked = 2
 
+// check is one thing that the distribution asks of viewers. They are applied in this order.
+type check int
+
+const (
+	checkLoop check = iota
+	checkStacked
+	checkCountry
+	checkMethod
+	checkProtocol
+	checkSignature
+	checks
+)
+
 // checkViewer applies what the behavior asks of viewers.
 func (x *exchange) checkViewer() *fault {
-	https := x.Request.Scheme == "https"
-	switch {
-	case x.loops():
-		return &fault{508, "The request has come through this distribution before: its origin leads back to it."}
-	case strings.Count(x.Request.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked:
-		return &fault{403, "The request has come through too many distributions; it may be going in a circle."}
-	case x.Plan.Countries.Limited() && !x.Plan.Countries.Admit(x.Country()):
-		x.done.errorType = clientGeoBlocked
-		return &fault{403, "This distribution is configured not to serve viewers in your country."}
-	case !x.Behavior.Allows(x.Request.Method) && !x.Strict():
-		return &fault{403, "This distribution is not configured to allow the request's method."}
-	case !https && x.Behavior.ViewerProtocol == cdn.HTTPSOnly:
-		return &fault{403, "This resource is served over HTTPS only."}
-	case x.mustRedirect() && x.redirectStatus() == 0:
-		return &fault{403, "This resource is served over HTTPS only, and the request cannot be redirected."}
-	case x.Behavior.Private && !x.mustRedirect():
-		return x.checkSignature()
+	for c := range checks {
+		if f := x.check(c); f != nil {
+			if c == checkCountry {
+				x.done.errorType = clientGeoBlocked
+			}
+			return f
+		}
 	}
 	return nil
 }
 
-// checkSignature refuses a request for private content that is not signed for it. A URL may
+// check applies one of them.
+func (x *exchange) check(c check) *fault {
+	switch c {
+	case checkLoop:
+		if x.loops() {
+			return &fault{508, "The request has come through this distribution before: its origin leads back to it."}
+		}
+	case checkStacked:
+		if strings.Count(x.Request.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked {
+			return &fault{403, "The request has come through too many distributions; it may be going in a circle."}
+		}
+	case checkCountry:
+		if x.Plan.Countries.Limited() && !x.Plan.Countries.Admit(x.Country()) {
+			return &fault{403, "This distribution is configured not to serve viewers in your country."}
+		}
+	case checkMethod:
+		if !x.Behavior.Allows(x.Request.Method) && !x.Strict() {
+			return &fault{403, "This distribution is not configured to allow the request's method."}
+		}
+	case checkProtocol:
+		return x.checkScheme()
+	case checkSignature:
+		if x.Behavior.Private && !x.mustRedirect() {
+			return x.checkSigned()
+		}
+	}
+	return nil
+}
+
+func (x *exchange) checkScheme() *fault {
+	switch {
+	case x.Request.Scheme != "https" && x.Behavior.ViewerProtocol == cdn.HTTPSOnly:
+		return &fault{403, "This resource is served over HTTPS only."}
+	case x.mustRedirect() && x.redirectStatus() == 0:
+		return &fault{403, "This resource is served over HTTPS only, and the request cannot be redirected."}
+	}
+	return nil
+}
+
+// checkSigned refuses a request for private content that is not signed for it. A URL may
 // have been signed with the port by which this network is reached, or without.
-func (x *exchange) checkSignature() *fault {
+func (x *exchange) checkSigned() *fault {
 	r, rest := x.Request, x.Request.URI()
 	urls := []string{r.Scheme + "://" + r.Host + rest}
 	for _, port := range x.edge.ports(r.Scheme) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/policies"
+	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/responseheaders"
 	"github.com/warmfront/warmfront/edge/viewertls"
@@ -28,6 +29,11 @@ func (x *exchange) finish(r *message.Response) {
 	}
 	if x.staged.primary != nil {
 		x.keepSession(h)
+	}
+	if x.explained != nil {
+		for _, line := range x.explained.Fields() {
+			h.Add(explain.Header, line)
+		}
 	}
 	if r == &x.answer {
 		x.fields = r.Header // it may have grown: its memory serves the next request

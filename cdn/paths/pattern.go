@@ -29,3 +29,15 @@ func Match(pattern, path string) bool {
 	}
 	return strings.Trim(pattern[p:], "*") == ""
 }
+
+// Fits returns how much of the beginning of a pattern that does not match a path does fit
+// it: what follows has nothing in the path to stand for. Where that is the whole pattern, the
+// path goes on where the pattern ends.
+func Fits(pattern, path string) string {
+	for n := len(pattern); n > 0; n-- {
+		if Match(pattern[:n]+"*", path) {
+			return pattern[:n]
+		}
+	}
+	return ""
+}

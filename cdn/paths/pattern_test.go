@@ -21,6 +21,17 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestFits(t *testing.T) {
+	for _, c := range []struct{ pattern, path, want string }{
+		{"images/*.png", "/images/a/b.jpg", "images/*."}, {"images/*", "/image/a", "image"}, {"/api/v?/*", "/api/v/x", "/api/v?"},
+		{"a", "/ab", "a"}, {"x", "/ab", ""}, {"/A", "/a", "/"}, {"*.css", "/", "*"}, {"", "/a", ""},
+	} {
+		if got := Fits(c.pattern, c.path); got != c.want {
+			t.Errorf("Fits(%q, %q) = %q, want %q", c.pattern, c.path, got, c.want)
+		}
+	}
+}
+
 func FuzzMatch(f *testing.F) {
 	f.Add("a*b?c", "/axxbyc")
 	f.Fuzz(func(t *testing.T, pattern, path string) {

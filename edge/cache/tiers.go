@@ -105,6 +105,25 @@ func (s *Store) Get(key string, selects func(*Object) bool) *Object {
 	return o
 }
 
+// Look is Get for who only wants to know: nothing is moved into memory, and no eviction policy
+// hears of it. It says in which tier the object is, "memory" or "disk", and how many variants
+// of the key memory has.
+func (s *Store) Look(key string, selects func(*Object) bool) (o *Object, tier string, variants int) {
+	all := s.variants(key)
+	for _, o := range all {
+		if selects(o) {
+			return o, "memory", len(all)
+		}
+	}
+	if s.disk != nil {
+		o = s.find(key, selects)
+	}
+	if o == nil {
+		return nil, "", len(all)
+	}
+	return o, "disk", len(all)
+}
+
 // find reads an object from the disk.
 func (s *Store) find(key string, selects func(*Object) bool) *Object {
 	var o *Object

@@ -75,7 +75,11 @@ func Languages(o *cache.Object, strict bool) message.Header {
 func (f *Fetch) Strict() bool { return f.Plan.Caching == cdn.CachingRFC9111 }
 
 // policy is what rfc9111 goes by for an answer with that status.
-func (f *Fetch) policy(status int) rfc9111.Policy {
-	c := &f.Behavior.Cache
-	return rfc9111.Policy{Strict: f.Strict(), Min: c.MinTTL, Default: c.DefaultTTL, Max: c.MaxTTL, ErrorMin: f.Plan.ErrorMinTTL(status)}
+func (f *Fetch) policy(status int) rfc9111.Policy { return Policy(f.Plan, f.Behavior, status) }
+
+// Policy is what answers with a status are stored by under a behavior of a plan.
+func Policy(p *cdn.Plan, b *cdn.Behavior, status int) rfc9111.Policy {
+	return rfc9111.Policy{
+		Strict: p.Caching == cdn.CachingRFC9111, Min: b.Cache.MinTTL, Default: b.Cache.DefaultTTL, Max: b.Cache.MaxTTL, ErrorMin: p.ErrorMinTTL(status),
+	}
 }

@@ -277,7 +277,7 @@ func Size(o *cache.Object) int64 {
 // says itself.
 func ownField(name string) bool {
 	switch strings.ToLower(name) {
-	case "x-cache", "x-amz-cf-pop", "x-amz-cf-id":
+	case "x-cache", "x-amz-cf-pop", "x-amz-cf-id", "x-warmfront-explain":
 		return true
 	}
 	return tier.Own(name)

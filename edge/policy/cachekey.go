@@ -2,7 +2,9 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -25,6 +27,31 @@ func (v *View) Key(method string) string {
 		b = append(b, selectCookies(c.Cookies, v.Request.Header.Joined("Cookie"))...)
 	}
 	return v.Text.End(b)
+}
+
+// KeyPart is one part of a cache key.
+type KeyPart struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// SpellKey takes a key that Key has made for a behavior apart again. The parts are in their
+// order; a header or the cookies are there where the cache policy selects them, the others
+// always.
+func SpellKey(key string, b *cdn.Behavior) []KeyPart {
+	values := strings.Split(key, "\x00")
+	names := append([]string{"distribution", "method", "path", "query", "accept-encoding"}, b.Cache.Headers.Names...)
+	if selectsAny(b.Cache.Cookies) {
+		names = append(names, "cookies")
+	}
+	parts := make([]KeyPart, 0, len(names))
+	for i, name := range names {
+		if i >= 5 && i-5 < len(b.Cache.Headers.Names) {
+			name = "header " + name
+		}
+		parts = append(parts, KeyPart{name, values[i]})
+	}
+	return parts
 }
 
 // URIs appends to uris those that an answer to this request stands for, so that

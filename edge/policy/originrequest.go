@@ -117,7 +117,8 @@ func neverForwarded(lower string) bool {
 		return true
 	}
 	return message.HopByHop(lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-edge-") ||
-		strings.HasPrefix(lower, "warmfront-") // edges say those to one another
+		strings.HasPrefix(lower, "warmfront-") || // edges say those to one another
+		strings.HasPrefix(lower, "x-warmfront-") // are for edges, see edge/explain
 }
 
 func (v *View) selectsHeader(name string) bool {

@@ -54,8 +54,21 @@ func (v *View) Strict() bool { return v.Plan.Caching == cdn.CachingRFC9111 }
 // Cacheable reports whether the cache is asked at all. A behavior that forwards
 // all headers, or whose maximum TTL is 0, caches nothing (developer guide, "Cache
 // content based on request headers"; managed policy CachingDisabled).
-func (v *View) Cacheable() bool {
-	return v.Behavior.Caches(v.Request.Method) && v.Request.Upgrade == "" && v.Behavior.Cache.MaxTTL > 0 && !selectsAll(v.Behavior.Cache.Headers)
+func (v *View) Cacheable() bool { return v.Uncacheable() == "" }
+
+// Uncacheable says why the cache is not asked; "" if it is.
+func (v *View) Uncacheable() string {
+	switch {
+	case !v.Behavior.Caches(v.Request.Method):
+		return "the behavior caches no answers to this method"
+	case v.Request.Upgrade != "":
+		return "the connection is to be given over to another protocol"
+	case v.Behavior.Cache.MaxTTL <= 0:
+		return "the cache policy's maximum TTL is 0"
+	case selectsAll(v.Behavior.Cache.Headers):
+		return "all headers are part of the key"
+	}
+	return ""
 }
 
 // Collapses reports whether simultaneous requests for the same object share a

@@ -7,9 +7,17 @@ import "time"
 // 10 % as typical).
 const heuristicFraction = 10
 
-// lifetime is the freshness_lifetime of section 4.2.1, counted from when the
-// origin made the response. expires says whether Expires counts.
-func lifetime(d Directives, expires bool, r Response) (time.Duration, Source) {
+// lifetime is the freshness_lifetime of section 4.2.1, which is counted from when the
+// origin made the response, less the age that the response was received with. expires
+// says whether Expires counts.
+func lifetime(d Directives, expires bool, r Response) Terms {
+	t := Terms{Aged: InitialAge(r.Header, r.RequestTime, r.ResponseTime), Least: -Forever, Most: Forever}
+	t.Stated, t.Source = statedBy(d, expires, r)
+	t.Fresh = t.Stated - t.Aged
+	return t
+}
+
+func statedBy(d Directives, expires bool, r Response) (time.Duration, Source) {
 	switch {
 	case d.SMaxAge.Set:
 		return d.SMaxAge.D, SourceSMaxAge

@@ -55,35 +55,33 @@ type Lifetime struct {
 
 // Judge says what may be done with a response to a request.
 func Judge(p Policy, q Request, r Response) Lifetime {
-	if p.Strict {
-		return judgeStrict(q, r)
-	}
-	return judgeCloudFront(p, r, CacheControl(r.Header))
+	l, _ := JudgeTerms(p, q, r)
+	return l
 }
 
-func judgeCloudFront(p Policy, r Response, d Directives) Lifetime {
-	var l Lifetime
+func judgeCloudFront(p Policy, r Response, d Directives) (l Lifetime, t Terms) {
 	switch {
 	case p.Max == 0: // CachingDisabled
-		return Lifetime{Source: SourceNone}
+		return Lifetime{Source: SourceNone}, Terms{Source: SourceNone}
 	case r.Status >= 400:
-		l.Fresh, l.Store = errorTTL(r.Status, p.ErrorMin, d)
+		t, l.Store = errorTTL(r.Status, p.ErrorMin, d)
+		l.Fresh, l.Source = t.Fresh, t.Source
 		l.Store = l.Store && l.Fresh > 0
-		l.Source = SourceError
-		return l // an error is never better than what the origin says now
+		return l, t // an error is never better than what the origin says now
 	case !completeSuccess(r.Status):
-		return Lifetime{Source: SourceNone}
+		return Lifetime{Source: SourceNone}, Terms{Source: SourceNone}
 	}
-	l.Fresh, l.Source = ttl(p, d, r)
+	t = ttl(p, d, r)
+	l.Fresh, l.Source = t.Fresh, t.Source
 	switch {
 	case l.Source == SourceForbidden && p.Min == 0:
-		return l
+		return l, t
 	case p.Min == 0 && varies(r.Header, "*"):
-		return l // "Vary: *" with a minimum of 0: fetched anew each time
+		return l, t // "Vary: *" with a minimum of 0: fetched anew each time
 	}
 	l.Store = l.Fresh > 0 || HasValidator(r.Header)
 	if d.MustRevalidate || d.ProxyRevalidate {
-		return l
+		return l, t
 	}
 	// The directives hold for as long as they say or the maximum TTL, whichever
 	// is less. Without stale-if-error, an origin that fails leaves the stale copy
@@ -99,7 +97,7 @@ func judgeCloudFront(p Policy, r Response, d Directives) Lifetime {
 		// of an error (developer guide, the same table).
 		l.OnFailure = 0
 	}
-	return l
+	return l, t
 }
 
 // completeSuccess reports whether CloudFront keeps a status by the TTLs of the
@@ -109,30 +107,30 @@ func completeSuccess(status int) bool {
 }
 
 // judgeStrict is section 3 for a shared cache.
-func judgeStrict(q Request, r Response) Lifetime {
+func judgeStrict(q Request, r Response) (Lifetime, Terms) {
 	d, targeted := governing(r.Header)
 	expires := !targeted && r.Header.Has("Expires")
-	fresh, source := lifetime(d, expires, r)
-	l := Lifetime{Fresh: fresh - InitialAge(r.Header, r.RequestTime, r.ResponseTime), Source: source, Immutable: d.Immutable}
+	t := lifetime(d, expires, r)
+	l := Lifetime{Fresh: t.Fresh, Source: t.Source, Immutable: d.Immutable}
 	request := CacheControl(q.Header)
 	explicit := d.Public || d.SMaxAge.Set || d.MaxAge.Set || expires
 	authorized := !q.Header.Has("Authorization") || d.MustRevalidate || d.Public || d.SMaxAge.Set
 	forbidden := d.Private || request.NoStore || d.NoStore && !d.MustUnderstand || d.MustUnderstand && !understood(r.Status)
 	if !object(q, r) || forbidden || !authorized || !explicit && !heuristicallyCacheable(r.Status) || varies(r.Header, "*") {
-		return l
+		return l, t
 	}
 	if d.NoCache {
-		l.Fresh = 0 // stored, and confirmed before each use (section 5.2.2.4)
+		l.Fresh, t.Fresh = 0, 0 // stored, and confirmed before each use (section 5.2.2.4)
 	}
 	l.Store = l.Fresh > 0 || HasValidator(r.Header)
 	if d.MustRevalidate || d.ProxyRevalidate || d.SMaxAge.Set || d.NoCache {
-		return l // section 4.2.4: not even while disconnected
+		return l, t // section 4.2.4: not even while disconnected
 	}
 	l.WhileRevalidate, l.OnFailure, l.Unreachable = d.StaleWhileRevalidate.D, d.StaleIfError.D, d.StaleIfError.D
 	if !d.StaleIfError.Set && r.Status < 400 {
 		l.Unreachable = Forever
 	}
-	return l
+	return l, t
 }
 
 // object reports whether a response is a whole object of its URI: no interim

@@ -28,20 +28,22 @@ const (
 // What the origin says is lessened by the Age that the response arrived with, and
 // is then clamped: the minimum promises that the edge keeps it that long. With
 // a minimum of 0 a response that forbids caching has TTL 0.
-func ttl(p Policy, d Directives, r Response) (time.Duration, Source) {
-	aged := AgeValue(r.Header)
-	clamp := func(t time.Duration) time.Duration { return max(min(t-aged, p.Max), p.Min) }
+func ttl(p Policy, d Directives, r Response) Terms {
+	t := Terms{Aged: AgeValue(r.Header), Least: p.Min, Most: p.Max}
 	switch {
 	case d.NoStore || d.NoCache || d.Private:
-		return p.Min, SourceForbidden
+		return Terms{Source: SourceForbidden, Least: p.Min, Most: p.Max, Fresh: p.Min}
 	case d.SMaxAge.Set:
-		return clamp(d.SMaxAge.D), SourceSMaxAge
+		t.Source, t.Stated = SourceSMaxAge, d.SMaxAge.D
 	case d.MaxAge.Set:
-		return clamp(d.MaxAge.D), SourceMaxAge
+		t.Source, t.Stated = SourceMaxAge, d.MaxAge.D
 	case r.Header.Has("Expires"):
-		return clamp(untilExpires(r.Header, r.ResponseTime)), SourceExpires
+		t.Source, t.Stated = SourceExpires, untilExpires(r.Header, r.ResponseTime)
+	default:
+		return Terms{Source: SourceDefault, Stated: p.Default, Least: p.Min, Most: p.Max, Fresh: max(p.Min, p.Default)}
 	}
-	return max(p.Min, p.Default), SourceDefault
+	t.Fresh = max(min(t.Stated-t.Aged, p.Max), p.Min)
+	return t
 }
 
 // untilExpires is how long after its Date a response expires; what is no date,

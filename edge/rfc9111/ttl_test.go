@@ -155,3 +155,29 @@ func TestStatusesThatAreNoObject(t *testing.T) {
 		}
 	}
 }
+
+// TestTerms: whatever a lifetime is summed from comes to the lifetime.
+func TestTerms(t *testing.T) {
+	p := Policy{Min: time.Minute, Default: day, Max: time.Hour, ErrorMin: 10 * time.Second}
+	strict := Policy{Strict: true}
+	for _, c := range []struct {
+		name   string
+		policy Policy
+		status int
+		header message.Header
+		want   Terms
+	}{
+		{"the default", p, 200, header(), Terms{Source: SourceDefault, Stated: day, Least: time.Minute, Most: time.Hour, Fresh: day}},
+		{"the minimum", p, 200, header("Cache-Control", "max-age=5"), Terms{Source: SourceMaxAge, Stated: 5 * time.Second, Least: time.Minute, Most: time.Hour, Fresh: time.Minute}},
+		{"less the Age", p, 200, header("Cache-Control", "s-maxage=600", "Age", "100"), Terms{Source: SourceSMaxAge, Stated: 10 * time.Minute, Aged: 100 * time.Second, Least: time.Minute, Most: time.Hour, Fresh: 500 * time.Second}},
+		{"forbidden", p, 200, header("Cache-Control", "private"), Terms{Source: SourceForbidden, Least: time.Minute, Most: time.Hour, Fresh: time.Minute}},
+		{"an error", p, 404, header("Cache-Control", "max-age=60"), Terms{Source: SourceError, Stated: time.Minute, Least: 10 * time.Second, Most: Forever, Fresh: time.Minute}},
+		{"not kept", p, 206, header("Cache-Control", "max-age=60"), Terms{Source: SourceNone}},
+		{"by the standard", strict, 200, header("Cache-Control", "max-age=60", "Age", "20"), Terms{Source: SourceMaxAge, Stated: time.Minute, Aged: 20 * time.Second, Least: -Forever, Most: Forever, Fresh: 40 * time.Second}},
+	} {
+		l, terms := JudgeTerms(c.policy, Request{Method: "GET"}, Response{c.status, c.header, noon, noon})
+		if terms != c.want || l.Fresh != terms.Fresh || l.Source != terms.Source {
+			t.Errorf("%s: %+v, a lifetime of %v by %s; want %+v", c.name, terms, l.Fresh, l.Source, c.want)
+		}
+	}
+}
