@@ -181,11 +181,11 @@ func (x *exchange) explainCheck(c check) explain.Check {
 	}
 	switch c {
 	case checkLoop:
-		e.Name, e.Rule, e.Found = "loop", "not by way of this distribution before", "CDN-Loop: "+x.Request.Header.Joined("CDN-Loop")
+		e.Name, e.Rule, e.Found = "loop", "not by way of this distribution before", orNone("CDN-Loop: ", x.Request.Header.Joined("CDN-Loop"))
 	case checkStacked:
-		e.Name, e.Rule, e.Found = "stacked distributions", "at most 2 before this one", "Via: "+x.Request.Header.Joined("Via")
+		e.Name, e.Rule, e.Found = "stacked distributions", "at most 2 before this one", orNone("Via: ", x.Request.Header.Joined("Via"))
 	case checkCountry:
-		e.Name, e.Rule, e.Found = "geo restriction", "none", "the viewer's country is "+orUnknown(x.Country())
+		e.Name, e.Rule, e.Found = "geo restriction", "none", orNone("the country ", x.Country())
 		if allowed := x.Plan.Countries.Allowed; len(allowed) > 0 {
 			e.Rule = "only " + strings.Join(allowed, ", ")
 		} else if blocked := x.Plan.Countries.Blocked; len(blocked) > 0 {
@@ -217,9 +217,10 @@ func (x *exchange) explainCheck(c check) explain.Check {
 	return e
 }
 
-func orUnknown(s string) string {
-	if s == "" {
-		return "not known"
+// orNone is a value with what it is before it, or "none" for the empty one.
+func orNone(what, value string) string {
+	if value == "" {
+		return "none"
 	}
-	return s
+	return what + value
 }

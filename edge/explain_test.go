@@ -179,7 +179,7 @@ func TestExplainedRouting(t *testing.T) {
 		}
 	}
 	n.applyChange(site{behaviors: behaviors, more: restriction}.change("E1"))
-	if x = n.why(https(n.request("GET", "/a"))); x.Refused == nil || x.Checks[checkCountry].Passed || x.Checks[checkCountry].Rule != "not JP" || x.Checks[checkCountry].Found != "the viewer's country is JP" {
+	if x = n.why(https(n.request("GET", "/a"))); x.Refused == nil || x.Checks[checkCountry].Passed || x.Checks[checkCountry].Rule != "not JP" || x.Checks[checkCountry].Found != "the country JP" {
 		t.Errorf("%+v", x.Checks[checkCountry])
 	}
 }

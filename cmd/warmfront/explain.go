@@ -1,7 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -11,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
+	edgeexplain "github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/network/viewer"
@@ -18,38 +25,120 @@ import (
 )
 
 func newExplain(g *cli.Global) *cobra.Command {
-	var from, router string
+	var f explainFlags
 	c := &cobra.Command{
-		Use:   "explain NAME --from CITY|POP|IP",
-		Short: "Say why a viewer in a city is sent to the edge it is sent to",
+		Use:   "explain NAME|URL --from CITY|POP|IP",
+		Short: "Say why a viewer in a city is sent to the edge it is sent to, and gets what it gets there",
 		Long: "Say why a viewer is sent to the edge it is sent to: where the router takes it to be and by which record, how far each\n" +
 			"edge location is, which were passed over and why, and for which network the answer holds. NAME is a distribution's\n" +
-			"domain name, an alias in a zone that the routers serve, or a URL. The same is to be had by DNS: dig TXT _explain.NAME",
+			"domain name, an alias in a zone that the routers serve, or a URL. The same is to be had by DNS: dig TXT _explain.NAME\n\n" +
+			"Then that edge says what it would do with the URL, or with / of the name, and does nothing of it: by which name and\n" +
+			"behavior, which checks pass, the cache key part by part, what is stored and how fresh it is, which caches and which origin\n" +
+			"would be asked. It is reached as a viewer reaches it, by the viewer proxy of a sandbox. A request that is to be\n" +
+			"answered and explained has the header X-Warmfront-Explain: 1.",
 		Example: "  warmfront explain d111111abcdef8.warmfront.test --from Lagos\n" +
-			"  warmfront explain https://www.example.test/ --from 203.0.113.9 -o json",
+			"  warmfront explain https://www.example.test/a.css --from SYD -H 'Accept-Encoding: br' -o json",
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			at, err := parseViewer(from)
-			if err != nil {
-				return fmt.Errorf("--from: %w", err)
-			}
-			if router == "" {
-				router = "127.0.0.1:5300"
-				if running, err := statefolder.Folder(g.Data).Running(); err == nil {
-					router = running.DNS
-				}
-			}
-			r := viewer.Resolver{Servers: []string{router}}
-			x, err := r.Explain(cmd.Context(), hostOf(args[0]), at)
-			if err != nil {
-				return err
-			}
-			return g.Print(cmd, x, func(w *tabwriter.Writer) { describeExplanation(w, x) })
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runExplain(cmd, g, f, args[0]) },
 	}
-	c.Flags().StringVar(&from, "from", "", "where the viewer is: a city, a POP's code or an IP address (default: at home)")
-	c.Flags().StringVar(&router, "router", "", "the router to ask, host:port (default: the running network's, else 127.0.0.1:5300)")
+	c.Flags().StringVar(&f.from, "from", "", "where the viewer is: a city, a POP's code or an IP address (default: at home)")
+	c.Flags().StringVar(&f.router, "router", "", "the router to ask, host:port (default: the running network's, else 127.0.0.1:5300)")
+	c.Flags().StringVar(&f.proxy, "proxy", "", "the viewer proxy (default: the running network's, else 127.0.0.1:3128)")
+	c.Flags().StringVarP(&f.method, "method", "X", http.MethodGet, "the method of the request that the edge is to explain")
+	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "a header of that request, \"Name: value\"")
 	return c
+}
+
+type explainFlags struct {
+	from, router, proxy, method string
+	headers                     []string
+}
+
+// explained is all that is said, of the way to the edge and by the edge.
+type explained struct {
+	explanation.Explanation
+	// Edge is nil where it could not be asked: EdgeError says why.
+	Edge      *edgeexplain.Explanation `json:"edge,omitempty"`
+	EdgeError string                   `json:"edge_error,omitempty"`
+}
+
+func runExplain(cmd *cobra.Command, g *cli.Global, f explainFlags, what string) error {
+	at, err := parseViewer(f.from)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	header, err := headerOf(f.headers)
+	if err != nil {
+		return err
+	}
+	if f.router == "" {
+		f.router = "127.0.0.1:5300"
+		if running, err := statefolder.Folder(g.Data).Running(); err == nil {
+			f.router = running.DNS
+		}
+	}
+	r := viewer.Resolver{Servers: []string{f.router}}
+	var x explained
+	if x.Explanation, err = r.Explain(cmd.Context(), hostOf(what), at); err != nil {
+		return err
+	}
+	url := what
+	if !strings.Contains(url, "://") {
+		url = "https://" + hostOf(what) + "/"
+	}
+	header.Set(edgeexplain.Header, edgeexplain.Only+" "+f.method)
+	if x.Edge, err = askEdge(cmd.Context(), g, f, url, header); err != nil {
+		x.EdgeError = err.Error()
+	}
+	return g.Print(cmd, x, func(w *tabwriter.Writer) {
+		describeExplanation(w, x.Explanation)
+		_ = w.Flush()
+		cli.Row(w)
+		if x.Edge == nil {
+			cli.Row(w, "edge", "not asked: "+x.EdgeError)
+			return
+		}
+		for _, l := range x.Edge.Lines() {
+			cli.Row(w, l.About, l.Text)
+		}
+	})
+}
+
+// askEdge has the edge that a viewer is given explain itself.
+func askEdge(ctx context.Context, g *cli.Global, f explainFlags, url string, header http.Header) (*edgeexplain.Explanation, error) {
+	c, err := g.Client()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := roots(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	getter := viewer.Getter{Proxy: cmp.Or(f.proxy, c.Running.Proxy, "127.0.0.1:3128"), Roots: roots, Header: header}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var body bytes.Buffer
+	if _, err := getter.Get(ctx, url, f.from, &body); err != nil {
+		return nil, err
+	}
+	x := &edgeexplain.Explanation{}
+	if err := json.Unmarshal(body.Bytes(), x); err != nil || x.Node == "" {
+		return nil, errors.New("the edge explains nothing: only those of a sandbox do")
+	}
+	return x, nil
+}
+
+// headerOf reads flags of the form "Name: value".
+func headerOf(flags []string) (http.Header, error) {
+	header := http.Header{}
+	for _, h := range flags {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return nil, fmt.Errorf("--header %q: write \"Name: value\"", h)
+		}
+		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return header, nil
 }
 
 // hostOf is the host name in a URL, or a name as it is.

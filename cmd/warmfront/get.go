@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -58,22 +58,13 @@ func get(cmd *cobra.Command, g *cli.Global, f getFlags, url string) error {
 	if err != nil {
 		return err
 	}
-	getter := viewer.Getter{Proxy: f.proxy, Roots: roots, Header: http.Header{}}
-	if getter.Proxy == "" {
-		getter.Proxy = c.Running.Proxy
+	header, err := headerOf(f.headers)
+	if err != nil {
+		return err
 	}
-	if getter.Proxy == "" {
-		getter.Proxy = "127.0.0.1:3128"
-	}
+	getter := viewer.Getter{Proxy: cmp.Or(f.proxy, c.Running.Proxy, "127.0.0.1:3128"), Roots: roots, Header: header}
 	if f.head {
 		getter.Method = http.MethodHead
-	}
-	for _, h := range f.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok {
-			return fmt.Errorf("--header %q: write \"Name: value\"", h)
-		}
-		getter.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	body, done, err := bodyWriter(cmd, f.file)
 	if err != nil {

@@ -85,13 +85,13 @@ func (p Passed) String() string {
 	return fmt.Sprintf("%q fits as far as %q, and nothing fits %q", p.Pattern, p.Fits, p.Lacks)
 }
 
-// String is "method: GET or HEAD; GET: passed".
+// String is "method passed: the rule is HEAD, GET; the request has GET".
 func (c Check) String() string {
-	outcome := "passed"
+	outcome, why := "passed", ""
 	if !c.Passed {
-		outcome = "failed: " + c.Why
+		outcome, why = "failed", ": "+c.Why
 	}
-	return fmt.Sprintf("%s: %s; %s: %s", c.Name, c.Rule, c.Found, outcome)
+	return fmt.Sprintf("%s %s: the rule is %s; the request has %s%s", c.Name, outcome, c.Rule, c.Found, why)
 }
 
 func keyValue(p policy.KeyPart) string {
