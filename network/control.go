@@ -44,6 +44,9 @@ type ControlConfig struct {
 	Key statefolder.AccessKey // admits callers of the API and of the object store
 	// Account is the account number in ARNs.
 	Account string
+	// RequireCertificates refuses aliases without a certificate of ACM, as CloudFront
+	// does: --require-certificates.
+	RequireCertificates bool
 	// CAOut is a path that the viewers' CA certificate is written to; "" for none.
 	CAOut string
 	// ID is this control's name; "control-1" when empty.
@@ -256,7 +259,7 @@ func (c *Control) handler(core *control.Control) http.Handler {
 	mux.Handle("/proxy/", own)
 	mux.HandleFunc("GET /{$}", c.welcome)
 	mux.Handle("/", api.Handler(api.Config{
-		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
+		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, RequireCertificates: c.cfg.RequireCertificates, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
 	}))
 	all := services.Handler(services.Config{
 		Core: core, Zone: c.cfg.Zone, Account: c.cfg.Account,

@@ -53,6 +53,8 @@ type UpConfig struct {
 	AccessLog   edge.AccessLog // one for all edges; nil: none
 	NewEpoch    bool           // the journal was put back from a backup
 	NoDemo      bool           // no demo bucket and distribution
+	// RequireCertificates is control's.
+	RequireCertificates bool
 	// AdoptJournal is every node's.
 	AdoptJournal string
 	Version      string
@@ -128,7 +130,7 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 	}
 	u.control, err = NewControl(ControlConfig{
 		NodeConfig: u.node("control-1", controlAddr(), gate.New()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
-		NewEpoch: cfg.NewEpoch, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
+		RequireCertificates: cfg.RequireCertificates, NewEpoch: cfg.NewEpoch, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
 	})
 	if err == nil {
 		u.prepare()

@@ -78,9 +78,15 @@ func newControl(g *cli.Global) *cobra.Command {
 	c.Flags().StringVar(&cfg.ID, "id", "", "name of this control, which begins with \"control\" (default: control-1)")
 	s.add(c.Flags())
 	addNewEpoch(c.Flags(), &cfg.NewEpoch)
+	addRequireCertificates(c.Flags(), &cfg.RequireCertificates)
 	c.Flags().StringVar(&cfg.CAOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
 	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number in ARNs")
 	return c
+}
+
+// addRequireCertificates adds the flag for who wants to be refused what CloudFront refuses.
+func addRequireCertificates(flags *pflag.FlagSet, to *bool) {
+	flags.BoolVar(to, "require-certificates", false, "refuse, as CloudFront does, aliases that no ACM certificate covers, and certificates that are not here (default: the network's own authority makes one)")
 }
 
 // addNewEpoch adds the flag that says that control was put back to a backup.

@@ -32,6 +32,7 @@ type upFlags struct {
 	noDemo       bool
 	regional     bool
 	newEpoch     bool
+	certificates bool
 	adopt        string
 	detach, wait bool
 	exec         string
@@ -75,6 +76,7 @@ func newUp(g *cli.Global) *cobra.Command {
 	addAdopt(flags, &f.adopt)
 	flags.BoolVar(&f.noDemo, "no-demo", false, "make no demo bucket and distribution")
 	addNewEpoch(flags, &f.newEpoch)
+	addRequireCertificates(flags, &f.certificates)
 	flags.BoolVar(&f.detach, "detach", false, "run in the background; stop it with warmfront down")
 	flags.BoolVar(&f.wait, "wait", false, "with --detach: return when everything answers")
 	flags.StringVar(&f.exec, "exec", "", "run a shell command inside the network once it is ready, then stop and exit with its status")
@@ -133,7 +135,7 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
 		Folder: statefolder.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Regional: f.regional, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
-		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, RedirectViewers: f.redirect, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch,
+		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, RedirectViewers: f.redirect, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch, RequireCertificates: f.certificates,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
 }

@@ -45,6 +45,9 @@ func (h *handler) associateAlias(c *call) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := h.checkCovered(s, given); err != nil {
+			return nil, err
+		}
 		changes, err = h.change(cdn.KindDistributionPut, given)
 		for id, p := range s.Plans {
 			if !slices.Contains(p.Aliases, name) || err != nil {

@@ -129,7 +129,10 @@ func (h *handler) checkPlan(s *cdn.State, d *cdn.Distribution, cfg *cloudfront.D
 	if err != nil {
 		return nil, err
 	}
-	return plan.Ignored, h.checkAliases(s, plan)
+	if err := h.checkAliases(s, plan); err != nil {
+		return nil, err
+	}
+	return plan.Ignored, h.checkViewerCertificate(s, cfg, plan)
 }
 
 // warnIgnored says what a configuration asks for in vain: it is kept and given

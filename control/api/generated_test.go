@@ -209,7 +209,7 @@ func (g *generator) edges(c *types.DistributionConfig) {
 	c.ViewerCertificate = &types.ViewerCertificate{CloudFrontDefaultCertificate: aws.Bool(true), SSLSupportMethod: types.SSLSupportMethodVip,
 		MinimumProtocolVersion: types.MinimumProtocolVersionTLSv1, CertificateSource: types.CertificateSourceCloudfront} //nolint:staticcheck // it is shown
 	if g.one(3, "certificate") {
-		arn := "arn:aws:acm:us-east-1:123456789012:certificate/1234-56"
+		arn := "arn:aws:acm:us-east-1:999999999999:certificate/1234-56"
 		c.ViewerCertificate = &types.ViewerCertificate{CloudFrontDefaultCertificate: aws.Bool(false), ACMCertificateArn: &arn,
 			SSLSupportMethod: types.SSLSupportMethodSniOnly, MinimumProtocolVersion: pick(g, types.MinimumProtocolVersionTLSv122021, types.MinimumProtocolVersionTLSv122025),
 			Certificate: &arn, CertificateSource: types.CertificateSourceAcm} //nolint:staticcheck // it is shown

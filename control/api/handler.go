@@ -48,6 +48,9 @@ type Config struct {
 	Account string
 	// Zone is the domain beneath which distributions get their names.
 	Zone string
+	// RequireCertificates refuses aliases that no certificate of ACM covers, and certificates
+	// that are not here: --require-certificates.
+	RequireCertificates bool
 	// Hosts are the names by which the API may be called. Nil allows those that no
 	// stranger's DNS can point here, admission.LocalNames.
 	Hosts  admission.Names

@@ -97,7 +97,11 @@ func createDistribution(cmd *cobra.Command, g *global, f createFlags) error {
 			return err
 		}
 	}
-	d, err := c.create(cmd.Context(), config, when)
+	var tags *types.Tags
+	if when != cdn.Confirm { // the default
+		tags = whenIsolatedTag(when.String())
+	}
+	d, err := c.create(cmd.Context(), config, tags)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/spf13/cobra"
 
-	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/network/demo"
 )
@@ -37,7 +36,9 @@ func NewImport(flags *cli.Global) *cobra.Command {
 			"OLD is an origin's host name or id; NEW is s3://BUCKET, or HOST[:PORT] with or without http:// or https://.\n" +
 			"What the configuration refers to and is not here is replaced or left out; each such change is said on stderr.\n\n" +
 			"A CloudFormation template (JSON or YAML) is taken too: of it distributions, policies, origin access controls and\n" +
-			"identities, functions, keys and key groups, buckets and their policies are made.",
+			"identities, functions, keys and key groups, buckets and their policies are made. Its certificates are not: the network's own authority\n" +
+			"makes one for each alias, unless control wants them (--require-certificates): import them with `aws acm` first, and\n" +
+			"name them by a parameter.",
 		Example: "  aws cloudfront get-distribution-config --id E1A2B3C4D5E6F7 > distribution.json\n" +
 			"  warmfront import distribution.json --origin api.example.com=http://127.0.0.1:3000 --wait\n" +
 			"  warmfront import template.yaml --parameter Stage=test --dry-run",
@@ -85,7 +86,7 @@ func runImport(cmd *cobra.Command, g *global, file string, f importFlags) error 
 		if err := im.template(text); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-	} else if _, err := im.distribution(config); err != nil {
+	} else if _, err := im.distribution(config, nil); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return origins.unused()
@@ -133,8 +134,8 @@ func (im *importer) made(format string, args ...any) {
 	_, _ = fmt.Fprintf(im.cmd.ErrOrStderr(), "made: "+format+"\n", args...)
 }
 
-// distribution makes one distribution, and returns it; nil in a dry run.
-func (im *importer) distribution(config *types.DistributionConfig) (*types.Distribution, error) {
+// distribution makes one distribution, and returns it; nil in a dry run. Tags are nil for none.
+func (im *importer) distribution(config *types.DistributionConfig, tags *types.Tags) (*types.Distribution, error) {
 	ctx := im.cmd.Context()
 	if im.flags.reference != "" {
 		config.CallerReference = aws.String(im.flags.reference)
@@ -155,7 +156,7 @@ func (im *importer) distribution(config *types.DistributionConfig) (*types.Distr
 		}
 		return nil, err
 	}
-	d, err := im.create(ctx, config, cdn.Confirm)
+	d, err := im.create(ctx, config, tags)
 	var exists *types.DistributionAlreadyExists
 	if errors.As(err, &exists) {
 		// Not wrapped: what is shown of an API's error is its own sentence alone.

@@ -101,9 +101,9 @@ func (im *importer) templateKeyGroup(ctx context.Context, name string, propertie
 	})
 }
 
-// templateCertificate makes none: where a distribution's certificate is not known here
-// the network's authority stands in for it.
+// templateCertificate makes none: where a distribution's certificate is another account's
+// the network's authority stands in for it (difference 207). This is of no account.
 func (im *importer) templateCertificate(_ context.Context, name string, _ map[string]any) (template.Made, error) {
 	im.changed("the certificate %s is not made: the network's authority makes one for each alias", name)
-	return template.Made{"": "arn:aws:acm:us-east-1:123456789012:certificate/" + name}, nil
+	return template.Made{"": "arn:aws:acm:us-east-1:000000000000:certificate/" + name}, nil
 }

@@ -173,10 +173,15 @@ func (im *importer) templateDistribution(_ context.Context, name string, propert
 	}
 	complete(cfg)
 	cfg.CallerReference = reference(name)
+	var tags *types.Tags
 	if properties["Tags"] != nil {
-		im.changed("the distribution %s has no tags", name)
+		items, err := config[[]types.Tag](properties, "Tags")
+		if err != nil {
+			return nil, err
+		}
+		tags = &types.Tags{Items: *items}
 	}
-	d, err := im.distribution(cfg)
+	d, err := im.distribution(cfg, tags)
 	if err != nil || d == nil {
 		return template.Made{"": name, "Id": name, "DomainName": name}, err
 	}

@@ -99,9 +99,9 @@ func (g *global) show(cmd *cobra.Command, c *client, d *types.Distribution) erro
 	})
 }
 
-// create makes a distribution; it is tagged where its setting is not the default.
-func (c *client) create(ctx context.Context, config *types.DistributionConfig, when cdn.WhenIsolated) (*types.Distribution, error) {
-	if when == cdn.Confirm {
+// create makes a distribution with tags, nil for none.
+func (c *client) create(ctx context.Context, config *types.DistributionConfig, tags *types.Tags) (*types.Distribution, error) {
+	if tags == nil {
 		out, err := c.CloudFront().CreateDistribution(ctx, &cloudfront.CreateDistributionInput{DistributionConfig: config})
 		if err != nil {
 			return nil, err
@@ -109,7 +109,7 @@ func (c *client) create(ctx context.Context, config *types.DistributionConfig, w
 		return out.Distribution, nil
 	}
 	out, err := c.CloudFront().CreateDistributionWithTags(ctx, &cloudfront.CreateDistributionWithTagsInput{
-		DistributionConfigWithTags: &types.DistributionConfigWithTags{DistributionConfig: config, Tags: whenIsolatedTag(when.String())},
+		DistributionConfigWithTags: &types.DistributionConfigWithTags{DistributionConfig: config, Tags: tags},
 	})
 	if err != nil {
 		return nil, err
