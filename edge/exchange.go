@@ -44,6 +44,8 @@ type exchange struct {
 	key  string
 	// level is at which an edge has asked; tier.Viewer for viewers.
 	level tier.Level
+	// handedOn is set where an edge asks that the request be handed to the origin.
+	handedOn bool
 	// nextOnly is set once a shared fetch was of no use.
 	nextOnly bool
 	// inner is set on the request for a custom error page.
@@ -160,6 +162,7 @@ func (x *exchange) reset() {
 	x.signature = private.Signature{}
 	x.staged.primary = nil
 	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false
+	x.Second, x.handedOn = false, false
 	x.done = record{result: resultMiss}
 	x.uris = x.uris[:0]
 	x.fields = x.fields[:0]

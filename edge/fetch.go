@@ -6,6 +6,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/policy"
+	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // fetch makes the fetch of what the request asks for.
@@ -35,26 +36,27 @@ func (x *exchange) fetch() fetch.Fetch {
 	if x.Strict() && x.Request.Method == "HEAD" {
 		f.Stored = strings.Clone(x.Key("GET"))
 	}
-	if f.Tiers, f.Fenced = x.above(), !x.leased; len(f.Tiers) > 0 {
-		f.Upward, f.ID = x.TierRequest(), strings.Clone(x.id)
-	}
+	f.Tiers, f.Fenced = x.above(), !x.leased
 	if value, ok := x.partAsked(); ok {
 		f.Ranged = true
 		f.Request.Header.Set("Range", value)
 	}
 	f.Second = x.second(x.asking(false))
+	if len(f.Tiers) > 0 || f.Second != nil && len(f.Second.Shield) > 0 {
+		f.Upward, f.ID = x.TierRequest(false), strings.Clone(x.id)
+	}
 	return f
 }
 
 // second is the second origin of the behavior's group and the request to it; nil where
 // there is none.
 func (x *exchange) second(a policy.Asking) *fetch.Target {
-	if x.Behavior.Failover == nil || !cdn.FailsOver(x.Request.Method) {
+	if x.Behavior.Failover == nil || !cdn.FailsOver(x.Request.Method) || x.Second || x.handedOn {
 		return nil
 	}
 	v := x.View
 	v.Origin = &x.Plan.Origins[x.Behavior.Failover.Origin]
-	return &fetch.Target{Origin: v.Origin, Request: v.OriginRequest(a)}
+	return &fetch.Target{Origin: v.Origin, Request: v.OriginRequest(a), Shield: x.shield(tier.Second, v.Origin)}
 }
 
 // newFlight makes a flight for what a request asks for.

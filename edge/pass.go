@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // pass hands the viewer's request to the origin and the answer back, both as
@@ -15,8 +16,11 @@ import (
 // answer to a GET.
 func (x *exchange) pass(ctx context.Context) *message.Response {
 	q := fetch.Question{
-		Plan: x.Plan, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true))},
-		Second: x.second(x.asking(true)), Failover: x.Behavior.Failover,
+		Plan: x.Plan, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true)), Shield: x.shield(tier.Shield, x.Origin)},
+		Second: x.second(x.asking(true)), Failover: x.Behavior.Failover, ID: x.id,
+	}
+	if len(q.Primary.Shield) > 0 || q.Second != nil && len(q.Second.Shield) > 0 {
+		q.Upward = x.TierRequest(true)
 	}
 	begun, sent := x.edge.fetcher.Begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now()
 	resp, header, why, err := x.edge.fetcher.Ask(ctx, q, nil)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/tier"
+	"github.com/warmfront/warmfront/edge/upstream"
 )
 
 // joinTiers makes the edge one that asks others of its network and is asked by them.
@@ -32,6 +34,18 @@ func (x *exchange) above() []tier.Tier {
 	return x.edge.tiers.Above(x.level, x.state.Nodes, x.Plan, x.Origin, x.key)
 }
 
+// shield lists the Origin Shield of an origin, as a tier of that level, for a request
+// that no other tier is asked: one of a viewer that is not cached, or one to the second
+// origin of a group. A connection that is given over, and HTTP/2 to the origin, have no
+// way through a tier: they go to the origin from the edge (difference 231). Under RFC 9111
+// nothing is shared: see above.
+func (x *exchange) shield(level tier.Level, o *cdn.Origin) []tier.Tier {
+	if x.handedOn || x.level >= level || x.Strict() || x.Request.Upgrade != "" || upstream.IsGRPC(x.Request) {
+		return nil
+	}
+	return x.edge.tiers.Shielding(level, x.state.Nodes, x.Plan, o, x.key)
+}
+
 // peer is an exchange that answers other edges. The checks of viewers, error pages
 // and CloudFront's fields are the asker's.
 type peer struct{ *exchange }
@@ -48,7 +62,14 @@ func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 		return tier.Pass(tier.Unknown)
 	}
 	x.leased = x.Plan.MayServe(x.leased, x.entitled) && !a.Confirm
-	if x.aim(r.Path); !x.Cacheable() {
+	x.Second, x.handedOn = a.Level == tier.Second, a.Passing
+	x.aim(r.Path)
+	switch {
+	case x.Second && x.Behavior.Failover == nil:
+		return tier.Pass(tier.Unknown)
+	case a.Passing:
+		return p.passOn(ctx)
+	case !x.Cacheable():
 		return tier.Pass(tier.Uncacheable)
 	}
 	resp := x.serve(ctx)
@@ -61,6 +82,20 @@ func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 		return resp, tier.Answer{Birth: o.Birth, Compressed: o.Compressed, OriginTag: o.OriginTag, Result: x.result()}
 	}
 	return resp, tier.Answer{Birth: x.done.birth}
+}
+
+// passOn hands a request to the origin, whose shield the node is. Whatever comes was
+// born now.
+func (p peer) passOn(ctx context.Context) (*message.Response, tier.Answer) {
+	x := p.exchange
+	x.done.forward = "bypass"
+	resp := x.pass(ctx)
+	if x.done.failure != "" {
+		resp.Close()
+		return &message.Response{Status: resp.Status}, tier.Answer{Failed: x.done.failure}
+	}
+	resp.Header.Add("Cache-Status", x.cacheStatus())
+	return resp, tier.Answer{Birth: x.state.Version}
 }
 
 // result is what the asker tells its viewer that the caches did. Only what the Origin

@@ -28,11 +28,14 @@ type city struct {
 
 func newCity(t testing.TB, count int, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
 	t.Helper()
-	return newRouted(t, count, nil, s, answer)
+	return newRouted(t, count, routes{}, s, answer)
 }
 
-// newRouted is newCity with another route.
-func newRouted(t testing.TB, count int, route tier.Route, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
+// routes are whom nodes ask; those that are nil are as in tier.Config.
+type routes struct{ route, shield tier.Route }
+
+// newRouted is newCity with other routes.
+func newRouted(t testing.TB, count int, by routes, s site, answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)) *city {
 	t.Helper()
 	c := &city{t: t}
 	authority := tiertest.New(t)
@@ -44,7 +47,7 @@ func newRouted(t testing.TB, count int, route tier.Route, s site, answer func(ct
 		n.at, n.edge.fetcher.Origin = c.at, c.at
 		id := fmt.Sprint("NRT-", k+1)
 		n.edge.cfg.Node.ID, n.edge.cfg.Node.K, n.edge.cacheName = id, k+1, identity.CacheName(id)
-		if err := n.edge.joinTiers(tier.Config{Addr: "127.0.0.1:0", Identity: authority.Identity(id), Patience: 2 * time.Second, Route: route}); err != nil {
+		if err := n.edge.joinTiers(tier.Config{Addr: "127.0.0.1:0", Identity: authority.Identity(id), Patience: 2 * time.Second, Route: by.route, Shield: by.shield}); err != nil {
 			t.Fatal(err)
 		}
 		go func() { _ = n.edge.servers[0].serve() }()
@@ -337,14 +340,14 @@ func TestATierThatDiesInTheBodyBreaksIt(t *testing.T) {
 // TestOneTierAfterTheOther: peer, then regional edge cache, then Origin Shield, by the
 // route that the network gives; what is down is left out.
 func TestOneTierAfterTheOther(t *testing.T) {
-	c := newRouted(t, 4, func(a tier.Asking) (up []tier.Tier) {
+	c := newRouted(t, 4, routes{route: func(a tier.Asking) (up []tier.Tier) {
 		for level := tier.Peer; level <= tier.Shield; level++ {
 			if at := a.Nodes[fmt.Sprint("NRT-", int(level)+1)]; at.K > a.Self.K && a.Up(at.ID) {
 				up = append(up, tier.Tier{Level: level, Node: at})
 			}
 		}
 		return up
-	}, site{}, numbered())
+	}}, site{}, numbered())
 	r := c.nodes[0].get("/page")
 	var names []string
 	for _, m := range message.Items(r.Header.Joined("Cache-Status")) {
@@ -426,7 +429,7 @@ func TestATierMakesTheSameKey(t *testing.T) {
 				r *message.Request
 			}{{x, r}, {y, nil}} {
 				if at == 1 {
-					v.r = x.TierRequest()
+					v.r = x.TierRequest(false)
 				}
 				v.x.receive(v.r)
 				if f := v.x.route(); f != nil {
@@ -491,7 +494,7 @@ func TestAnUnsafeMethodOutdatesWhatItsNodeServes(t *testing.T) {
 // Origin Shield behind one by its own name.
 func TestWhatTheCachesAboveHadIsAHit(t *testing.T) {
 	// Node 1 and 2 are edges, 3 the regional cache of the first, 4 the shield.
-	c := newRouted(t, 4, func(a tier.Asking) (up []tier.Tier) {
+	c := newRouted(t, 4, routes{route: func(a tier.Asking) (up []tier.Tier) {
 		if a.Self.K == 1 {
 			up = append(up, tier.Tier{Level: tier.Regional, Node: a.Nodes["NRT-3"]})
 		}
@@ -499,7 +502,7 @@ func TestWhatTheCachesAboveHadIsAHit(t *testing.T) {
 			up = append(up, tier.Tier{Level: tier.Shield, Node: a.Nodes["NRT-4"]})
 		}
 		return up
-	}, site{}, numbered("Cache-Control", "max-age=60", "ETag", `"a"`))
+	}}, site{}, numbered("Cache-Control", "max-age=60", "ETag", `"a"`))
 	ask := func(node int, uri, want string) {
 		t.Helper()
 		n, log := c.nodes[node-1], &noted{}

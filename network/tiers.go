@@ -25,7 +25,7 @@ func (e *Edge) tiers(cfg EdgeConfig, pop geo.POP) *tier.Config {
 	return &tier.Config{
 		Addr: cfg.listenAddr(cfg.Ports.Peer), Wrap: e.wrapPeers(cfg, pop), Identity: PeerIdentity(e.client),
 		Dial: cfg.gate.DialCluster(dialFrom(cfg.Addr)), Up: e.gone.isUp,
-		Route: tier.CloudFront(cfg.Geo.Catalogue().Far),
+		Route: tier.CloudFront(cfg.Geo.Catalogue().Far), Shield: tier.OriginShield(cfg.Geo.Catalogue().Far),
 		Other: map[string]func(context.Context, *tls.Conn){
 			wire.ProtocolJournal: func(_ context.Context, c *tls.Conn) { e.relay.server.Take(c) },
 			roundtrip.Protocol:   roundtrip.Serve,

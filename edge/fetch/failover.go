@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
 
@@ -19,6 +20,9 @@ import (
 type Target struct {
 	Origin  *cdn.Origin
 	Request *message.Request // finished, but for its signature
+	// Shield is asked before Origin: its Origin Shield, where no tier has been asked
+	// that knows of it.
+	Shield []tier.Tier
 }
 
 // Question is what is asked of a behavior's origin, or of its origin group: the
@@ -30,6 +34,13 @@ type Question struct {
 	// Second is nil where there is none, or the request's method does not fail over.
 	Second   *Target
 	Failover *cdn.Failover
+	// Upward is what shields are asked, with X-Amz-Cf-Id ID; nil where there is none.
+	Upward *message.Request
+	ID     string
+	// asks says what a shield must know, and take whether what it answered is of use;
+	// both nil where the request is passed on as it is.
+	asks func() tier.Ask
+	take func(*message.Response, tier.Answer) bool
 }
 
 // Ask asks an origin, or one after the other of a group, with what the distribution's
@@ -37,7 +48,7 @@ type Question struct {
 // what is signed. The header of the request that was answered comes back, and, where
 // the second origin was asked, why.
 func (ft *Fetcher) Ask(ctx context.Context, q Question, with func(*message.Header)) (resp *message.Response, sent message.Header, why string, err error) {
-	resp, err = ft.askOne(ctx, q.Plan, q.Primary, with)
+	resp, err = ft.askOne(ctx, &q, q.Primary, with)
 	if q.Second == nil || ctx.Err() != nil {
 		return resp, q.Primary.Request.Header, "", err
 	}
@@ -46,7 +57,7 @@ func (ft *Fetcher) Ask(ctx context.Context, q Question, with func(*message.Heade
 	}
 	resp.Close()
 	ft.FailedOver(why)
-	resp, err = ft.askOne(ctx, q.Plan, *q.Second, with)
+	resp, err = ft.askOne(ctx, &q, *q.Second, with)
 	return resp, q.Second.Request.Header, why, err
 }
 
@@ -65,8 +76,13 @@ func failure(f *cdn.Failover, resp *message.Response, err error) string {
 	return "" // it was never asked
 }
 
-func (ft *Fetcher) askOne(ctx context.Context, plan *cdn.Plan, t Target, with func(*message.Header)) (*message.Response, error) {
-	if err := originauth.Sign(ft.Signer, t.Request, plan, t.Origin); err != nil {
+func (ft *Fetcher) askOne(ctx context.Context, q *Question, t Target, with func(*message.Header)) (*message.Response, error) {
+	if len(t.Shield) > 0 {
+		if resp, err := ft.through(ctx, q, t, with); !isPassedOver(err) {
+			return resp, err
+		}
+	}
+	if err := originauth.Sign(ft.Signer, t.Request, q.Plan, t.Origin); err != nil {
 		return nil, err
 	}
 	if with != nil {
@@ -83,9 +99,13 @@ func (f *Fetch) question(interim func(int, message.Header)) Question {
 	own := func(t Target) Target {
 		r := *t.Request
 		r.Header, r.Interim = t.Request.Header.Clone(roomForOwnFields), interim
-		return Target{t.Origin, &r}
+		t.Request = &r
+		return t
 	}
-	q := Question{Plan: f.Plan, Primary: own(Target{f.Origin, f.Request}), Failover: f.Behavior.Failover}
+	q := Question{Plan: f.Plan, Primary: own(Target{Origin: f.Origin, Request: f.Request}), Failover: f.Behavior.Failover, ID: f.ID}
+	if f.Upward != nil {
+		q.Upward = f.upward(q.Primary.Request)
+	}
 	if f.Second != nil && cdn.FailsOver(f.Request.Method) {
 		second := own(*f.Second)
 		second.Request.Method = f.Request.Method

@@ -126,5 +126,6 @@ func (f *Flight) Above() string { return f.answer.Result }
 // Rises reports whether all tiers that the flight asks are above a level. A request of
 // that level may wait for no other flight: whom it waits for could be waiting for it.
 func (f *Flight) Rises(from tier.Level) bool {
-	return !slices.ContainsFunc(f.Tiers, func(t tier.Tier) bool { return t.Level <= from })
+	lower := func(t tier.Tier) bool { return t.Level <= from }
+	return !slices.ContainsFunc(f.Tiers, lower) && (f.Second == nil || !slices.ContainsFunc(f.Second.Shield, lower))
 }

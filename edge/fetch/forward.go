@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -18,21 +19,41 @@ func (ft *Fetcher) forward(f *Fetch, interim func(int, message.Header), with fun
 	q := f.question(interim)
 	f.FailedOver = ""
 	if f.answer = (tier.Answer{}); len(f.Tiers) > 0 {
-		up := *f.Upward
-		up.Header, up.Interim = f.Upward.Header.Clone(roomForOwnFields), interim
-		if f.Ranged {
-			up.Header.Set("Range", f.Request.Header.Get("Range"))
-		}
+		up := f.upward(q.Primary.Request)
 		with(&up.Header)
-		resp, answer, err := ft.Tiers.Do(ft.ctx, f.Tiers, ft.asks(f), &up)
-		if passed := (*tier.PassedOver)(nil); !errors.As(err, &passed) && !f.outdated(ft.State().Invalidations(f.Plan.ID), resp, answer) {
+		resp, answer, err := ft.Tiers.Do(ft.ctx, f.Tiers, ft.asks(f), up)
+		if !isPassedOver(err) && !f.outdated(ft.State().Invalidations(f.Plan.ID), resp, answer) {
 			f.answer = answer
 			return resp, q.Primary.Request.Header, err
 		}
 	}
+	q.asks = func() tier.Ask { return ft.asks(f) }
+	q.take = func(resp *message.Response, answer tier.Answer) bool {
+		if f.outdated(ft.State().Invalidations(f.Plan.ID), resp, answer) {
+			return false
+		}
+		f.answer = answer
+		return true
+	}
 	resp, sent, why, err := ft.Ask(ft.ctx, q, with)
 	f.FailedOver = why
 	return resp, sent, err
+}
+
+// upward is what tiers are asked by a fetch that asks its origin for r.
+func (f *Fetch) upward(r *message.Request) *message.Request {
+	up := *f.Upward
+	up.Interim = r.Interim
+	up.Header = f.Upward.Header.Clone(roomForOwnFields)
+	if f.Ranged {
+		up.Header.Set("Range", r.Header.Get("Range"))
+	}
+	return &up
+}
+
+func isPassedOver(err error) bool {
+	passed := (*tier.PassedOver)(nil)
+	return errors.As(err, &passed)
 }
 
 // roomForOwnFields is how many header fields a request gets beside the viewer's.
@@ -49,15 +70,16 @@ func (ft *Fetcher) asks(f *Fetch) tier.Ask {
 	return tier.Ask{
 		Distribution: f.Plan.ID, Newest: newest, Least: least, Confirm: !leased || f.Fenced,
 		Viewer: f.Upward.Viewer, Scheme: f.Upward.Scheme, Major: f.Upward.Major, Minor: f.Upward.Minor, ID: f.ID,
-		Timeout: f.timeout() + 5*time.Second,
+		Timeout: patience(f.Origin, f.Second),
 	}
 }
 
-// timeout is for how long the origin that answers may take for a piece of its answer.
-func (f *Fetch) timeout() time.Duration {
-	t := cmp.Or(f.Origin.ReadTimeout, 30*time.Second)
-	if f.Second != nil {
-		t = max(t, cmp.Or(f.Second.Origin.ReadTimeout, 30*time.Second))
+// patience is how long an asker waits for a piece of what one of two origins answers a
+// tier.
+func patience(primary *cdn.Origin, second *Target) time.Duration {
+	t := cmp.Or(primary.ReadTimeout, 30*time.Second)
+	if second != nil {
+		t = max(t, cmp.Or(second.Origin.ReadTimeout, 30*time.Second))
 	}
-	return t
+	return t + 5*time.Second
 }

@@ -26,6 +26,11 @@ func (v *View) Key(method string) string {
 	if selectsAny(c.Cookies) {
 		b = append(b, selectCookies(c.Cookies, v.Request.Header.Joined("Cookie"))...)
 	}
+	if v.Second {
+		// Apart from what the node has as a cache of the primary one: who asks here has
+		// it, and a fetch that waits for this one must not be waited for.
+		b = append(b, 0, '2')
+	}
 	return v.Text.End(b)
 }
 

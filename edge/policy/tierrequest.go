@@ -9,12 +9,13 @@ import (
 // TierRequest makes the request to another edge of the network, which applies the
 // same settings to it: it is the viewer's, as far as they look at it, so that key,
 // variant and what the origin is asked come out the same there. Conditions and
-// range are left to what it is for. It shares no string with the viewer's.
+// range are left to what it is for, unless the request is passed on as it is, with
+// its body. It shares no string with the viewer's.
 //
 // Via and CDN-Loop are as the viewer sent them: the edges that a request goes
 // through are one intermediary to all others, and the last of them says so (RFC
 // 9110 section 7.6.3 lets such entries be combined).
-func (v *View) TierRequest() *message.Request {
+func (v *View) TierRequest(passing bool) *message.Request {
 	q := v.Request
 	r := &message.Request{
 		Method: q.Method, Scheme: q.Scheme, Host: q.Host, Path: q.Path, Query: q.Query, Major: q.Major, Minor: q.Minor,
@@ -22,7 +23,7 @@ func (v *View) TierRequest() *message.Request {
 	}
 	named := message.Items(q.Header.Joined("Connection"))
 	for _, f := range q.Header {
-		if readByEdges(f.Name) || v.forwards(f.Name, false) && !listed(named, f.Name) {
+		if readByEdges(f.Name) || v.forwards(f.Name, passing) && !listed(named, f.Name) {
 			r.Header = append(r.Header, f)
 		}
 	}
@@ -35,6 +36,9 @@ func (v *View) TierRequest() *message.Request {
 				r.Header.Set(name, value)
 			}
 		}
+	}
+	if passing {
+		r.Body, r.Length, r.Trailer, r.Interim = q.Body, q.Length, q.Trailer, q.Interim
 	}
 	return r.Detached()
 }

@@ -25,6 +25,9 @@ type View struct {
 	Locate func(netip.Addr) geo.Place
 	// Relayed is set where another edge asks on behalf of the viewer.
 	Relayed bool
+	// Second is set where the second origin of the behavior's group is asked for, in its
+	// own right: the node is its Origin Shield.
+	Second bool
 	// Text is where strings are made that live as long as the request.
 	Text *message.Text
 }
@@ -41,6 +44,9 @@ func (v *View) Aim(path string) {
 	// (developer guide, "Cache behavior settings", path pattern).
 	v.Behavior = v.Plan.Match(paths.Normal(path))
 	v.Origin = &v.Plan.Origins[v.Behavior.Origin]
+	if v.Second && v.Behavior.Failover != nil {
+		v.Origin = &v.Plan.Origins[v.Behavior.Failover.Origin]
+	}
 	v.Query = selectQuery(v.Text, v.Behavior.Cache.Query, v.Request.Query)
 	v.Encoding = ""
 	if v.Request.Major > 1 || v.Request.Minor > 0 { // HTTP/1.0 gets nothing compressed (developer guide, "Serve compressed files")

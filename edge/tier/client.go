@@ -156,7 +156,7 @@ func (c *client) ask(ctx context.Context, t Tier, a Ask, r *message.Request) (*m
 	}
 	if err != nil {
 		end(nil)
-		return nil, Answer{}, c.failed(ctx, t.Node.ID, err)
+		return nil, Answer{}, c.failed(ctx, t.Node.ID, err, a.Passing && !repeatable(r))
 	}
 	resp.Body = &cancelled{resp.Body, end}
 	answer, err := parseAnswer(resp.Header)
@@ -197,17 +197,39 @@ func (c *client) place(t Tier, timeout time.Duration) *cdn.Origin {
 	}
 }
 
+// repeatable reports whether a request may be made a second time, of the origin, though
+// nobody knows what became of it at a tier (RFC 9110 section 9.2.2).
+func repeatable(r *message.Request) bool {
+	switch r.Method {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
+		return r.Body == nil
+	}
+	return false
+}
+
+// unmade reports whether there was no connection, so that nothing was asked.
+func unmade(why upstream.Reason) bool {
+	return why == upstream.Connect || why == upstream.ConnectTimeout || why == upstream.TLS
+}
+
 // failed says why a tier is passed over, and lets it rest where that is its own
-// fault and not that of what was asked.
-func (c *client) failed(ctx context.Context, id string, err error) error {
+// fault and not that of what was asked. Where that may be asked once only, it has
+// failed at the tier, unless it never came there.
+func (c *client) failed(ctx context.Context, id string, err error, once bool) error {
 	var known *upstream.Error
+	isKnown := errors.As(err, &known)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case once && !isKnown && !errors.Is(err, errSilent):
+		return err // of the viewer's body
+	case once && !(isKnown && unmade(known.Reason)):
+		c.rest(id)
+		return &Failure{504, "The Origin Shield did not answer, and the request cannot be made again."}
 	case errors.Is(err, errSilent):
 		c.rest(id)
 		return &PassedOver{"silent", err}
-	case errors.As(err, &known) && known.Reason != upstream.HeaderTooBig:
+	case isKnown && known.Reason != upstream.HeaderTooBig:
 		c.rest(id)
 		return &PassedOver{"unreachable", err}
 	}

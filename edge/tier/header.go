@@ -20,6 +20,7 @@ const (
 	fieldDistribution = prefix + "Distribution" // the distribution's id
 	fieldLeast        = prefix + "Least"        // epoch.number that must have been applied
 	fieldConfirm      = prefix + "Confirm"      // "1": the origin's own word is needed
+	fieldPassing      = prefix + "Passing"      // "1": the request is not to be answered by a cache
 	fieldViewer       = prefix + "Viewer"       // "192.0.2.7:1234 https 2.0"
 	fieldID           = prefix + "Id"           // the request's X-Amz-Cf-Id
 
@@ -52,6 +53,9 @@ type Ask struct {
 	// Confirm asks for what the origin has confirmed after the request: the asker
 	// has no lease (K).
 	Confirm bool
+	// Passing asks that the request be handed to the origin, and to no other, and its
+	// answer back: nothing of it is cached (belief 461).
+	Passing bool
 	// Viewer, Scheme, Major and Minor are those of the viewer's request; ID is its
 	// X-Amz-Cf-Id.
 	Viewer       netip.AddrPort
@@ -65,7 +69,7 @@ type Ask struct {
 // Accepts reports whether what was born then answers the ask: a tier knows better
 // than to send anything older, but is not trusted to (D).
 func (a Ask) Accepts(birth cdn.Version) bool {
-	return birth.Epoch == a.Least.Epoch && !birth.Before(a.Newest)
+	return a.Passing || birth.Epoch == a.Least.Epoch && !birth.Before(a.Newest)
 }
 
 func (a Ask) appendTo(l Level, h *message.Header) {
@@ -74,6 +78,9 @@ func (a Ask) appendTo(l Level, h *message.Header) {
 	h.Add(fieldLeast, a.Least.String())
 	if a.Confirm {
 		h.Add(fieldConfirm, "1")
+	}
+	if a.Passing {
+		h.Add(fieldPassing, "1")
 	}
 	h.Add(fieldViewer, a.Viewer.String()+" "+a.Scheme+" "+strconv.Itoa(a.Major)+"."+strconv.Itoa(a.Minor))
 	h.Add(fieldID, a.ID)
@@ -93,7 +100,8 @@ func parseAsk(h message.Header) (a Ask, err error) {
 	if a.Least, err = cdn.ParseVersion(h.Get(fieldLeast)); err != nil {
 		return a, err
 	}
-	a.Distribution, a.ID, a.Confirm = h.Get(fieldDistribution), h.Get(fieldID), h.Has(fieldConfirm)
+	a.Distribution, a.ID = h.Get(fieldDistribution), h.Get(fieldID)
+	a.Confirm, a.Passing = h.Has(fieldConfirm), h.Has(fieldPassing)
 	parts := strings.Split(h.Get(fieldViewer), " ")
 	if len(parts) != 3 {
 		return a, errors.New("the viewer is not of the form ADDRESS SCHEME VERSION")

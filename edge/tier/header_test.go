@@ -22,6 +22,7 @@ func TestAsksComeThroughAsTheyAre(t *testing.T) {
 	for _, change := range []func(*Ask){
 		func(*Ask) {},
 		func(a *Ask) { a.Confirm = false },
+		func(a *Ask) { a.Passing, a.Level = true, Second },
 		func(a *Ask) { a.Level, a.Scheme, a.Major, a.Minor = Peer, "http", 1, 0 },
 		func(a *Ask) { a.Least, a.Viewer = cdn.Version{}, netip.MustParseAddrPort("192.0.2.7:1") },
 	} {

@@ -18,12 +18,13 @@ const (
 	Peer           // the node of the same edge location that a key belongs to
 	Regional       // the regional edge cache
 	Shield         // the Origin Shield
+	Second         // the Origin Shield of the second origin of a group
 	levels
 )
 
 // String is the name on the wire and in metrics.
 func (l Level) String() string {
-	return [...]string{"viewer", "peer", "regional", "shield"}[l]
+	return [...]string{"viewer", "peer", "regional", "shield", "second"}[l]
 }
 
 func parseLevel(s string) (Level, bool) {
@@ -83,12 +84,7 @@ func Peers(a Asking) []Tier {
 // region; +Inf where it is not known.
 func CloudFront(far func(a, b string) float64) Route {
 	return func(a Asking) []Tier {
-		shield := ""
-		if a.Origin != nil && a.Origin.Shield != "" {
-			if shield = a.nearest(a.Origin.Shield, far, cdn.Node.IsRegional); shield == "" {
-				shield = a.nearest(a.Origin.Shield, far, func(n cdn.Node) bool { return !n.IsRegional() })
-			}
-		}
+		shield := a.shield(far)
 		if shield == a.Self.ID {
 			return nil // nothing is nearer to the origin
 		}
@@ -104,6 +100,30 @@ func CloudFront(far func(a, b string) float64) Route {
 		}
 		return route
 	}
+}
+
+// OriginShield is the Route of what no cache between is asked for but the Origin Shield
+// of its origin, the same that CloudFront has (beliefs 461 and 462): requests that are not
+// cached, and those to the second origin of a group.
+func OriginShield(far func(a, b string) float64) Route {
+	return func(a Asking) []Tier {
+		shield := a.shield(far)
+		if shield == "" || shield == a.Self.ID {
+			return nil
+		}
+		return []Tier{{Shield, a.Nodes[shield]}}
+	}
+}
+
+// shield returns the node that is the Origin Shield of the origin, "" where it has none.
+func (a Asking) shield(far func(a, b string) float64) string {
+	if a.Origin == nil || a.Origin.Shield == "" {
+		return ""
+	}
+	if id := a.nearest(a.Origin.Shield, far, cdn.Node.IsRegional); id != "" {
+		return id
+	}
+	return a.nearest(a.Origin.Shield, far, func(n cdn.Node) bool { return !n.IsRegional() })
 }
 
 // nearest returns, of the nodes that are of a kind, the one at the place nearest to

@@ -32,6 +32,8 @@ type Config struct {
 	Up func(id string) bool
 	// Route says whom to ask. Nil: Peers.
 	Route Route
+	// Shield says which Origin Shield alone to ask. Nil: none.
+	Shield Route
 	// Patience is for how long a tier may say nothing before it is passed over: one
 	// that works says so sooner. 0: 1 s.
 	Patience time.Duration
@@ -117,6 +119,19 @@ func (t *Tiers) Above(from Level, nodes map[string]cdn.Node, plan *cdn.Plan, ori
 	}
 	route := t.cfg.Route(Asking{Self: t.cfg.Self, Nodes: nodes, Up: t.client.up, Plan: plan, Origin: origin, Key: key})
 	return slices.DeleteFunc(route, func(t Tier) bool { return t.Level <= from })
+}
+
+// Shielding lists, as tiers of a level, the Origin Shield of an origin where that is
+// another node. A nil Tiers knows none.
+func (t *Tiers) Shielding(level Level, nodes map[string]cdn.Node, plan *cdn.Plan, origin *cdn.Origin, key string) []Tier {
+	if t == nil || t.cfg.Shield == nil {
+		return nil
+	}
+	route := t.cfg.Shield(Asking{Self: t.cfg.Self, Nodes: nodes, Up: t.client.up, Plan: plan, Origin: origin, Key: key})
+	for i := range route {
+		route[i].Level = level
+	}
+	return route
 }
 
 // Do asks tiers in turn for r, a viewer's request. The error is *PassedOver where

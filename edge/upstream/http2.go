@@ -116,7 +116,7 @@ func (p *pool) notHTTP2(c net.Conn) {
 // other, and where the operator says so for all that TLS agrees on.
 func (x *exchange) wantsHTTP2() bool {
 	secure := x.pool.place.scheme == "https"
-	if x.req.Upgrade != "" || !isGRPC(x.req) && !(secure && x.pool.up.cfg.HTTP2) {
+	if x.req.Upgrade != "" || !IsGRPC(x.req) && !(secure && x.pool.up.cfg.HTTP2) {
 		return false
 	}
 	x.pool.mu.Lock()
@@ -124,9 +124,10 @@ func (x *exchange) wantsHTTP2() bool {
 	return time.Now().After(x.pool.plainUntil)
 }
 
-// isGRPC: application/grpc and its codecs; application/grpc-web is made for
+// IsGRPC reports whether a request is one of gRPC, which has no other way to an origin
+// than HTTP/2: application/grpc and its codecs; application/grpc-web is made for
 // HTTP/1.1.
-func isGRPC(r *message.Request) bool {
+func IsGRPC(r *message.Request) bool {
 	const grpc = "application/grpc"
 	kind := r.Header.Get("Content-Type")
 	return len(kind) >= len(grpc) && strings.EqualFold(kind[:len(grpc)], grpc) && !strings.HasPrefix(kind[len(grpc):], "-")
@@ -218,7 +219,7 @@ func httpRequest(ctx context.Context, p place, r *message.Request) *http.Request
 	if hr.Header["User-Agent"] == nil {
 		hr.Header["User-Agent"] = []string{""} // else net/http names itself
 	}
-	if isGRPC(r) {
+	if IsGRPC(r) {
 		hr.Header.Set("Te", "trailers") // which the protocol demands, and no viewer's connection hands on
 	}
 	if hasBody(r) {

@@ -166,7 +166,7 @@ func TestWhatGoesOverHTTP2(t *testing.T) {
 	}
 	web := request("/")
 	web.Header.Add("Content-Type", "application/grpc-web")
-	if isGRPC(web) {
+	if IsGRPC(web) {
 		t.Error("grpc-web is made for HTTP/1.1")
 	}
 }

@@ -110,7 +110,7 @@ func (w *world) startEdge(h *host) error {
 		Sandbox: true, DialOrigin: dial, MemoryBytes: memoryBytes, DiskBytes: diskBytes,
 		DiskDir: h.machine.cacheDir(), DiskFS: cache, Journal: p.client.Journal(), DrainLimit: time.Second, Logger: log, Registry: prometheus.NewRegistry(),
 		Tiers: &tier.Config{
-			Addr: netip.AddrPortFrom(h.node.Addr, peerPort).String(), Listen: w.listen, Identity: network.PeerIdentity(p.client), Dial: dial, Route: tier.CloudFront(far),
+			Addr: netip.AddrPortFrom(h.node.Addr, peerPort).String(), Listen: w.listen, Identity: network.PeerIdentity(p.client), Dial: dial, Route: tier.CloudFront(far), Shield: tier.OriginShield(far),
 		},
 	})
 	if err != nil {
