@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
+	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // askedToExplain returns what a viewer of a sandbox wants explained, "" for nothing. What
@@ -104,6 +105,7 @@ func (x *exchange) explain(f *fault) *explain.Explanation {
 	e.Origin = x.explainOrigin()
 	if why := x.Uncacheable(); why != "" {
 		e.Decision = &explain.Decision{Action: "pass", Why: why}
+		e.Tiers = explain.TiersOf(x.shield(tier.Shield, x.Origin))
 		return e
 	}
 	x.explainCached(e)

@@ -79,6 +79,10 @@ func TestWhatIsNotCachedGoesThroughTheShield(t *testing.T) {
 	upgrade.Upgrade = "websocket"
 	expect(n.do(upgrade), origin, "GET /base/dynamic/x   0 ")
 	expect(ask("POST", "/x", "data", "Content-Type", "application/grpc"), origin, "POST /base/x   4 data")
+	n.edge.cfg.Sandbox = true
+	if up := n.why(n.request("POST", "/x")).Tiers; len(up) != 1 || up[0].Level != "shield" || up[0].Node != "NRT-2" {
+		t.Errorf("explained by %+v", up)
+	}
 	if r := n.get("/x"); hops(r) != shield {
 		t.Errorf("what is cached came by %q", hops(r))
 	}
