@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
 )
@@ -67,6 +68,7 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 			return nil, err
 		}
 	}
+	p.Logging = logs.CompileStandard(doc.Child("Logging"))
 	// Kept and given back, with nothing for an edge or a router to do.
 	doc.At("CallerReference")
 	doc.At("Comment")

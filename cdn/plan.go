@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/deployment"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
 )
@@ -39,6 +40,8 @@ type Plan struct {
 	// CacheTagHeader names the field of origins' answers that has an object's cache
 	// tags; "" where the distribution reads none.
 	CacheTagHeader string
+	// Logging is where standard logs (legacy) go; nil: nowhere.
+	Logging *logs.Standard
 	// Behaviors are in the order they are tried; the default is the last and has
 	// the pattern "*".
 	Behaviors      []Behavior

@@ -14,13 +14,24 @@ import (
 
 // AccessLog takes a line for each request of a viewer that was answered.
 type AccessLog interface {
+	// Wants reports whether requests for a distribution are logged at all; "" is for
+	// none.
+	Wants(distribution string) bool
 	// Log is handed a record that is used again when it returns. False if the line was
 	// dropped.
 	Log(r *accesslog.Record) bool
 }
 
-// logAccess has a line written about the request.
+// logAccess has a line written about the request, if anybody wants it.
 func (x *exchange) logAccess(d message.Delivery) {
+	id := ""
+	if x.Plan != nil {
+		id = x.Plan.ID
+	}
+	if !x.edge.cfg.AccessLog.Wants(id) {
+		return
+	}
+	defer x.line.Forget()
 	r, line := x.asked, &x.line
 	line.Location, line.RequestID = x.edge.pop, x.id
 	line.Viewer, line.Method, line.Protocol, line.Major, line.Minor = r.Viewer, r.Method, r.Scheme, r.Major, r.Minor
@@ -35,9 +46,12 @@ func (x *exchange) logAccess(d message.Delivery) {
 	}
 	// Time may have been moved: the date goes by the clock that freshness goes by.
 	line.Ended = x.start.Add(line.Took)
-	line.Distribution, line.Domain = "", ""
+	line.Distribution, line.Domain, line.Behavior, line.Request = id, "", "", r
 	if x.Plan != nil {
-		line.Distribution, line.Domain = x.Plan.ID, x.Plan.Domain
+		line.Domain = x.Plan.Domain
+	}
+	if x.Behavior != nil {
+		line.Behavior = x.Behavior.Pattern
 	}
 	if x.done.sent == 101 && r.Upgrade == "websocket" {
 		line.Protocol = "ws" + strings.TrimPrefix(r.Scheme, "http")

@@ -21,6 +21,8 @@ type noted struct {
 	full    bool
 }
 
+func (n *noted) Wants(string) bool { return true }
+
 func (n *noted) Log(r *accesslog.Record) bool {
 	if n.full {
 		return false
@@ -66,7 +68,7 @@ func TestAccessLineOfAHit(t *testing.T) {
 		Bytes: 300, Body: 3, First: r.Received.Add(2 * time.Millisecond), Ended: r.Received.Add(5 * time.Millisecond),
 	})
 	want := accesslog.Record{
-		Ended: time.Date(2026, 3, 2, 0, 0, 0, 5e6, time.UTC), Location: "NRT20-P1", Distribution: "E1", Domain: "de1.warmfront.test", RequestID: got.RequestID,
+		Behavior: "*", Request: r, Ended: time.Date(2026, 3, 2, 0, 0, 0, 5e6, time.UTC), Location: "NRT20-P1", Distribution: "E1", Domain: "de1.warmfront.test", RequestID: got.RequestID,
 		Viewer: netip.MustParseAddrPort("192.0.2.7:1234"), Method: "GET", Protocol: "https", Major: 2, Host: "www.e1.test", Path: "/a", Query: "b=c",
 		Referer: "http://r.test/", UserAgent: "curl", Cookie: "c=1", ForwardedFor: "203.0.113.9", TLSVersion: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256",
 		Status: 206, Result: "Hit", ResponseResult: "Hit", Detail: "Hit", ContentType: "text/plain", ContentRange: "bytes 2-4/10", ContentLength: 3,

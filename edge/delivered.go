@@ -19,7 +19,6 @@ func (x *exchange) Delivered(d message.Delivery) {
 	e.metrics.Served(int(x.done.result), d.Body)
 	if e.cfg.AccessLog != nil {
 		x.logAccess(d)
-		x.line.Forget()
 	}
 	if e.cfg.Logger.Enabled(context.Background(), slog.LevelDebug) {
 		x.log(d)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -11,12 +12,14 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge"
+	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/proxyproto"
 	"github.com/warmfront/warmfront/edge/roundtrip"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/edgelogs"
 	"github.com/warmfront/warmfront/network/measured"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/sniff"
@@ -54,8 +57,7 @@ type EdgeConfig struct {
 	RedirectViewers time.Duration
 	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
 	PublicHTTPSPort uint16
-	// AccessLog gets a line for each request of a viewer: --access-log. Nil: none.
-	AccessLog edge.AccessLog
+	Logs            edgelogs.Config
 }
 
 // drainLimit leaves time, of the ten seconds that a stop may take, for the nodes
@@ -67,6 +69,7 @@ type Edge struct {
 	*member
 	edge      *edge.Edge
 	prober    *roundtrip.Prober
+	logs      *edgelogs.Logs
 	listeners []net.Listener
 	gone      gone
 }
@@ -101,6 +104,9 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 		return nil, err
 	}
 	e.prober = e.newProber(cfg, pop)
+	if e.logs, err = e.newLogs(cfg); err != nil {
+		return nil, err
+	}
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
 		return nil, ports.ExplainTaken(err)
 	}
@@ -114,8 +120,28 @@ func regionalID(pop geo.POP, k int) string { return fmt.Sprintf("%s-R%d", pop.Co
 // the first viewer.
 const maxPrepared = 64
 
+// newLogs makes the access logs. Nobody but viewers leaves lines, so that of a regional
+// edge cache there are none.
+func (e *Edge) newLogs(cfg EdgeConfig) (*edgelogs.Logs, error) {
+	logs, err := edgelogs.New(cfg.Logs, edgelogs.Node{
+		Dir: cfg.Folder.Join("logs"), S3Endpoint: cfg.S3Endpoint, Dial: cfg.gate.DialOut(dialFrom(cfg.Addr)), Registry: e.registry, Logger: cfg.Log,
+		ClusterKey: func() (sigv4.Credentials, error) { return originSigner{e}.key() },
+		Country: func(r *accesslog.Record) string {
+			place, _ := cfg.Geo.Locate(r.Viewer.Addr())
+			return place.Country
+		},
+	})
+	if err == nil {
+		logs.Update(e.client.State())
+	}
+	return logs, err
+}
+
 // prepare asks for the certificates of the distributions in a new state.
 func (e *Edge) prepare(s *cdn.State) {
+	if e.member != nil && e.logs != nil {
+		e.logs.Update(s)
+	}
 	if e.member == nil || e.node.IsRegional() || len(s.Plans) > maxPrepared {
 		return
 	}
@@ -150,7 +176,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
-		AccessLog: cfg.AccessLog, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.Services(),
+		AccessLog: e.logs, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.Services(),
 		Services:  cfg.controlServices(),
 		Elsewhere: elsewhere(pop, cfg.Geo, cfg.WAN, e.known, cfg.RedirectViewers),
 		Locate: func(a netip.Addr) geo.Place {
@@ -204,12 +230,16 @@ func (e *Edge) wrapViewers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.L
 type originSigner struct{ e *Edge }
 
 func (s originSigner) Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error {
-	k, err := parseKey(s.e.client.Settings()[settingOriginSign])
+	key, err := s.key()
 	if err != nil {
 		return err
 	}
-	signer := originauth.S3{Credentials: sigv4.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}}
-	return signer.Sign(r, o, arn, now)
+	return originauth.S3{Credentials: key}.Sign(r, o, arn, now)
+}
+
+func (s originSigner) key() (sigv4.Credentials, error) {
+	k, err := parseKey(s.e.client.Settings()[settingOriginSign])
+	return sigv4.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}, err
 }
 
 // Run serves until ctx ends. Then it says goodbye, so that routers send nobody
@@ -222,7 +252,8 @@ func (e *Edge) Run(ctx context.Context) error {
 	if !e.node.IsRegional() { // viewers are not sent there
 		prober.Go(func() { e.prober.Run(measuring) })
 	}
-	return e.run(ctx, "http", drained{e.edge, &e.listeners}, []string{"gossip"}, []string{"http"})
+	err := e.run(ctx, "http", drained{e.edge, &e.listeners}, []string{"gossip"}, []string{"http"})
+	return errors.Join(err, e.logs.Close())
 }
 
 // Close ends everything at once.
@@ -230,8 +261,12 @@ func (e *Edge) Close() error {
 	if e.member == nil {
 		return nil
 	}
-	if e.edge == nil {
-		return e.close()
+	var role []io.Closer
+	if e.edge != nil {
+		role = append(role, e.edge)
 	}
-	return e.close(e.edge)
+	if e.logs != nil {
+		role = append(role, e.logs)
+	}
+	return e.close(role...)
 }

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
 	"github.com/warmfront/warmfront/network/dns"
+	"github.com/warmfront/warmfront/network/edgelogs"
 	"github.com/warmfront/warmfront/network/gate"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/statefolder"
@@ -50,9 +50,9 @@ type UpConfig struct {
 	Load        load.Settings
 	Origins     map[string]string
 	OriginAllow []netip.Prefix
-	AccessLog   edge.AccessLog // one for all edges; nil: none
-	NewEpoch    bool           // the journal was put back from a backup
-	NoDemo      bool           // no demo bucket and distribution
+	Logs        edgelogs.Config // of every edge
+	NewEpoch    bool            // the journal was put back from a backup
+	NoDemo      bool            // no demo bucket and distribution
 	// RequireCertificates is control's.
 	RequireCertificates bool
 	// AdoptJournal is every node's.
@@ -179,7 +179,7 @@ func (u *Up) prepare() {
 			return NewEdge(EdgeConfig{
 				NodeConfig: n, POP: pop.Code, Number: k, Regional: regional, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
 				Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
-				AccessLog: u.cfg.AccessLog, Capacity: u.cfg.Capacity, RedirectViewers: u.cfg.RedirectViewers,
+				Logs: u.cfg.Logs, Capacity: u.cfg.Capacity, RedirectViewers: u.cfg.RedirectViewers,
 			})
 		}
 	}

@@ -10,12 +10,17 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/origin/policy"
+	"github.com/warmfront/warmfront/origin/s3config"
 	"github.com/warmfront/warmfront/origin/s3disk"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
 // serviceCloudFront is who a holder of an origin-access key is.
 const serviceCloudFront = "cloudfront.amazonaws.com"
+
+// serviceDelivery is who such a holder is that says so in ServiceHeader: what delivers
+// access logs.
+const serviceDelivery = "delivery.logs.amazonaws.com"
 
 // authenticate finds out who asks: a signature is verified in full, and a
 // request without one is anonymous. A wrong signature is never anonymous.
@@ -36,6 +41,9 @@ func (c *call) authenticate() error {
 		return fault("AccessDenied", "Access Denied: the access key is for other services than s3.")
 	case key.OriginAccess:
 		c.who = originAccess(c.r.Header.Get(SourceARNHeader))
+		if c.r.Header.Get(ServiceHeader) == serviceDelivery { // signed, as every x-amz-* header
+			c.who = policy.Principal{Service: serviceDelivery}
+		}
 	default:
 		c.who = policy.Principal{Account: c.s.cfg.Account}
 	}
@@ -77,12 +85,23 @@ func (c *call) authorizeIn(b *s3disk.Bucket, p *policy.Policy, action, key strin
 	case decision == policy.Deny:
 	case owner:
 		return nil
+	case action == "s3:PutObject" && c.granted(b):
+		return nil
 	case decision != policy.Allow:
 	case c.who.Anonymous() && p.Public() && publicAccess(b).RestrictPublicBuckets:
 	default:
 		return nil
 	}
 	return fault("AccessDenied", "")
+}
+
+// granted reports whether a distribution's standard logs (legacy) may be put into a
+// bucket: where its ACLs are enabled, for CloudFront gives the log delivery a grant
+// there when a distribution's logging is turned on (developer guide, "Configure
+// standard logging (legacy)", Permissions; number 501).
+func (c *call) granted(b *s3disk.Bucket) bool {
+	return c.who.Service == serviceDelivery && strings.HasPrefix(c.r.Header.Get(SourceARNHeader), "arn:aws:cloudfront:") &&
+		!s3config.ACLsDisabled(document(b, s3config.Ownership))
 }
 
 // missing is what a request for a key that is not there gets: whether it is

@@ -322,3 +322,29 @@ func TestVirtualHosts(t *testing.T) {
 		g.want(200, owner, "GET", "/demo/k//x", "", "Host: "+host)
 	}
 }
+
+// Access logs are delivered into a bucket whose ACLs are enabled, for a distribution,
+// or that has a policy which lets the delivery do so; nothing else comes of it.
+func TestLogDelivery(t *testing.T) {
+	g := withDemo(t)
+	put := func(headers ...string) int {
+		return g.do(edge, "PUT", "/demo/logs/E1.2026-03-01-12.AAAA.gz", "x", headers...).status
+	}
+	service, legacy := "X-Amz-Source-Service: delivery.logs.amazonaws.com", "X-Amz-Source-Arn: "+distribution
+	source, acl := "X-Amz-Source-Arn: arn:aws:logs:us-east-1:123456789012:delivery-source:a", "X-Amz-Acl: bucket-owner-full-control"
+	if put(service, legacy) != 403 || put(service, source, acl) != 403 {
+		t.Error("a bucket whose ACLs are disabled takes logs without a policy")
+	}
+	g.want(200, owner, "PUT", "/demo?ownershipControls", `<OwnershipControls><Rule><ObjectOwnership>BucketOwnerPreferred</ObjectOwnership></Rule></OwnershipControls>`)
+	if got := put(service, legacy, acl); got != 200 {
+		t.Errorf("a bucket whose ACLs are enabled: %d", got)
+	}
+	if put(legacy) != 403 || put(service, source, acl) != 403 || g.do(edge, "GET", "/demo/logs/E1.2026-03-01-12.AAAA.gz", "", service, legacy).status != 403 {
+		t.Error("more is allowed than to deliver a distribution's logs")
+	}
+	g.want(204, owner, "PUT", "/demo?policy", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"delivery.logs.amazonaws.com"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::demo/*",
+		"Condition":{"StringEquals":{"s3:x-amz-acl":"bucket-owner-full-control","aws:SourceAccount":"123456789012"},"ArnLike":{"aws:SourceArn":"arn:aws:logs:us-east-1:123456789012:delivery-source:*"}}}]}`)
+	if put(service, source, acl) != 200 || put(service, source) != 403 {
+		t.Error("the policy that AWS documents is not gone by")
+	}
+}

@@ -30,7 +30,9 @@
 // distribution it is made for in the header x-amz-source-arn, which must be
 // among the signed headers and becomes the condition key aws:SourceArn; its
 // fifth field becomes aws:SourceAccount. That is how Origin Access Control
-// works here with the policy that AWS documents for it, unchanged.
+// works here with the policy that AWS documents for it, unchanged. Where it says in
+// the signed header x-amz-source-service that it delivers access logs, the holder is
+// delivery.logs.amazonaws.com instead.
 package origin
 
 import (
@@ -50,6 +52,10 @@ import (
 // SourceARNHeader names the distribution, or the origin access identity, for which an
 // edge signs a request.
 const SourceARNHeader = "X-Amz-Source-Arn"
+
+// ServiceHeader says that an edge delivers access logs, rather than that it asks for
+// an object.
+const ServiceHeader = "X-Amz-Source-Service"
 
 // DefaultAccount is the account that owns every bucket if Config names none.
 const DefaultAccount = "000000000000"

@@ -5,17 +5,52 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/network/edgelogs"
+	"github.com/warmfront/warmfront/network/statefolder"
+	"github.com/warmfront/warmfront/sigv4"
 )
 
-// accessLogFlag names the file that gets a line for each request of a viewer.
-type accessLogFlag struct{ path string }
+// accessLogFlag names the file that gets a line for each request of a viewer, and says
+// how lines get into the buckets that distributions name.
+type accessLogFlag struct {
+	path        string
+	interval    time.Duration
+	spool       string
+	credentials string
+}
 
-func (f *accessLogFlag) add(flags *pflag.FlagSet, whose string) {
+func (f *accessLogFlag) add(flags *pflag.FlagSet, whose string, interval time.Duration) {
 	flags.StringVar(&f.path, "access-log", "", "file to append a line to for each request "+whose+", in the form of CloudFront's standard logs; opened anew on SIGHUP")
+	flags.DurationVar(&f.interval, "log-interval", interval, "how long an edge gathers lines of a distribution's access log before it puts them into the bucket that the distribution names")
+	flags.StringVar(&f.spool, "log-spool", "256MiB", "disk for access logs that wait to be put, each edge; what does not fit is dropped and counted")
+	flags.StringVar(&f.credentials, "log-credentials", "", "file with the access key (aws_access_key_id, aws_secret_access_key) to put access logs with, where buckets are not this network's (default: as the log delivery, with the cluster's own key)")
+}
+
+// config is what edges are told.
+func (f *accessLogFlag) config() (cfg edgelogs.Config, err error) {
+	if f.interval < time.Second || f.interval > time.Hour {
+		return cfg, fmt.Errorf("--log-interval %v: use 1s to 1h", f.interval)
+	}
+	cfg.Interval = f.interval
+	if cfg.SpoolBytes, err = parseBytes(f.spool); err != nil {
+		return cfg, fmt.Errorf("--log-spool: %w", err)
+	}
+	if cfg.SpoolBytes < 1<<20 {
+		return cfg, fmt.Errorf("--log-spool %s: use at least 1MiB", f.spool)
+	}
+	if f.credentials != "" {
+		key, err := statefolder.ReadAccessKey(f.credentials)
+		if err != nil {
+			return cfg, fmt.Errorf("--log-credentials: %w", err)
+		}
+		cfg.Key = sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
+	}
+	return cfg, nil
 }
 
 // accessLog is the file while it is open: nil where none is named.

@@ -16,6 +16,7 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/demo"
+	"github.com/warmfront/warmfront/network/edgelogs"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/statefolder"
 )
@@ -160,13 +161,19 @@ func newEdge(g *cli.Global) *cobra.Command {
 		if cfg.RedirectViewers < 0 {
 			return nil, fmt.Errorf("--redirect-viewers %v: use a time such as 80ms, or 0 for never", cfg.RedirectViewers)
 		}
+		if node.Sandbox && !c.Flags().Changed("log-interval") {
+			access.interval = edgelogs.SandboxInterval
+		}
+		if cfg.Logs, err = access.config(); err != nil {
+			return nil, err
+		}
 		cfg.NodeConfig = node
 		opened, err := access.open(c.Context(), node.Log)
 		if err != nil {
 			return nil, err
 		}
 		if opened != nil {
-			cfg.AccessLog = opened.lines
+			cfg.Logs.File = opened.lines
 		}
 		e, err := network.NewEdge(cfg)
 		if err != nil {
@@ -175,7 +182,7 @@ func newEdge(g *cli.Global) *cobra.Command {
 		return closing{e, opened.close}, nil
 	})
 	o.add(c.Flags())
-	access.add(c.Flags(), "of a viewer")
+	access.add(c.Flags(), "of a viewer", edgelogs.HostInterval)
 	c.Flags().StringVar(&cfg.POP, "pop", "", "edge location, by its IATA code")
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")
 	c.Flags().BoolVar(&cfg.Regional, "regional", false, "be a node of the location's regional edge cache: other edges ask it, viewers are never sent to it")

@@ -20,6 +20,7 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
+	"github.com/warmfront/warmfront/network/edgelogs"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/statefolder"
 )
@@ -87,7 +88,7 @@ func newUp(g *cli.Global) *cobra.Command {
 	f.place.add(flags)
 	f.origin.add(flags)
 	f.dns.add(flags, 0)
-	f.accessLog.add(flags, "at any edge")
+	f.accessLog.add(flags, "at any edge", edgelogs.SandboxInterval)
 	return c
 }
 
@@ -132,10 +133,14 @@ func (f upFlags) config(cmd *cobra.Command, g *cli.Global, log *slog.Logger) (ne
 	if dns.Policy == "latency" && model.Scale == 0 {
 		return cfg, errors.New("--policy latency measures the delay of distance, which --wan off does not impose: leave one of them out")
 	}
+	logs, err := f.accessLog.config()
+	if err != nil {
+		return cfg, err
+	}
 	origins, allow, err := f.origin.parse()
 	return network.UpConfig{
 		Folder: statefolder.Folder(g.Data), POPs: pops, NodesPerPOP: f.nodesPerPOP, Regional: f.regional, Home: f.place.home, Zone: f.zone, DNS: dns, Ports: ports,
-		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, RedirectViewers: f.redirect, Origins: origins, OriginAllow: allow, NoDemo: f.noDemo, NewEpoch: f.newEpoch, RequireCertificates: f.certificates,
+		Geo: db, WAN: model, MemoryBytes: memory, DiskBytes: disk, Capacity: f.capacity, RedirectViewers: f.redirect, Origins: origins, OriginAllow: allow, Logs: logs, NoDemo: f.noDemo, NewEpoch: f.newEpoch, RequireCertificates: f.certificates,
 		AdoptJournal: f.adopt, Version: version, Log: log,
 	}, err
 }
@@ -162,7 +167,7 @@ func up(cmd *cobra.Command, g *cli.Global, f upFlags) error {
 		return err
 	}
 	if access != nil {
-		cfg.AccessLog = access.lines
+		cfg.Logs.File = access.lines
 	}
 	queries, stop, err := f.dns.openLog(cmd.Context(), log)
 	if err != nil {

@@ -92,6 +92,9 @@ func newLog(t target, cfg Config) *Log {
 // usualLine is longer than most lines are: those are made on the stack.
 const usualLine = 1 << 10
 
+// Wants is true: every request leaves a line.
+func (l *Log) Wants(string) bool { return true }
+
 // Log takes a record. False if it was dropped: the file takes lines too slowly, or
 // the log is closed.
 func (l *Log) Log(r *Record) bool {

@@ -22,7 +22,11 @@ type Record struct {
 	// Distribution is the id of the distribution, Domain its domain name, both empty
 	// where the request was for none.
 	Distribution, Domain string
-	RequestID            string
+	// Country is where the viewer is, which a log looks up if it is asked for.
+	Country string
+	// Behavior is the path pattern of the cache behavior.
+	Behavior  string
+	RequestID string
 
 	Viewer netip.AddrPort
 	Method string
@@ -35,6 +39,13 @@ type Record struct {
 	UserAgent    string
 	Cookie       string
 	ForwardedFor string
+	Accept       string
+	// AcceptEncoding is the viewer's own, as it came.
+	AcceptEncoding string
+	// Request is where all header fields are, and Headers what of them a raw record
+	// has kept, as lines "Name:value".
+	Request *message.Request
+	Headers string
 	// TLSVersion and Cipher are as in message.Request.
 	TLSVersion, Cipher string
 
@@ -60,18 +71,20 @@ type Record struct {
 
 // SetFields fills in what the headers of request and answer say.
 func (r *Record) SetFields(request, answer message.Header) {
-	r.Cookie, r.Referer, r.UserAgent, r.ForwardedFor = "", "", "", ""
+	r.Cookie, r.Referer, r.UserAgent, r.ForwardedFor, r.Accept, r.AcceptEncoding = "", "", "", "", "", ""
 	for i := range request {
 		f := &request[i]
 		switch len(f.Name) {
 		case len("cookie"):
 			set(&r.Cookie, f, "cookie")
+			set(&r.Accept, f, "accept")
 		case len("referer"):
 			set(&r.Referer, f, "referer")
 		case len("user-agent"):
 			set(&r.UserAgent, f, "user-agent")
 		case len("x-forwarded-for"):
 			set(&r.ForwardedFor, f, "x-forwarded-for")
+			set(&r.AcceptEncoding, f, "accept-encoding")
 		}
 	}
 	r.ContentType, r.ContentRange = "", ""
@@ -108,22 +121,14 @@ func (r *Record) Append(b []byte, cookies bool) []byte {
 	if cookies {
 		cookie = r.Cookie
 	}
-	if second := r.Ended.Unix(); second != r.stamped || r.stamp[0] == 0 {
-		r.stamped = second
-		appendTime(r.stamp[:0], r.Ended)
-	}
-	b = append(b, r.stamp[:]...)
+	b = append(b, r.dateTime()...)
 	b = appendOwn(b, r.Location)
 	b = append(strconv.AppendInt(b, r.Sent, 10), '\t')
-	viewer := r.Viewer.Addr().Unmap()
-	if viewer.Is6() {
-		viewer = viewer.WithZone("")
-	}
-	b = append(viewer.AppendTo(b), '\t')
+	b = append(appendViewer(b, r), '\t')
 	b = appendText(b, r.Method)
 	b = appendOwn(b, r.Domain)
 	b = appendText(b, r.Path)
-	b = append(b, byte('0'+r.Status/100%10), byte('0'+r.Status/10%10), byte('0'+r.Status%10), '\t')
+	b = appendStatus(b, r.Status)
 	b = appendText(b, r.Referer)
 	b = appendText(b, r.UserAgent)
 	b = appendText(b, r.Query)
@@ -138,8 +143,7 @@ func (r *Record) Append(b []byte, cookies bool) []byte {
 	b = appendOwn(b, r.TLSVersion)
 	b = appendOwn(b, r.Cipher)
 	b = appendOwn(b, r.ResponseResult)
-	b = append(b, 'H', 'T', 'T', 'P', '/', byte('0'+r.Major%10), '.', byte('0'+r.Minor%10),
-		'\t', '-', '\t', '-', '\t') // and field-level encryption
+	b = append(appendVersion(b, r), '-', '\t', '-', '\t') // and field-level encryption
 	b = append(strconv.AppendUint(b, uint64(r.Viewer.Port()), 10), '\t')
 	b = appendSeconds(b, r.FirstByte)
 	b = appendOwn(b, r.Detail)
@@ -154,6 +158,31 @@ func (r *Record) Append(b []byte, cookies bool) []byte {
 	b = appendText(b, last)
 	b[len(b)-1] = '\n'
 	return b
+}
+
+// dateTime is date and time of the record, each with a tab behind it.
+func (r *Record) dateTime() []byte {
+	if second := r.Ended.Unix(); second != r.stamped || r.stamp[0] == 0 {
+		r.stamped = second
+		appendTime(r.stamp[:0], r.Ended)
+	}
+	return r.stamp[:]
+}
+
+func appendViewer(b []byte, r *Record) []byte {
+	viewer := r.Viewer.Addr().Unmap()
+	if viewer.Is6() {
+		viewer = viewer.WithZone("")
+	}
+	return viewer.AppendTo(b)
+}
+
+func appendStatus(b []byte, status int) []byte {
+	return append(b, byte('0'+status/100%10), byte('0'+status/10%10), byte('0'+status%10), '\t')
+}
+
+func appendVersion(b []byte, r *Record) []byte {
+	return append(b, 'H', 'T', 'T', 'P', '/', byte('0'+r.Major%10), '.', byte('0'+r.Minor%10), '\t')
 }
 
 // bounds are the first and the last position in a Content-Range: "bytes 0-9/100".
