@@ -78,21 +78,12 @@ func (x *exchange) logResult(line *accesslog.Record, broken error) {
 	case broken != nil:
 		line.Result, line.Detail = resultError.String(), brokenType(broken)
 	case x.done.failover != "" && !x.done.hit:
-		line.Detail = originFailover
+		line.Detail = accesslog.OriginFailover
 	}
-	if line.Detail == clientHungUp {
+	if line.Detail == accesslog.ClientHungUpRequest {
 		line.Status, line.ContentLength = 0, -1 // it had left before there was an answer
 	}
 }
-
-// The detailed result types of what is no fault of an origin, and of what the second
-// origin of a group answered: that one is no CloudFront's (difference 228).
-const (
-	originFailover   = "OriginFailover"
-	clientHungUp     = "ClientHungUpRequest"
-	clientCommError  = "ClientCommError"
-	clientGeoBlocked = "ClientGeoBlocked"
-)
 
 // errorType is the detailed result type of an answer that is an error.
 func (x *exchange) errorType() string {
@@ -100,32 +91,32 @@ func (x *exchange) errorType() string {
 	case x.done.errorType != "":
 		return x.done.errorType
 	case forwarded && x.done.status >= 500:
-		return "OriginError"
+		return accesslog.OriginError
 	case forwarded || x.done.hit || x.done.sent >= 500 && x.done.sent != 508:
 		return resultError.String()
 	case x.done.sent == 421:
-		return "InvalidRequestCertificate"
+		return accesslog.InvalidRequestCertificate
 	case x.done.sent == 431:
-		return "InvalidRequestHeader"
+		return accesslog.InvalidRequestHeader
 	case x.Behavior != nil && !x.Behavior.Allows(x.Request.Method):
-		return "InvalidRequestMethod"
+		return accesslog.InvalidRequestMethod
 	case x.done.sent == 403:
-		return "InvalidRequestBlocked"
+		return accesslog.InvalidRequestBlocked
 	}
-	return "InvalidRequest"
+	return accesslog.InvalidRequest
 }
 
 // originErrorType is that of an answer which an origin owes.
 func originErrorType(err error) string {
 	var failed *upstream.Error
 	if !errors.As(err, &failed) {
-		return "AbortedOrigin"
+		return accesslog.AbortedOrigin
 	}
 	switch failed.Reason {
 	case upstream.ConnectTimeout, upstream.ReadTimeout:
-		return "OriginCommError"
+		return accesslog.OriginCommError
 	case upstream.NotAllowed, upstream.TLS:
-		return "OriginConnectError"
+		return accesslog.OriginConnectError
 	}
 	return string(failed.Reason)
 }
@@ -137,5 +128,5 @@ func brokenType(err error) string {
 	if errors.As(err, &failed) || errors.As(err, &broken) || errors.Is(err, fetch.ErrChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return originErrorType(err)
 	}
-	return clientCommError
+	return accesslog.ClientCommError
 }

@@ -107,11 +107,11 @@ func TestAccessLineSaysWhatCameOfIt(t *testing.T) {
 		response, result, detail string
 	}{
 		{name: "miss", status: 200, response: "Miss", result: "Miss", detail: "Miss"},
-		{name: "the viewer left half-way", delivery: reset, status: 200, response: "Miss", result: "Error", detail: clientCommError},
+		{name: "the viewer left half-way", delivery: reset, status: 200, response: "Miss", result: "Error", detail: accesslog.ClientCommError},
 		{name: "the origin broke off", delivery: message.Delivery{Err: &upstream.Error{Reason: upstream.Read, Err: io.ErrUnexpectedEOF}},
 			status: 200, response: "Miss", result: "Error", detail: "OriginReadError"},
 		{name: "the origin broke off, and why is not known", delivery: message.Delivery{Err: io.ErrUnexpectedEOF}, status: 200, response: "Miss", result: "Error", detail: "AbortedOrigin"},
-		{name: "the viewer left before", ctx: left, status: 0, response: "Error", result: "Error", detail: clientHungUp,
+		{name: "the viewer left before", ctx: left, status: 0, response: "Error", result: "Error", detail: accesslog.ClientHungUpRequest,
 			answer: func(ctx context.Context, _ int, _ *message.Request) (*message.Response, error) {
 				<-ctx.Done()
 				return nil, context.Cause(ctx)
@@ -129,6 +129,9 @@ func TestAccessLineSaysWhatCameOfIt(t *testing.T) {
 		{name: "certificate", change: func(r *message.Request) { r.ServerName = "unknown.test" }, status: 421, response: "Error", result: "Error", detail: "InvalidRequestCertificate"},
 		{name: "URL", change: func(r *message.Request) { r.Path = "/" + strings.Repeat("x", maxURL) }, status: 413, response: "Error", result: "Error", detail: "InvalidRequest"},
 		{name: "header", change: func(r *message.Request) { r.Header.Add("X", strings.Repeat("x", maxRequest)) }, status: 431, response: "Error", result: "Error", detail: "InvalidRequestHeader"},
+		{name: "through too many distributions", change: func(r *message.Request) {
+			r.Header.Add("Via", "1.1 a.cloudfront.net (CloudFront), 1.1 b.cloudfront.net (CloudFront)")
+		}, status: 403, response: "LimitExceeded", result: "LimitExceeded", detail: "LimitExceeded"},
 		{name: "redirect", site: site{behaviors: []behavior{{policy: optimized, protocol: "redirect-to-https"}}}, status: 301, response: "Redirect", result: "Redirect", detail: "Redirect"},
 	} {
 		if c.answer == nil {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -15,6 +16,9 @@ import (
 // errorPage answers with a page of the edge's own about what went wrong.
 func (x *exchange) errorPage(f fault) *message.Response {
 	x.done.result, x.done.failure = resultError, f.sentence
+	if x.done.errorType == accesslog.LimitExceeded {
+		x.done.result = resultLimitExceeded
+	}
 	return x.page(f.status, f.sentence)
 }
 

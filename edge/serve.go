@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
@@ -245,7 +246,7 @@ func (x *exchange) private(ctx context.Context, f *fetch.Flight) *message.Respon
 
 // gone is the answer for a viewer that has left.
 func (x *exchange) gone() *message.Response {
-	x.done.errorType = clientHungUp
+	x.done.errorType = accesslog.ClientHungUpRequest
 	return x.errorPage(fault{499, "The viewer closed the connection."})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/private"
 )
@@ -31,9 +32,7 @@ const (
 func (x *exchange) checkViewer() *fault {
 	for c := range checks {
 		if f := x.check(c); f != nil {
-			if c == checkCountry {
-				x.done.errorType = clientGeoBlocked
-			}
+			x.done.errorType = map[check]string{checkStacked: accesslog.LimitExceeded, checkCountry: accesslog.ClientGeoBlocked}[c]
 			return f
 		}
 	}
