@@ -2,6 +2,7 @@ package origin
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -48,6 +49,22 @@ func (c *call) authenticate() error {
 		c.who = policy.Principal{Account: c.s.cfg.Account}
 	}
 	return nil
+}
+
+// checkRegion refuses a signature for another region than the bucket's, and says which that is:
+// clients then ask again (belief 401). Where the bucket is may be asked anywhere. Edges
+// sign for the region that a configuration names, where the bucket of that name may
+// not have been made here (difference 402).
+func (c *call) checkRegion() error {
+	want := c.state.Region
+	if c.signed == nil || c.signed.Region == want || c.who.Account == "" || c.op.name == "GetBucketLocation" || c.op.name == "CreateBucket" {
+		return nil
+	}
+	region := field{"Region", want}
+	if c.signed.Presigned {
+		return fault("AuthorizationQueryParametersError", fmt.Sprintf("Error parsing the X-Amz-Credential parameter; the region '%.64s' is wrong; expecting '%s'", c.signed.Region, want), region)
+	}
+	return fault("AuthorizationHeaderMalformed", fmt.Sprintf("The authorization header is malformed; the region '%.64s' is wrong; expecting '%s'", c.signed.Region, want), region)
 }
 
 // originAccess is who a request signed with a key for origin access is of: an origin

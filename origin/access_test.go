@@ -348,3 +348,56 @@ func TestLogDelivery(t *testing.T) {
 		t.Error("the policy that AWS documents is not gone by")
 	}
 }
+
+// TestRegions: a signature is for the bucket's region, which whoever signs for another is
+// told (belief 401); edges may sign for any (difference 402).
+func TestRegions(t *testing.T) {
+	g := withDemo(t)
+	g.want(200, owner, "PUT", "/west", "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>")
+	const malformed = "The authorization header is malformed; the region &#39;us-east-1&#39; is wrong; expecting &#39;eu-west-1&#39;"
+	for _, c := range []struct {
+		region, method, target string
+		who                    sigv4.Credentials
+		status                 int
+		holds                  string
+	}{
+		{"eu-west-1", "GET", "/west", owner, 200, "ListBucketResult"},
+		{"us-east-1", "GET", "/west", owner, 400, malformed},
+		{"us-east-1", "GET", "/west", owner, 400, "<Region>eu-west-1</Region>"},
+		{"us-east-1", "PUT", "/west/k", owner, 400, "<Code>AuthorizationHeaderMalformed</Code>"},
+		{"us-east-1", "HEAD", "/west", owner, 400, ""},
+		{"us-east-1", "GET", "/west?location", owner, 200, ">eu-west-1<"},
+		{"us-east-1", "PUT", "/west", owner, 409, "BucketAlreadyOwnedByYou"},
+		{"eu-west-1", "GET", "/demo", owner, 400, "expecting &#39;us-east-1&#39;"},
+		{"eu-west-1", "GET", "/", owner, 200, "ListAllMyBucketsResult"},
+		{"ap-south-1", "GET", "/none", owner, 404, "NoSuchBucket"},
+		{"us-east-1", "GET", "/west/k", edge, 403, "AccessDenied"}, // its region does not matter, and no policy lets it in
+		{"us-east-1", "GET", "/west/k", nobody, 403, "AccessDenied"},
+	} {
+		r, err := http.NewRequest(c.method, g.url+c.target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.who != nobody {
+			sigv4.Sign(r, c.who, sigv4.Scope{Region: c.region, Service: "s3"}, sigv4.EmptySHA256, time.Now())
+		}
+		a := g.send(r)
+		if a.status != c.status || !strings.Contains(a.body, c.holds) {
+			t.Errorf("%s %s for %s: %d %s", c.method, c.target, c.region, a.status, a.body)
+		}
+		if c.status == 400 && a.header.Get("X-Amz-Bucket-Region") == "" {
+			t.Errorf("%s %s for %s does not say where the bucket is: %v", c.method, c.target, c.region, a.header)
+		}
+	}
+	r, err := http.NewRequest("GET", g.url+"/west/k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := http.NewRequest("GET", sigv4.Presign(r, owner, sigv4.Scope{Region: "us-east-1", Service: "s3"}, time.Minute, time.Now()).String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := g.send(signed); a.status != 400 || a.code() != "AuthorizationQueryParametersError" || !strings.Contains(a.body, "expecting &#39;eu-west-1&#39;") {
+		t.Errorf("presigned: %d %s", a.status, a.body)
+	}
+}

@@ -109,6 +109,9 @@ func (c *call) serve() error {
 		return err
 	}
 	if c.state != nil {
+		if err := c.checkRegion(); err != nil {
+			return err
+		}
 		c.allowPage()
 	}
 	if c.op.action != "" {

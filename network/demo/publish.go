@@ -228,32 +228,43 @@ const (
 		`<Comment>` + comment + `</Comment><PriceClass>PriceClass_All</PriceClass><Enabled>true</Enabled><HttpVersion>http2and3</HttpVersion></DistributionConfig>`
 )
 
+// s3 asks the object store, and once more as for the bucket's own region where that is
+// another.
 func (p *Publisher) s3(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
-	return p.send(ctx, p.S3, "s3", method, path, contentType, body)
+	answer, region, err := p.send(ctx, p.S3, sigv4.Scope{Region: usualRegion, Service: "s3"}, method, path, contentType, body)
+	if err != nil && region != "" && region != usualRegion {
+		answer, _, err = p.send(ctx, p.S3, sigv4.Scope{Region: region, Service: "s3"}, method, path, contentType, body)
+	}
+	return answer, err
 }
 
 func (p *Publisher) api(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	return p.send(ctx, p.CloudFront, "cloudfront", method, path, "application/xml", body)
+	answer, _, err := p.send(ctx, p.CloudFront, sigv4.Scope{Region: usualRegion, Service: "cloudfront"}, method, path, "application/xml", body)
+	return answer, err
 }
 
-func (p *Publisher) send(ctx context.Context, endpoint, service, method, path, contentType string, body []byte) ([]byte, error) {
+// usualRegion is CloudFront's, and that of most buckets.
+const usualRegion = "us-east-1"
+
+// send returns the answer's body, and the region of the bucket if it names one, with an error as well.
+func (p *Publisher) send(ctx context.Context, endpoint string, scope sigv4.Scope, method, path, contentType string, body []byte) (b []byte, region string, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(endpoint, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
 	sum := sha256.Sum256(body)
-	sigv4.Sign(r, p.Key, sigv4.Scope{Region: "us-east-1", Service: service}, hex.EncodeToString(sum[:]), p.Now())
+	sigv4.Sign(r, p.Key, scope, hex.EncodeToString(sum[:]), p.Now())
 	answer, err := p.Client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer answer.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	b, err = io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err == nil && answer.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(b))
 	}
-	return b, err
+	return b, answer.Header.Get("X-Amz-Bucket-Region"), err
 }
