@@ -101,8 +101,9 @@ type KeyGroup struct {
 
 // PublicKey is one key of a KeyGroup.
 type PublicKey struct {
-	ID  string // as in Key-Pair-Id
-	Key crypto.PublicKey
+	ID   string // as in Key-Pair-Id
+	Name string // as programs that decrypt fields know it
+	Key  crypto.PublicKey
 }
 
 // compilePublicKey reads the PEM in a PublicKeyConfig: 2048-bit RSA, or ECDSA on
@@ -120,11 +121,11 @@ func compilePublicKey(doc *document.Element, r *Resource) (*PublicKey, error) {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		if k.N.BitLen() == 2048 {
-			return &PublicKey{r.ID, k}, nil
+			return &PublicKey{r.ID, r.Name, k}, nil
 		}
 	case *ecdsa.PublicKey:
 		if k.Curve == elliptic.P256() {
-			return &PublicKey{r.ID, k}, nil
+			return &PublicKey{r.ID, r.Name, k}, nil
 		}
 	}
 	return nil, invalid

@@ -335,7 +335,8 @@ func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
 			return err
 		}
 	}
-	return c.mention(ResourceFieldLevelEncryption, e.Aside("FieldLevelEncryptionId").String())
+	b.Encryption, err = c.encryption(e.String("FieldLevelEncryptionId"))
+	return err
 }
 
 func compileFunctionAssociation(e *document.Element, b *Behavior, c *compiler) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn/deployment"
 	"github.com/warmfront/warmfront/cdn/logs"
+	"github.com/warmfront/warmfront/cdn/fieldlevel"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
 )
@@ -130,6 +131,8 @@ type Behavior struct {
 	Private                       bool
 	KeyGroups                     []*KeyGroup
 	ViewerRequest, ViewerResponse *Function // run at these events
+	// Encryption has fields of forms encrypted before the origin sees them.
+	Encryption *fieldlevel.Config
 }
 
 // Allows reports whether viewers may use method.

@@ -103,6 +103,9 @@ func TestPlanHoldsWhatItRefersTo(t *testing.T) {
 	if f := b.ViewerRequest; f.Code != "one" || f.ETag != "E1" || f.Runtime != "cloudfront-js-2.0" || !slices.Equal(f.KeyValueStores, []string{"STORE"}) || b.ViewerResponse != nil {
 		t.Errorf("function %+v", f)
 	}
+	if e := b.Encryption; e == nil || e.ID != "C1" || e.Args[0].Value != "a" || e.Args[0].Profile.ID != "P1" || e.Args[0].Profile.Entities[0].Key != nil { // K1 only signs
+		t.Errorf("field-level encryption %+v", e)
+	}
 	if id := p.Origins[b.Origin].AccessIdentity; id.ID != "EOAI" || len(id.CanonicalUserID) != 96 || *AccessIdentityOf(id.ARN()) != *id || slices.ContainsFunc(p.Ignored, func(f string) bool { return strings.HasSuffix(f, "Identity") }) {
 		t.Errorf("access identity %+v, ignored %q", id, p.Ignored)
 	}
@@ -111,13 +114,13 @@ func TestPlanHoldsWhatItRefersTo(t *testing.T) {
 			t.Errorf("%q was taken for %+v", other, id)
 		}
 	}
-	for _, field := range []string{"FunctionAssociations/Items/FunctionAssociation/FunctionARN", "RealtimeLogConfigArn", "FieldLevelEncryptionId"} {
+	for _, field := range []string{"FunctionAssociations/Items/FunctionAssociation/FunctionARN", "RealtimeLogConfigArn"} {
 		if !slices.Contains(p.Ignored, "DefaultCacheBehavior/"+field) {
 			t.Errorf("%s is not among what is not applied: %q", field, p.Ignored)
 		}
 	}
 	for _, r := range oneOfEach() {
-		used := !slices.Contains([]ResourceKind{ResourceAccessControl, ResourceKeyValueStore, ResourceFieldLevelProfile}, r.Kind)
+		used := !slices.Contains([]ResourceKind{ResourceAccessControl, ResourceKeyValueStore}, r.Kind)
 		if p.UsesResource(r.Ref()) != used {
 			t.Errorf("uses %v: %v, want %v", r.Ref(), !used, used)
 		}

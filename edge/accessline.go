@@ -58,6 +58,7 @@ func (x *exchange) logAccess(d message.Delivery) {
 	}
 	line.SetFields(x.asked.Header, x.sending.Header)
 	line.ContentLength = x.sending.Length
+	line.Encryption, line.EncryptedFields = string(x.done.encryption), x.done.encrypted
 	x.logResult(line, d.Err)
 	if !x.edge.cfg.AccessLog.Log(line) {
 		x.edge.metrics.Unlogged()

@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/explain"
+	"github.com/warmfront/warmfront/edge/fieldencryption"
 	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
@@ -97,6 +98,10 @@ type record struct {
 	failure string
 	// errorType is CloudFront's detailed result type of an error, where it is known.
 	errorType string
+	// encryption is what became of a form whose fields are encrypted, "" where none are,
+	// and encrypted how many were.
+	encryption fieldencryption.Status
+	encrypted  int
 	// uncounted is set on what is no request of a viewer's for an object: the routers' own
 	// questions, and those for an explanation.
 	uncounted bool

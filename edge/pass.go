@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/fetch"
+	"github.com/warmfront/warmfront/edge/fieldencryption"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -15,6 +16,11 @@ import (
 // streams; nobody else waits, and nothing is stored but what a POST says is the
 // answer to a GET.
 func (x *exchange) pass(ctx context.Context) *message.Response {
+	if x.Behavior.Encryption != nil && fieldencryption.Applies(x.Request) {
+		if resp := x.encrypt(ctx); resp != nil {
+			return resp
+		}
+	}
 	q := fetch.Question{
 		Plan: x.Plan, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true)), Shield: x.shield(tier.Shield, x.Origin)},
 		Second: x.second(x.asking(true)), Failover: x.Behavior.Failover, ID: x.id,

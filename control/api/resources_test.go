@@ -18,6 +18,7 @@ import (
 // A key of each kind that CloudFront takes, and nobody has the other half of.
 const (
 	ecKey  = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----\n"
+	rsaKey = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA6XnnnSQFL0PtPfrN8lDK\nRFxKhadTRK+IeUiS8klWFBEyUNYPV+ickMgmi5W5CaU1v8JveeVTKiXc0vsMGvvJ\nSaJL/f19lEV0yfsteCP3VeTRG4xI1s3VjiscqygorYgv2PRPyEagfGXEWzk5E36d\ndXNtN+DHo/fiuRJrfnf0KJRMyfPpxIG/+P4a6kMKV4cXS7J+3QQDz6Gh39sa5mkN\nJIloNK1kFo00+yMPS5Cefu6Yu4BOUvLdf0gPpqMPQ34f1RCf8YLg2t8J7DCS5nXq\nBeyg9sHtQhRrMoCsRiA+hha+OQEnKWy8shLVuJ4o7GXD4CQgPAguZOzL1fQPSm9P\nJQIDAQAB\n-----END PUBLIC KEY-----\n"
 	nobody = "ENOSUCHTHING00"
 )
 
@@ -139,7 +140,7 @@ func resourceKinds() []resourceKind {
 			missing: cloudfront.CodeNoSuchContinuousDeploymentPolicy, exists: cloudfront.CodeStagingDistributionInUse, quota: 20, tooMany: cloudfront.CodeTooManyContinuousDeploymentPolicies, location: "continuous-deployment-policy/"},
 		{noun: "FieldLevelEncryptionProfile", make: func(f *fixture, n int) any {
 			return &types.FieldLevelEncryptionProfileConfig{Name: named(n), CallerReference: named(n), Comment: aws.String("c"), EncryptionEntities: &types.EncryptionEntities{Quantity: aws.Int32(1), Items: []types.EncryptionEntity{{
-				PublicKeyId: aws.String(f.publicKey()), ProviderId: aws.String("p"), FieldPatterns: &types.FieldPatterns{Quantity: aws.Int32(1), Items: []string{"card*"}}}}}}
+				PublicKeyId: aws.String(f.encryptionKey()), ProviderId: aws.String("p"), FieldPatterns: &types.FieldPatterns{Quantity: aws.Int32(1), Items: []string{"card*"}}}}}}
 		}, reworded: func(c any) { c.(*types.FieldLevelEncryptionProfileConfig).Comment = aws.String("other") },
 			reidentified: func(c any) { c.(*types.FieldLevelEncryptionProfileConfig).CallerReference = aws.String("other") }, illegal: cloudfront.CodeIllegalUpdate,
 			missing: cloudfront.CodeNoSuchFieldLevelEncryptionProfile, exists: cloudfront.CodeFieldLevelEncryptionProfileAlreadyExists, quota: 10, tooMany: cloudfront.CodeTooManyFieldLevelEncryptionProfiles, location: "field-level-encryption-profile/"},
@@ -181,6 +182,17 @@ func (f *fixture) publicKey() string {
 	}
 	name := aws.String("signer")
 	out := must(f.CreatePublicKey(f.t.Context(), &sdk.CreatePublicKeyInput{PublicKeyConfig: &types.PublicKeyConfig{CallerReference: name, Name: name, EncodedKey: aws.String(ecKey)}}))(f.t)
+	return *out.PublicKey.Id
+}
+
+// encryptionKey is a key that fields can be encrypted with.
+func (f *fixture) encryptionKey() string {
+	f.t.Helper()
+	if r := f.journal.State().ResourceNamed(cdn.ResourcePublicKey, "encrypts"); r != nil {
+		return r.ID
+	}
+	name := aws.String("encrypts")
+	out := must(f.CreatePublicKey(f.t.Context(), &sdk.CreatePublicKeyInput{PublicKeyConfig: &types.PublicKeyConfig{CallerReference: name, Name: name, EncodedKey: aws.String(rsaKey)}}))(f.t)
 	return *out.PublicKey.Id
 }
 

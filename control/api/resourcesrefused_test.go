@@ -25,6 +25,7 @@ func TestResourcesRefused(t *testing.T) {
 		kinds[k.noun] = k
 	}
 	key := f.publicKey()
+	f.encryptionKey()
 	must(f.call("CreateCloudFrontOriginAccessIdentity", map[string]any{"CloudFrontOriginAccessIdentityConfig": kinds["CloudFrontOriginAccessIdentity"].make(f, 1)}))(t)
 	before := f.journal.changes
 	staging := kinds["ContinuousDeploymentPolicy"].make(f, 1).(*types.ContinuousDeploymentPolicyConfig).StagingDistributionDnsNames
@@ -68,6 +69,9 @@ func TestResourcesRefused(t *testing.T) {
 		{"a profile of a key that is none", "FieldLevelEncryptionProfile", func(c any) {
 			c.(*types.FieldLevelEncryptionProfileConfig).EncryptionEntities.Items[0].PublicKeyId = aws.String(nobody)
 		}, cloudfront.CodeNoSuchPublicKey},
+		{"a profile of a key that only signs", "FieldLevelEncryptionProfile", func(c any) {
+			c.(*types.FieldLevelEncryptionProfileConfig).EncryptionEntities.Items[0].PublicKeyId = aws.String(key)
+		}, cloudfront.CodeInvalidArgument},
 		{"eleven patterns", "FieldLevelEncryptionProfile", func(c any) {
 			c.(*types.FieldLevelEncryptionProfileConfig).EncryptionEntities.Items[0].FieldPatterns = &types.FieldPatterns{Quantity: aws.Int32(11), Items: strings.Split("a b c d e f g h i j k", " ")}
 		}, cloudfront.CodeTooManyFieldLevelEncryptionFieldPatterns},

@@ -56,6 +56,10 @@ type Record struct {
 	Result, ResponseResult, Detail string
 	ContentType, ContentRange      string
 	ContentLength                  int64 // -1: not declared
+	// Encryption is what became of a form whose fields were to be encrypted, and
+	// EncryptedFields how many were.
+	Encryption      string
+	EncryptedFields int
 
 	// Sent is the size of the answer with its header, Received that of the request.
 	Sent, Received int64
@@ -143,7 +147,13 @@ func (r *Record) Append(b []byte, cookies bool) []byte {
 	b = appendOwn(b, r.TLSVersion)
 	b = appendOwn(b, r.Cipher)
 	b = appendOwn(b, r.ResponseResult)
-	b = append(appendVersion(b, r), '-', '\t', '-', '\t') // and field-level encryption
+	b = appendVersion(b, r)
+	b = appendOwn(b, r.Encryption)
+	if r.Encryption != "" {
+		b = append(strconv.AppendInt(b, int64(r.EncryptedFields), 10), '\t')
+	} else {
+		b = append(b, "-\t"...)
+	}
 	b = append(strconv.AppendUint(b, uint64(r.Viewer.Port()), 10), '\t')
 	b = appendSeconds(b, r.FirstByte)
 	b = appendOwn(b, r.Detail)

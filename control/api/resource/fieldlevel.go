@@ -105,8 +105,12 @@ func fieldLevelProfiles() *kind[cloudfront.FieldLevelEncryptionProfileConfig] {
 		check: checkFieldLevelProfile,
 		within: func(s *cdn.State, _ *cdn.Resource, c *cloudfront.FieldLevelEncryptionProfileConfig) error {
 			for _, e := range c.EncryptionEntities.Items {
-				if s.Resource(cdn.ResourcePublicKey, e.PublicKeyId) == nil {
+				key := s.Resource(cdn.ResourcePublicKey, e.PublicKeyId)
+				if key == nil {
 					return cloudfront.CodeNoSuchPublicKey.Errorf("The specified public key doesn't exist: %.100q.", e.PublicKeyId)
+				}
+				if !cdn.Encrypts(key) {
+					return invalid("The parameter PublicKeyId is the id of a key that only signs, %.100q: fields are encrypted with RSA keys.", e.PublicKeyId)
 				}
 			}
 			return nil
