@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/deployment"
-	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/fieldlevel"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
 )

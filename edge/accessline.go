@@ -58,6 +58,10 @@ func (x *exchange) logAccess(d message.Delivery) {
 	}
 	line.SetFields(x.asked.Header, x.sending.Header)
 	line.ContentLength = x.sending.Length
+	line.Primary, line.PrimaryDomain = "", ""
+	if p := x.staged.primary; p != nil && p != x.Plan {
+		line.Primary, line.PrimaryDomain = p.ID, p.Domain
+	}
 	line.Encryption, line.EncryptedFields = string(x.done.encryption), x.done.encrypted
 	x.logResult(line, d.Err)
 	if !x.edge.cfg.AccessLog.Log(line) {

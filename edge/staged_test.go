@@ -82,6 +82,16 @@ func TestStagingByHeader(t *testing.T) {
 		}
 	}
 
+	log := &noted{}
+	n.edge.cfg.AccessLog = log
+	for _, value := range []string{"new", "old"} {
+		line := n.logged(log, t.Context(), n.request("GET", "/a", "aws-cf-cd-side", value), message.Delivery{})
+		if want := map[string][3]string{"new": {"E2", "E1", "de1.warmfront.test"}, "old": {"E1", "", ""}}[value]; [3]string{line.Distribution, line.Primary, line.PrimaryDomain} != want {
+			t.Errorf("%s: logged as %s, for %q %q", value, line.Distribution, line.Primary, line.PrimaryDomain)
+		}
+	}
+	n.edge.cfg.AccessLog = nil
+
 	// The invalidation of one is none of the other; the guarantee is each one's.
 	n.apply(cdn.KindInvalidation, cdn.Invalidation{ID: "I2", Distribution: "E2", Paths: []string{"/*"}})
 	if got := n.get("/a"); got.xcache() != "Hit" {

@@ -22,6 +22,9 @@ type Record struct {
 	// Distribution is the id of the distribution, Domain its domain name, both empty
 	// where the request was for none.
 	Distribution, Domain string
+	// Primary and PrimaryDomain are those of the distribution asked for, where another
+	// one, its staging distribution, answered.
+	Primary, PrimaryDomain string
 	// Country is where the viewer is, which a log looks up if it is asked for.
 	Country string
 	// Behavior is the path pattern of the cache behavior.
@@ -149,11 +152,7 @@ func (r *Record) Append(b []byte, cookies bool) []byte {
 	b = appendOwn(b, r.ResponseResult)
 	b = appendVersion(b, r)
 	b = appendOwn(b, r.Encryption)
-	if r.Encryption != "" {
-		b = append(strconv.AppendInt(b, int64(r.EncryptedFields), 10), '\t')
-	} else {
-		b = append(b, "-\t"...)
-	}
+	b = appendEncrypted(b, r)
 	b = append(strconv.AppendUint(b, uint64(r.Viewer.Port()), 10), '\t')
 	b = appendSeconds(b, r.FirstByte)
 	b = appendOwn(b, r.Detail)
@@ -189,6 +188,15 @@ func appendViewer(b []byte, r *Record) []byte {
 
 func appendStatus(b []byte, status int) []byte {
 	return append(b, byte('0'+status/100%10), byte('0'+status/10%10), byte('0'+status%10), '\t')
+}
+
+// appendEncrypted appends how many fields of a form were encrypted, where any might have
+// been, and a tab.
+func appendEncrypted(b []byte, r *Record) []byte {
+	if r.Encryption == "" {
+		return append(b, '-', '\t')
+	}
+	return append(strconv.AppendInt(b, int64(r.EncryptedFields), 10), '\t')
 }
 
 func appendVersion(b []byte, r *Record) []byte {
