@@ -62,6 +62,12 @@ e2e: build ## Run the network on this machine and drive it with dig, curl and th
 	$(call need,aws,awscli)
 	scripts/e2e/run.sh
 
+.PHONY: browser
+browser: build ## The checks of make e2e that take a browser, Chromium
+	$(call need,chromium,chromium)
+	$(call need,aws,awscli)
+	ONLY='browser|http3' scripts/e2e/run.sh
+
 .PHONY: clients
 clients: build ## Make a static site with each client people have: the AWS CLI, boto3, the SDK for JavaScript; says which are skipped
 	$(call need,aws,awscli)

@@ -387,6 +387,7 @@ time_fits_distance() { # light in fibre needs 10 ms for 2,000 km; TCP, TLS and t
   awk "BEGIN {exit !($ms > 63 && $ms < 1000)}"
 }
 browser() { scripts/e2e/browser.sh; }
+browsersite() { WARMFRONT=$warmfront scripts/e2e/browsersite.sh; }
 http3() {
   second_distribution
   NAME=$name OTHER=$second CA=$ca HTTPS_PORT=$https NRT_EDGE=$(edge NRT) SYD_EDGE=$(edge SYD) NRT_VIEWER=$(viewer NRT) \
@@ -528,6 +529,7 @@ check "the time fits the distance" time_fits_distance
 if command -v chromium >/dev/null; then
   export NAME=$name CA=$ca HTTP_PORT=$http HTTPS_PORT=$https NRT_PROXY=127.0.0.1:$((31000 + base + 120)) NRT_EDGE=127.120.0.1
   check "Chromium shows the page from Tokyo, and under localhost" browser
+  check "Chromium is redirected, speaks HTTP/2, reads across distributions by CORS alone, keeps a cookie" browsersite
 else
   echo "skip           Chromium is not installed (Debian: apt-get install chromium)"
 fi
