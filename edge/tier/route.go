@@ -3,6 +3,7 @@ package tier
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
 )
@@ -69,7 +70,7 @@ func Peers(a Asking) []Tier {
 	return []Tier{{Peer, a.Nodes[owner]}}
 }
 
-// CloudFront is the Route that CloudFront has (beliefs 106 and 107): after the node of
+// CloudFront is the Route that CloudFront has (beliefs 106, 107 and 469): after the node of
 // the edge location that owns the key, the regional edge cache that is nearest to it,
 // and the Origin Shield where the origin has one. Of a place with several nodes the one
 // that owns the key is asked.
@@ -91,7 +92,7 @@ func CloudFront(far func(a, b string) float64) Route {
 		var route []Tier
 		if !a.Self.IsRegional() {
 			route = Peers(a)
-			if id := a.nearest(a.Self.POP, far, cdn.Node.IsRegional); id != "" {
+			if id := a.nearest(a.Self.POP, far, cdn.Node.IsRegional); id != "" && (id == shield || !a.besideBucket(id)) {
 				route = append(route, Tier{Regional, a.Nodes[id]})
 			}
 		}
@@ -113,6 +114,34 @@ func OriginShield(far func(a, b string) float64) Route {
 		}
 		return []Tier{{Shield, a.Nodes[shield]}}
 	}
+}
+
+// besideBucket reports whether a regional edge cache is in the AWS region of the bucket
+// that is the origin: edge locations go past it then (belief 469).
+func (a Asking) besideBucket(id string) bool {
+	return a.Origin != nil && a.Origin.Kind == cdn.OriginS3 && a.Nodes[id].Regional == bucketRegion(a.Origin.Domain)
+}
+
+// bucketRegion is the AWS region that a bucket's host name tells, in its newer form,
+// NAME.s3.REGION.amazonaws.com, and its older ones, NAME.s3-REGION.amazonaws.com and
+// NAME.s3.amazonaws.com, which is us-east-1; "" for other names.
+func bucketRegion(host string) string {
+	host, found := strings.CutSuffix(host, ".amazonaws.com")
+	if !found {
+		return ""
+	}
+	labels := strings.Split(host, ".")
+	last := labels[len(labels)-1]
+	region, older := strings.CutPrefix(last, "s3-")
+	switch {
+	case last == "s3":
+		return "us-east-1"
+	case older:
+		return region
+	case len(labels) > 1 && labels[len(labels)-2] == "s3":
+		return last
+	}
+	return ""
 }
 
 // shield returns the node that is the Origin Shield of the origin, "" where it has none.

@@ -86,6 +86,69 @@ func TestCloudFrontsRoute(t *testing.T) {
 	}
 }
 
+// TestBucketsBesideARegionalCache (belief 469): an edge location does not ask the regional
+// edge cache that is in the bucket's own region; others do, and a shield stays one.
+func TestBucketsBesideARegionalCache(t *testing.T) {
+	nodes := registry("VIE-1", "BOM-1", "IAD-R1 us-east-1", "FRA-R1 eu-central-1", "BOM-R1 ap-south-1")
+	for _, c := range []struct{ self, domain, shield, want string }{
+		{"VIE-1", "demo.s3.eu-central-1.amazonaws.com", "", ""},
+		{"VIE-1", "a.b.s3-eu-central-1.amazonaws.com", "", ""},
+		{"BOM-1", "demo.s3.eu-central-1.amazonaws.com", "", "regional BOM-R1"},
+		{"VIE-1", "demo.s3.us-east-1.amazonaws.com", "", "regional FRA-R1"},
+		{"VIE-1", "demo.s3.amazonaws.com", "", "regional FRA-R1"},
+		{"VIE-1", "s3.test", "", "regional FRA-R1"},
+		{"VIE-1", "demo.s3.eu-central-1.amazonaws.com", "us-east-1", "shield IAD-R1"},
+		{"VIE-1", "demo.s3.eu-central-1.amazonaws.com", "eu-central-1", "regional FRA-R1"},
+	} {
+		got := ""
+		for _, tier := range CloudFront(far)(Asking{
+			Self: nodes[c.self], Nodes: nodes, Up: func(string) bool { return true },
+			Origin: &cdn.Origin{Kind: cdn.OriginS3, Domain: c.domain, Shield: c.shield}, Key: "c",
+		}) {
+			got += tier.Level.String() + " " + tier.Node.ID
+		}
+		if got != c.want {
+			t.Errorf("%s, %s, shield %q: %q, want %q", c.self, c.domain, c.shield, got, c.want)
+		}
+	}
+	if r := CloudFront(far)(Asking{Self: nodes["VIE-1"], Nodes: nodes, Up: func(string) bool { return true }, Origin: &cdn.Origin{Domain: "demo.s3.eu-central-1.amazonaws.com"}}); len(r) != 1 {
+		t.Errorf("a custom origin of such a name: %v", r)
+	}
+	for host, want := range map[string]string{"b.s3.amazonaws.com": "us-east-1", "b.s3-us-west-2.amazonaws.com": "us-west-2", "x.eu-west-1.elb.amazonaws.com": "", "origin.test": "", ".amazonaws.com": ""} {
+		if got := bucketRegion(host); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
+
+// TestOriginShield (beliefs 461 and 462): whom is asked for what no other cache is.
+func TestOriginShield(t *testing.T) {
+	edges := []string{"FRA-1", "VIE-1", "NRT-1"}
+	regional := append(slices.Clone(edges), "IAD-R1 us-east-1", "FRA-R1 eu-central-1")
+	for _, c := range []struct {
+		name         string
+		nodes        []string
+		self, shield string
+		down         string
+		want         string
+	}{
+		{"none", regional, "VIE-1", "", "", ""},
+		{"the regional cache of its region", regional, "NRT-1", "eu-central-1", "", "FRA-R1"},
+		{"also where that is the asker's own regional cache", regional, "VIE-1", "eu-central-1", "", "FRA-R1"},
+		{"the asker", regional, "FRA-R1", "eu-central-1", "", ""},
+		{"it is down: the next", regional, "VIE-1", "eu-central-1", "FRA-R1", "IAD-R1"},
+		{"no regional cache runs: edges are", edges, "NRT-1", "eu-west-2", "", "FRA-1"},
+	} {
+		nodes, got := registry(c.nodes...), ""
+		for _, tier := range OriginShield(far)(Asking{Self: nodes[c.self], Nodes: nodes, Up: func(id string) bool { return id != c.down }, Origin: &cdn.Origin{Shield: c.shield}, Key: "c"}) {
+			got += tier.Node.ID
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 // TestNobodyIsWaitedForInACircle: whatever each node believes to be up, levels rise, and
 // of two nodes that hold one another for what is above them one does not.
 func TestNobodyIsWaitedForInACircle(t *testing.T) {
