@@ -18,6 +18,7 @@ type State struct {
 	Plans         map[string]*Plan // by distribution id
 	Nodes         map[string]Node  // registered nodes by id
 	Settings      map[string]json.RawMessage
+	clock         Clock // as Settings has it
 
 	resources Resources
 	names     map[nameKey]string           // ids, by what else is unique
@@ -232,7 +233,7 @@ func (s *State) set(c Change) error {
 	var v Setting
 	err := json.Unmarshal(c.Body, &v)
 	s.Settings = with(s, s.Settings, v.Name, v.Value)
-	return err
+	return errors.Join(err, s.moveClock(v))
 }
 
 func ref(c Change) (string, error) {

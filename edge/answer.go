@@ -30,7 +30,7 @@ func (x *exchange) fetched(ctx context.Context, f *fetch.Flight, first bool) *me
 	if f.Confirmed {
 		x.done.result = resultRefreshHit
 	}
-	now := x.edge.cfg.Now()
+	now := x.edge.now()
 	x.done.status, x.done.stored, x.done.ttl = f.Status, f.Kept, f.Object.TimeToLive(now)
 	if f.Partial && x.Strict() && first {
 		return x.asItCame(ctx, f, now)
@@ -55,6 +55,9 @@ func (x *exchange) begin(o *cache.Object, now time.Time) *message.Response {
 	x.done.from = o
 	x.fields = append(x.fields[:0], o.Header...)
 	x.answer = message.Response{Status: o.Status, Header: x.fields, Length: o.Length}
+	if s := o.Ahead - x.ahead; s != 0 && !x.Relayed { // edges that ask know it by the Age
+		rfc9111.ShiftDates(x.answer.Header, s, x.real())
+	}
 	if x.done.hit || x.done.result != resultMiss || o.InitialAge >= time.Second || o.Header.Has("Age") {
 		x.answer.Header.Set("Age", x.seconds(o.Age(now)))
 	}

@@ -126,8 +126,9 @@ type Config struct {
 	// Elsewhere returns the POP that is so much better for a viewer that it is to be sent
 	// there, "" for none. Nil: nobody is sent away.
 	Elsewhere func(viewer netip.Addr, plan *cdn.Plan) string
-	// Now is the time that freshness goes by; the lease, TLS and signatures go by
-	// the clock. Nil: time.Now.
+	// Now is the time that freshness goes by, but for how far State has a sandbox's
+	// clock moved; the lease, TLS and signatures of requests to origins go by the clock.
+	// Nil: time.Now.
 	Now func() time.Time
 	// AccessLog gets a line for each request of a viewer. Nil: nothing is logged.
 	AccessLog AccessLog

@@ -106,7 +106,7 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 		Store: e.store, Encoders: compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
 		State: cfg.State, Signer: cfg.Signer,
 		Leased: func(now time.Time) bool { return e.cfg.Lease.Valid(now) }, Entitled: func() bool { return e.cfg.entitled() },
-		Asked: e.metrics.Asked, FailedOver: e.metrics.FailedOver, Now: cfg.Now, Logger: cfg.Logger,
+		Asked: e.metrics.Asked, FailedOver: e.metrics.FailedOver, Now: cfg.Now, Ahead: e.ahead, Logger: cfg.Logger,
 	})
 	return e
 }
@@ -114,6 +114,17 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 // encodersFor is how many bodies are compressed at one time beside a cache of so
 // many bytes: encoders take megabytes too.
 func encodersFor(memory int64) int { return int(min(max(memory>>22, 32), 256)) }
+
+// ahead is how far a sandbox's time was moved.
+func (e *Edge) ahead() time.Duration {
+	if s := e.cfg.State(); e.cfg.Sandbox && s != nil {
+		return s.Clock().Ahead
+	}
+	return 0
+}
+
+// now is the time that freshness goes by.
+func (e *Edge) now() time.Time { return e.cfg.Now().Add(e.ahead()) }
 
 // applied is the version the edge has applied; zero before the first.
 func (e *Edge) applied() cdn.Version {

@@ -86,7 +86,7 @@ func (x *exchange) forPage(path string) *exchange {
 	})
 	p := x.edge.newExchange()
 	p.Request, p.Plan, p.inner = &req, x.Plan, true
-	p.id, p.state, p.start, p.arrived, p.leased = x.id, x.state, x.start, x.arrived, x.leased
+	p.id, p.state, p.start, p.ahead, p.arrived, p.leased = x.id, x.state, x.start, x.ahead, x.arrived, x.leased
 	p.aim(path)
 	return p
 }

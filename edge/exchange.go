@@ -37,6 +37,8 @@ type exchange struct {
 	state   *cdn.State
 	start   time.Time
 	arrived uint64
+	// ahead is how far start is ahead of the real time, in a sandbox whose clock was moved.
+	ahead time.Duration
 	// leased says whether the node may serve what it has stored, once the plan is known.
 	leased, entitled bool
 	doubt            cache.Doubt // read after the lease
@@ -158,7 +160,14 @@ func (x *exchange) receive(req *message.Request) {
 	}
 	x.leased, x.entitled = x.edge.cfg.Lease.Valid(now), x.edge.cfg.entitled()
 	x.state, x.doubt = x.edge.state(), x.edge.store.Doubt()
+	if x.ahead = 0; x.edge.cfg.Sandbox && x.state != nil {
+		x.ahead = x.state.Clock().Ahead
+		x.start = x.start.Add(x.ahead)
+	}
 }
+
+// real is when the request was received by the clock that viewers and origins have.
+func (x *exchange) real() time.Time { return x.start.Add(-x.ahead) }
 
 // reset forgets the request before.
 func (x *exchange) reset() {
@@ -220,7 +229,7 @@ func (x *exchange) facts(newest cdn.Version) reuse.Facts {
 	f := reuse.Facts{
 		Now: x.start, Arrived: x.arrived, Leased: x.leased,
 		Applied: x.state.Version, Newest: newest, Floor: x.state.Invalidations(x.Plan.ID).Floor(),
-		Planned: x.Plan.Version, URIs: x.uris, Doubt: x.doubt,
+		Planned: x.Plan.Version, URIs: x.uris, Doubt: x.doubt, SetBack: x.state.Clock().SetBack,
 	}
 	if x.Strict() {
 		f.Asked = rfc9111.Asked{Directives: rfc9111.CacheControl(x.Request.Header)}

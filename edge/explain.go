@@ -67,7 +67,7 @@ func (x *exchange) onlyExplained() *message.Response {
 func (x *exchange) explain(f *fault) *explain.Explanation {
 	r := x.Request
 	e := &explain.Explanation{
-		Node: x.edge.cfg.Node.ID, POP: x.edge.pop, Time: x.start,
+		Node: x.edge.cfg.Node.ID, POP: x.edge.pop, Time: x.start, Ahead: x.ahead,
 		Request: explain.Request{Method: r.Method, Scheme: r.Scheme, Host: r.Host, URI: r.URI(), Viewer: r.Viewer.Addr().Unmap().String(), Country: x.Country()},
 	}
 	if f != nil {
@@ -151,9 +151,10 @@ func (x *exchange) explainKey(e *explain.Explanation) {
 	s.Sliced = o.Body != nil && o.Body.Sliced()
 	// The terms again, by what is stored: it was asked for as long before it was received as it
 	// had aged beside what its Age said.
-	asked := o.Received.Add(-max(0, o.InitialAge-rfc9111.AgeValue(o.Header)))
+	received := o.Received.Add(-o.Ahead)
+	asked := received.Add(-max(0, o.InitialAge-rfc9111.AgeValue(o.Header)))
 	_, terms := rfc9111.JudgeTerms(fetch.Policy(x.Plan, x.Behavior, o.Status), rfc9111.Request{Method: x.Request.Method},
-		rfc9111.Response{Status: o.Status, Header: o.Header, RequestTime: asked, ResponseTime: o.Received})
+		rfc9111.Response{Status: o.Status, Header: o.Header, RequestTime: asked, ResponseTime: received})
 	s.Freshness = explain.Sum(o, terms, x.start)
 	inv := x.state.Invalidations(x.Plan.ID)
 	s.Invalidation = explain.InvalidationOf(o, x.facts(x.newest(o)), inv)

@@ -28,7 +28,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	if len(q.Primary.Shield) > 0 || q.Second != nil && len(q.Second.Shield) > 0 {
 		q.Upward = x.TierRequest(true)
 	}
-	begun, sent := x.edge.fetcher.Begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now()
+	begun, sent := x.edge.fetcher.Begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now().Add(x.ahead)
 	resp, header, why, err := x.edge.fetcher.Ask(ctx, q, nil)
 	x.done.failover = why
 	switch {
@@ -37,18 +37,18 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	case err != nil:
 		return x.failed(err)
 	}
-	received := x.edge.cfg.Now()
+	received := x.edge.cfg.Now().Add(x.ahead)
 	x.done.status, x.done.birth, x.done.from = resp.Status, begun.Birth, nil
 	if resp.Upgraded != nil {
 		return resp
 	}
-	fetch.Clean(resp, received)
+	fetch.Clean(resp, received.Add(-x.ahead))
 	x.forgetUnsafe(resp)
 	if !x.Strict() || !rfc9111.AnswersGET(x.Request.Method, resp.Status, x.Request.URI(), resp.Header, x.Request.Host, x.Origin.Domain) {
 		return x.stream(resp)
 	}
 	f := x.newFlight()
-	f.Begun, f.Status = begun, resp.Status
+	f.Begun, f.Status, f.Ahead = begun, resp.Status, x.ahead
 	f.Key = strings.Clone(x.Key("GET"))
 	f.Get()
 	x.edge.fetcher.Adopt(f, resp, header, sent, received)

@@ -50,7 +50,7 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 			return x.errorPage(fault{504, "Nothing that is stored answers the request, and it may not be forwarded (only-if-cached)."})
 		}
 		x.done.forward = forwardReason(o, act)
-		if !x.Collapses() || x.edge.fetcher.Alone(x.key, x.start) {
+		if !x.Collapses() || x.edge.fetcher.Alone(x.key, x.real()) {
 			break
 		}
 		if resp := x.share(ctx); resp != nil {

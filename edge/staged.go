@@ -31,7 +31,7 @@ func (x *exchange) stage(plan *cdn.Plan) *cdn.Plan {
 	if !s.drawn {
 		s.random, s.drawn = rand.Float64(), true
 	}
-	s.primary, s.decision = plan, staging.Decide(plan.Deployment, x.Request.Header, x.start, s.random)
+	s.primary, s.decision = plan, staging.Decide(plan.Deployment, x.Request.Header, x.real(), s.random)
 	x.withoutSession()
 	if other := x.state.StagingFor(plan); other == nil {
 		s.decision = s.decision.Primary()
@@ -58,7 +58,7 @@ func (x *exchange) withoutSession() {
 // keepSession has the viewer's next request answered by the same distribution, where the
 // policy says so.
 func (x *exchange) keepSession(h *message.Header) {
-	b := staging.AppendCookie(x.text.Begin(), x.staged.primary.Deployment, x.staged.decision, x.start, x.Request.Scheme == "https")
+	b := staging.AppendCookie(x.text.Begin(), x.staged.primary.Deployment, x.staged.decision, x.real(), x.Request.Scheme == "https")
 	if cookie := x.text.End(b); cookie != "" {
 		h.Add("Set-Cookie", cookie)
 	}

@@ -28,7 +28,7 @@ func (e *Edge) joinTiers(cfg tier.Config) (err error) {
 // an unsafe method outdates what the node has that it comes through (section 4.4), and
 // would be answered by what another still has.
 func (x *exchange) above() []tier.Tier {
-	if x.Strict() || x.edge.fetcher.Alone(x.key, x.start) {
+	if x.Strict() || x.edge.fetcher.Alone(x.key, x.real()) {
 		return nil
 	}
 	return x.edge.tiers.Above(x.level, x.state.Nodes, x.Plan, x.Origin, x.key)

@@ -93,7 +93,7 @@ func (x *exchange) serverTiming() string {
 	}
 	b = append(append(append(b, `,cdn-pop;desc="`...), x.edge.pop...), `",cdn-rid;desc="`...)
 	b = append(append(b, x.id...), '"')
-	took := x.edge.cfg.Now().Sub(x.start).Milliseconds()
+	took := x.edge.cfg.Now().Sub(x.real()).Milliseconds()
 	if x.done.result != resultHit {
 		b = strconv.AppendInt(append(b, ",cdn-upstream-fbl;dur="...), took, 10)
 	}

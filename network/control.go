@@ -253,7 +253,7 @@ func (c *Control) handler(core *control.Control) http.Handler {
 	mux := http.NewServeMux()
 	own := operator.Handler(operator.Config{
 		Keys: keys.Lookup, Authenticate: keys.Authenticate(operator.Service), AccessKeys: keys, Zone: c.cfg.Zone, Now: time.Now, Network: c.describe, Nodes: c.nodes, RoundTrips: c.roundTrips, Invalidation: c.invalidation,
-		Forget: core.Forget, Fault: c.cfg.Fault, PAC: c.pac(),
+		Forget: core.Forget, Fault: c.cfg.Fault, Clock: c.clock(core), MoveClock: c.moveClock(core), PAC: c.pac(),
 	})
 	mux.Handle("/warmfront/", own)
 	mux.Handle("/proxy/", own)

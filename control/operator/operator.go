@@ -81,6 +81,9 @@ type Config struct {
 	AccessKeys *accesskey.Keys
 	// Fault is nil outside a sandbox.
 	Fault func(ctx context.Context, f Fault) (Faulted, error)
+	// Clock returns a sandbox's time, MoveClock moves it; both are nil outside a sandbox.
+	Clock     func() Clock
+	MoveClock func(ctx context.Context, m MoveClock) (Clock, error)
 	// PAC returns the proxy auto-configuration for a city; nil where no viewer
 	// proxy runs.
 	PAC func(city string) (string, error)
@@ -117,6 +120,8 @@ func Handler(cfg Config) http.Handler {
 		return struct{}{}, cfg.AccessKeys.Delete(r.Context(), r.PathValue("id"))
 	}))
 	mux.Handle("POST /warmfront/v1/faults", h.signed(h.fault))
+	mux.Handle("GET /warmfront/v1/clock", h.signed(h.clock))
+	mux.Handle("POST /warmfront/v1/clock", h.signed(h.moveClock))
 	mux.HandleFunc("GET /proxy/{file}", h.pac)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, cdn.Errorf("NoSuchResource", "There is no %s %.200s here.", r.Method, r.URL.EscapedPath()))
@@ -166,7 +171,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 func (h handler) fault(r *http.Request, body []byte) (any, error) {
 	if h.cfg.Fault == nil {
-		return nil, cdn.Errorf("NotASandbox", "Faults are made in a sandbox only: run `warmfront up`.")
+		return nil, notHere("Faults are made")
 	}
 	var f Fault
 	d := json.NewDecoder(bytes.NewReader(body))

@@ -31,6 +31,7 @@ var (
 		Node: cdn.Node{ID: "FRA-1", Role: cdn.RoleEdge, POP: "FRA", K: 1}, Applied: cdn.Version{Epoch: 1, Number: 6},
 		LeaseLeft: 3 * time.Second, Incarnation: 2, Gossip: "alive", Fault: "slow",
 	}, {Node: cdn.Node{ID: "NRT-1", Role: cdn.RoleEdge, POP: "NRT", K: 1}, Fenced: true, Incarnation: 1}}}
+	testClock        = operator.Clock{Now: time.Unix(1700000000, 0).UTC(), Ahead: 25 * time.Hour, Waiting: []string{"FRA-1"}}
 	testRoundTrips   = operator.RoundTrips{Ways: []operator.Way{{From: "FRA", To: "NRT", Time: 210 * time.Millisecond}}, Silent: []string{"SYD-1"}}
 	testInvalidation = operator.Invalidation{
 		ID: "I1", Distribution: "E1", Paths: []string{"/*"}, CreateTime: time.Unix(1700000000, 0).UTC(), Version: cdn.Version{Epoch: 1, Number: 7},
@@ -43,6 +44,7 @@ var (
 type desk struct {
 	forgotten []string
 	faults    []operator.Fault
+	moves     []operator.MoveClock
 }
 
 func (d *desk) config() operator.Config {
@@ -77,6 +79,11 @@ func (d *desk) config() operator.Config {
 			}
 			d.faults = append(d.faults, f)
 			return operator.Faulted{Nodes: []string{"FRA-1"}}, nil
+		},
+		Clock: func() operator.Clock { return testClock },
+		MoveClock: func(_ context.Context, m operator.MoveClock) (operator.Clock, error) {
+			d.moves = append(d.moves, m)
+			return testClock, nil
 		},
 		PAC: func(city string) (string, error) {
 			if city != "Tokyo" {
@@ -136,6 +143,14 @@ func TestWhatIsAnswered(t *testing.T) {
 	if got := answer[operator.RoundTrips](t, d.config(), signed("GET", "/warmfront/v1/round-trips", "")); !reflect.DeepEqual(got, testRoundTrips) {
 		t.Errorf("the round trips are %+v", got)
 	}
+	if got := answer[operator.Clock](t, d.config(), signed("GET", "/warmfront/v1/clock", "")); !reflect.DeepEqual(got, testClock) {
+		t.Errorf("the clock is %+v", got)
+	}
+	answer[operator.Clock](t, d.config(), signed("POST", "/warmfront/v1/clock", `{"advance_ns":5}`))
+	answer[operator.Clock](t, d.config(), signed("POST", "/warmfront/v1/clock", `{"reset":true}`))
+	if want := []operator.MoveClock{{Advance: 5}, {Reset: true}}; !reflect.DeepEqual(d.moves, want) {
+		t.Errorf("moved: %v", d.moves)
+	}
 	answer[struct{}](t, d.config(), signed("DELETE", "/warmfront/v1/nodes/FRA-1", ""))
 	if len(d.forgotten) != 1 || d.forgotten[0] != "FRA-1" {
 		t.Errorf("forgotten: %v", d.forgotten)
@@ -182,6 +197,7 @@ func TestWhatIsNotAuthentic(t *testing.T) {
 		{"no signature of round trips", unsigned("GET", "/warmfront/v1/round-trips", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of a forget", unsigned("DELETE", "/warmfront/v1/nodes/FRA-1", ""), 403, "MissingAuthenticationToken"},
 		{"no signature of a fault", unsigned("POST", "/warmfront/v1/faults", `{"kind":"stop","target":"all"}`), 403, "MissingAuthenticationToken"},
+		{"no signature of a clock", unsigned("POST", "/warmfront/v1/clock", `{"reset":true}`), 403, "MissingAuthenticationToken"},
 		{"another key", signedWith("AKIDOTHER", testSecret, operator.Service, "GET", "/warmfront/v1/nodes", ""), 403, "InvalidClientTokenId"},
 		{"another secret", signedWith(testKey, "guess", operator.Service, "GET", "/warmfront/v1/nodes", ""), 403, "SignatureDoesNotMatch"},
 		{"another service", signedWith(testKey, testSecret, "cloudfront", "GET", "/warmfront/v1/nodes", ""), 403, "SignatureDoesNotMatch"},
@@ -193,7 +209,7 @@ func TestWhatIsNotAuthentic(t *testing.T) {
 	cfg := d.config()
 	cfg.Now = func() time.Time { return time.Now().Add(time.Hour) }
 	refused{"an hour late", late, 403, "SignatureDoesNotMatch"}.check(t, cfg)
-	if len(d.forgotten)+len(d.faults) != 0 {
+	if len(d.forgotten)+len(d.faults)+len(d.moves) != 0 {
 		t.Errorf("done all the same: %+v", d)
 	}
 }
@@ -214,6 +230,9 @@ func TestWhatIsRefused(t *testing.T) {
 		{"no body", signed("POST", "/warmfront/v1/faults", ""), 400, "InvalidArgument"},
 		{"too large a body", signed("POST", "/warmfront/v1/faults", strings.Repeat(" ", 64<<10+1)), 413, "TooLarge"},
 		{"a body that breaks off", short, 400, "InvalidArgument"},
+		{"a clock that is moved and reset", signed("POST", "/warmfront/v1/clock", `{"advance_ns":1,"reset":true}`), 400, "InvalidArgument"},
+		{"a clock that is not moved", signed("POST", "/warmfront/v1/clock", `{}`), 400, "InvalidArgument"},
+		{"a clock of another form", signed("POST", "/warmfront/v1/clock", `{"advance":"25h"}`), 400, "InvalidArgument"},
 		{"another path", signed("GET", "/warmfront/v1/secrets", ""), 404, "NoSuchResource"},
 		{"another method", signed("PUT", "/warmfront/v1/nodes", ""), 404, "NoSuchResource"},
 		{"a city that is not there", unsigned("GET", "/proxy/Atlantis.pac", ""), 404, "NoSuchResource"},
@@ -223,7 +242,9 @@ func TestWhatIsRefused(t *testing.T) {
 		test.check(t, d.config())
 	}
 	cfg := d.config()
-	cfg.Fault, cfg.PAC = nil, nil
+	cfg.Fault, cfg.Clock, cfg.MoveClock, cfg.PAC = nil, nil, nil, nil
+	refused{"the clock outside a sandbox", signed("GET", "/warmfront/v1/clock", ""), 403, "NotASandbox"}.check(t, cfg)
+	refused{"a clock that is moved outside a sandbox", signed("POST", "/warmfront/v1/clock", `{"advance_ns":1}`), 403, "NotASandbox"}.check(t, cfg)
 	refused{"a fault outside a sandbox", signed("POST", "/warmfront/v1/faults", `{"kind":"stop","target":"all"}`), 403, "NotASandbox"}.check(t, cfg)
 	refused{"a PAC without a proxy", unsigned("GET", "/proxy/Tokyo.pac", ""), 404, "NoSuchResource"}.check(t, cfg)
 	if len(d.forgotten)+len(d.faults) != 0 {

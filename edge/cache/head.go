@@ -48,6 +48,9 @@ func encodeHead(o *Object) []byte {
 	}
 	e.number(compressed)
 	e.text(o.OriginTag)
+	if o.Ahead != 0 { // in a sandbox
+		e.number(int64(o.Ahead))
+	}
 	return e.b
 }
 
@@ -94,6 +97,10 @@ func decodeHead(b []byte) (*Object, error) {
 	l.Source, l.Store = rfc9111.Source(d.text()), true
 	o.URIs, o.Tags = d.strings(), d.strings()
 	o.Compressed, o.OriginTag = d.number() == 1, d.text()
+	if len(d.b) != 0 {
+		o.Ahead = time.Duration(d.number())
+		d.bad = d.bad || o.Ahead == 0 // is never written
+	}
 	if d.bad || len(d.b) != 0 {
 		return nil, errHead
 	}

@@ -54,7 +54,10 @@ type Object struct {
 	// InitialAge how old it was then.
 	Received   time.Time
 	InitialAge time.Duration
-	Lifetime   rfc9111.Lifetime
+	// Ahead is how far a sandbox's clock was ahead then: Received is by that, the dates in
+	// Header are not.
+	Ahead    time.Duration
+	Lifetime rfc9111.Lifetime
 	// URIs are those it answers for, and Tags its cache tags (cdn.CacheTags): an
 	// invalidation of any of them is one of the object.
 	URIs, Tags []string

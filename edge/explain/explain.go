@@ -17,9 +17,10 @@ import (
 type Explanation struct {
 	Node string `json:"node"` // its id, "NRT-1"
 	POP  string `json:"pop"`  // as X-Amz-Cf-Pop has it
-	// Time is the edge's, by which freshness goes.
-	Time    time.Time `json:"time"`
-	Request Request   `json:"request"`
+	// Time is the edge's, by which freshness goes, and Ahead how far that was moved.
+	Time    time.Time     `json:"time"`
+	Ahead   time.Duration `json:"ahead_ns,omitempty"`
+	Request Request       `json:"request"`
 
 	Distribution *Distribution `json:"distribution,omitempty"`
 	Behavior     *Behavior     `json:"behavior,omitempty"`
@@ -266,6 +267,7 @@ var reasons = map[string]string{
 	"recalled":              "it may be from before something that the node has forgotten",
 	"fenced":                "the node has no lease: only what the origin confirms is served",
 	"incomplete":            "its body broke off",
+	"clock-set-back":        "it was stored at a time that is yet to come: the clock was set back since",
 }
 
 // Tier is a node that is asked before the origin.

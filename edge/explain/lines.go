@@ -16,7 +16,11 @@ type Line struct{ About, Text string }
 // Lines tells the explanation to a person.
 func (x Explanation) Lines() []Line {
 	var l lines
-	l.add("edge", "%s (%s), at %s", x.Node, x.POP, x.Time.UTC().Format(time.RFC3339))
+	ahead := ""
+	if x.Ahead != 0 {
+		ahead = ", which is " + short(x.Ahead) + " ahead"
+	}
+	l.add("edge", "%s (%s), at %s%s", x.Node, x.POP, x.Time.UTC().Format(time.RFC3339), ahead)
 	where := ""
 	if x.Request.Country != "" {
 		where = " in " + x.Request.Country

@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"time"
+
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
@@ -38,6 +40,9 @@ type Fetch struct {
 	// Arrived is the place in the order of the request that it was made for.
 	Arrived uint64
 
+	// Ahead is how far the sandbox's time was ahead of the origin's when the answer came.
+	Ahead time.Duration
+
 	// FailedOver says why the second origin was asked, "" if it was not: set with the
 	// answer.
 	FailedOver string
@@ -73,6 +78,12 @@ func Languages(o *cache.Object, strict bool) message.Header {
 
 // Strict reports whether answers are stored by RFC 9111 instead of CloudFront's rules.
 func (f *Fetch) Strict() bool { return f.Plan.Caching == cdn.CachingRFC9111 }
+
+// judged is an answer as rfc9111 judges it: asked for and received at times that the clock
+// of the sandbox showed, but dated by the origin, which does not know of that.
+func (f *Fetch) judged(status int, h message.Header, sent, received time.Time) rfc9111.Response {
+	return rfc9111.Response{Status: status, Header: h, RequestTime: sent.Add(-f.Ahead), ResponseTime: received.Add(-f.Ahead)}
+}
 
 // policy is what rfc9111 goes by for an answer with that status.
 func (f *Fetch) policy(status int) rfc9111.Policy { return Policy(f.Plan, f.Behavior, status) }

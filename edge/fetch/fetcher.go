@@ -39,7 +39,9 @@ type Config struct {
 	// FailedOver is told of each time that a group's second origin is asked, and why.
 	FailedOver func(why string)
 	Now        func() time.Time
-	Logger     *slog.Logger
+	// Ahead is how far a sandbox's time is ahead of Now. Freshness goes by their sum.
+	Ahead  func() time.Duration
+	Logger *slog.Logger
 }
 
 // Fetcher is what one edge fetches by.

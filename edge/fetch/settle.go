@@ -27,9 +27,10 @@ func (ft *Fetcher) ask(f *Flight) *message.Response {
 		}
 	}
 	for {
-		sent := ft.Now()
+		asked := ft.Now()
 		resp, header, err := ft.forward(&f.Fetch, f.passInterim, condition)
-		received := ft.Now()
+		f.Ahead = ft.Ahead()
+		sent, received := asked.Add(f.Ahead), ft.Now().Add(f.Ahead)
 		if err != nil {
 			f.Err = err
 			ft.unanswered(f, stored, received)
@@ -37,7 +38,7 @@ func (ft *Fetcher) ask(f *Flight) *message.Response {
 		}
 		f.Status = resp.Status
 		f.Answered(conditional && resp.Status == 304, ft.State().Version)
-		Clean(resp, received)
+		Clean(resp, received.Add(-f.Ahead))
 		ft.learn(f, resp, sent, received)
 		switch {
 		case resp.Status == 304 && conditional:
@@ -84,7 +85,7 @@ func (ft *Fetcher) take(f *Flight, stored *cache.Object, resp *message.Response,
 	contentRange := resp.Header.Get("Content-Range")
 	part, partial := takePart(f, resp)
 	life := rfc9111.Judge(f.policy(resp.Status), rfc9111.Request{Method: f.Request.Method, Header: sentHeader},
-		rfc9111.Response{Status: resp.Status, Header: resp.Header, RequestTime: sent, ResponseTime: received})
+		f.judged(resp.Status, resp.Header, sent, received))
 	vary := rfc9111.VaryNames(resp.Header) // before compression, by which the key differs already
 	originTag, compressed := "", false
 	if !partial {
@@ -100,14 +101,14 @@ func (ft *Fetcher) take(f *Flight, stored *cache.Object, resp *message.Response,
 		if stored != nil && resp.Status < 500 {
 			ft.Store.Remove(stored) // the origin has something else now
 		}
-		ft.lone.Add(f.Key, received)
+		ft.lone.Add(f.Key, received.Add(-f.Ahead))
 		f.keepPrivate(resp)
 		return nil
 	}
 	ft.lone.Remove(f.Key)
 	o := &cache.Object{
 		Key: f.Key, Vary: vary, Compressed: compressed, OriginTag: originTag, Status: resp.Status, Header: resp.Header, Length: part.Size,
-		Birth: f.BornAt(), Order: f.Order, Received: received, InitialAge: rfc9111.InitialAge(resp.Header, sent, received), Lifetime: life, URIs: f.URIs,
+		Birth: f.BornAt(), Order: f.Order, Received: received, InitialAge: f.judged(resp.Status, resp.Header, sent, received).InitialAge(), Ahead: f.Ahead, Lifetime: life, URIs: f.URIs,
 		Tags: f.tags(resp.Header),
 	}
 	o.Vary = slices.DeleteFunc(o.Vary, func(n string) bool { return n == "*" }) // kept only where a minimum TTL says so
@@ -137,9 +138,10 @@ func (ft *Fetcher) confirm(f *Flight, stored *cache.Object, header message.Heade
 		compression.Label(&updated, compression.Encoding(stored.Header.Get("Content-Encoding")))
 	}
 	life := rfc9111.Judge(f.policy(stored.Status), rfc9111.Request{Method: f.Request.Method},
-		rfc9111.Response{Status: stored.Status, Header: updated, RequestTime: sent, ResponseTime: received})
+		f.judged(stored.Status, updated, sent, received))
 	o := renewed(stored, updated, life)
-	o.Birth, o.Order, o.Recorded, o.Received, o.InitialAge = f.BornAt(), f.Order, 0, received, rfc9111.InitialAge(updated, sent, received)
+	o.Birth, o.Order, o.Recorded, o.Received, o.Ahead = f.BornAt(), f.Order, 0, received, f.Ahead
+	o.InitialAge = f.judged(stored.Status, updated, sent, received).InitialAge()
 	o.URIs, o.Tags = bothURIs(stored.URIs, f.URIs), f.tagsNow(o)
 	f.Object, f.Confirmed = o, true
 	if life.Store {
@@ -155,7 +157,7 @@ func renewed(o *cache.Object, header message.Header, life rfc9111.Lifetime) *cac
 	return &cache.Object{
 		Key: o.Key, Vary: o.Vary, Variant: o.Variant, Status: o.Status, Header: header, Compressed: o.Compressed, OriginTag: o.OriginTag,
 		Body: o.Body, Length: o.Length, Fragment: o.Fragment, Birth: o.Birth, Order: o.Order, Received: o.Received,
-		Recorded: o.Recorded, InitialAge: o.InitialAge, Lifetime: life, URIs: o.URIs, Tags: o.Tags,
+		Recorded: o.Recorded, InitialAge: o.InitialAge, Ahead: o.Ahead, Lifetime: life, URIs: o.URIs, Tags: o.Tags,
 	}
 }
 
@@ -209,7 +211,7 @@ func (ft *Fetcher) keepStale(f *Flight, stored *cache.Object, status int, now ti
 		status = 504
 	}
 	life := stored.Lifetime
-	life.Fresh = now.Sub(stored.Received) + f.Plan.ErrorMinTTL(status)
+	life.Fresh = max(0, now.Sub(stored.Received)) + f.Plan.ErrorMinTTL(status)
 	gained := life.Fresh - stored.Lifetime.Fresh
 	for _, window := range []*time.Duration{&life.WhileRevalidate, &life.OnFailure, &life.Unreachable} {
 		if *window != rfc9111.Forever {
@@ -253,13 +255,13 @@ func (ft *Fetcher) learn(f *Flight, resp *message.Response, sent, received time.
 	case rfc9111.HeadUpdates:
 		header := rfc9111.Update(o.Header, head)
 		life := rfc9111.Judge(f.policy(200), rfc9111.Request{Method: "GET", Header: f.Request.Header},
-			rfc9111.Response{Status: 200, Header: header, RequestTime: sent, ResponseTime: received})
+			f.judged(200, header, sent, received))
 		if !life.Store {
 			return
 		}
 		updated := renewed(o, header, life)
 		updated.Tags = f.tagsNow(updated)
-		updated.Received, updated.InitialAge = received, rfc9111.InitialAge(header, sent, received)
+		updated.Received, updated.InitialAge, updated.Ahead = received, f.judged(200, header, sent, received).InitialAge(), f.Ahead
 		ft.retag(o, updated)
 		ft.Store.Put(updated)
 	}

@@ -23,6 +23,8 @@ type Facts struct {
 	// invalidation of what is asked for, Floor the version up to which single
 	// invalidations are no longer known.
 	Applied, Newest, Floor cdn.Version
+	// SetBack is the version at which a sandbox's clock was last set back.
+	SetBack cdn.Version
 	// Planned is the version of the plan that the request goes by.
 	Planned cdn.Version
 	// Doubt is of what may be from before the node's disk was put back (O).
@@ -65,6 +67,8 @@ func Decide(o *cache.Object, f Facts) (Action, string) {
 		return Confirm, "recalled"
 	case !f.Leased:
 		return Confirm, "fenced"
+	case o.Birth.Before(f.SetBack) && o.Received.After(f.Now):
+		return Confirm, "clock-set-back" // it was stored in what is the future again
 	}
 	switch f.Asked.Reuse(o.Lifetime, o.InitialAge, o.Received, f.Now) {
 	case rfc9111.Use:

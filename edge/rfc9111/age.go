@@ -23,6 +23,11 @@ func InitialAge(h message.Header, requestTime, responseTime time.Time) time.Dura
 	return max(apparent, min(AgeValue(h)+since(requestTime, responseTime), maxDelta))
 }
 
+// InitialAge is that of a response.
+func (r Response) InitialAge() time.Duration {
+	return InitialAge(r.Header, r.RequestTime, r.ResponseTime)
+}
+
 // Age is current_age: how old a response is now that had the age initial when it
 // was received.
 func Age(initial time.Duration, responseTime, now time.Time) time.Duration {

@@ -125,3 +125,16 @@ func date(h message.Header, received time.Time) time.Time {
 	}
 	return received
 }
+
+// ShiftDates moves what a response says of its own times, Date and Expires, by d, in place.
+// Last-Modified stays: it is a validator too, and must come back as it was given.
+func ShiftDates(h message.Header, d time.Duration, now time.Time) {
+	for i := range h {
+		if !strings.EqualFold(h[i].Name, "Date") && !strings.EqualFold(h[i].Name, "Expires") {
+			continue
+		}
+		if t, ok := ParseDate(h[i].Value, now); ok {
+			h[i].Value = FormatDate(t.Add(d))
+		}
+	}
+}
