@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A static site by the AWS CLI: bucket, access control, policies, a function, the distribution, an invalidation, an
-# update, and everything deleted again. It ends at the first call that is not answered as CloudFront would.
+# update, a signed URL, and everything deleted again. It ends at the first call that is not answered as CloudFront would.
 set -euo pipefail
 here=$(dirname "$0")
 work=$(mktemp -d)
@@ -80,10 +80,31 @@ refused OriginAccessControlInUse cf delete-origin-access-control --id "$access" 
 equal "who uses the cache policy" "$id" "$(cf list-distributions-by-cache-policy-id --cache-policy-id "$cache" --query 'DistributionIdList.Items[0]')"
 say "updated, and what must not be done is refused"
 
+# What is beneath /private/ is for whoever has a URL signed with a key of the group.
+echo film | aws s3 cp --quiet - s3://$bucket/private/film
+openssl genrsa -out "$work/key.pem" 2048 2>/dev/null
+openssl rsa -in "$work/key.pem" -traditional -out "$work/private.pem" 2>/dev/null
+openssl rsa -in "$work/key.pem" -pubout -out "$work/public.pem" 2>/dev/null
+key=$(cf create-public-key --query PublicKey.Id --public-key-config \
+  "$(python3 -c 'import json, sys; print(json.dumps({"CallerReference": "cli", "Name": "cli-key", "EncodedKey": open(sys.argv[1]).read()}))' "$work/public.pem")")
+group=$(cf create-key-group --key-group-config "Name=cli-keys,Items=$key" --query KeyGroup.Id)
+update "c['CacheBehaviors'] = {'Quantity': 1, 'Items': [{**c['DefaultCacheBehavior'], 'PathPattern': '/private/*', 'FunctionAssociations': {'Quantity': 0}, 'TrustedKeyGroups': {'Enabled': True, 'Quantity': 1, 'Items': ['$group']}}]}"
+deployed
+if "$here/fetch.sh" "$domain" /private/film >/dev/null 2>&1; then
+  echo "cli: /private/film is given to who has no signature" >&2
+  exit 1
+fi
+signed=$(cf sign --url "https://$domain/private/film" --key-pair-id "$key" --private-key "file://$work/private.pem" \
+  --date-less-than "$(date -u -d '10 minutes' +%Y-%m-%dT%H:%M:%SZ)")
+equal "the film, by its signed URL" film "$("$here/fetch.sh" "$domain" "${signed#"https://$domain"}")"
+say "a URL that the CLI signs is let in"
+
 update "c['Enabled'] = False"
 deployed
 cf delete-distribution --id "$id" --if-match "$(cf get-distribution --id "$id" --query ETag)"
 refused NoSuchDistribution cf get-distribution --id "$id"
+cf delete-key-group --id "$group" --if-match "$(cf get-key-group --id "$group" --query ETag)"
+cf delete-public-key --id "$key" --if-match "$(cf get-public-key --id "$key" --query ETag)"
 cf delete-function --name cli-rewrite --if-match "$(cf describe-function --name cli-rewrite --stage DEVELOPMENT --query ETag)"
 cf delete-cache-policy --id "$cache" --if-match "$(cf get-cache-policy --id "$cache" --query ETag)"
 cf delete-response-headers-policy --id "$headers" --if-match "$(cf get-response-headers-policy --id "$headers" --query ETag)"

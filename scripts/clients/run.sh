@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs one edge, and a static site on it by each client that people have: the AWS CLI, boto3, the AWS SDK for
-# JavaScript. A client that is not here and cannot be installed is skipped, in so many words.
+# Runs one edge, and a static site on it by each client that people have: the AWS CLI, of Debian too, boto3, the AWS SDK
+# for JavaScript. A client that is not here and cannot be installed is skipped, in so many words.
 #
 # Environment: PORT_BASE is added to every port. REQUIRE=1 takes a skipped client for a failure.
 set -euo pipefail
@@ -34,6 +34,16 @@ skip() { # skip NAME WHY
   skipped+=("$1: $2")
 }
 
+# endpoints COMMAND DIRECTORY: makes an `aws` in the directory that is COMMAND with the endpoints as options. The CLI
+# reads AWS_ENDPOINT_URL from 1.29 and 2.13 on.
+endpoints() {
+  mkdir -p "$2"
+  # shellcheck disable=SC2016 # for then
+  printf '#!/bin/sh\ncase $1 in s3|s3api) at=$AWS_ENDPOINT_URL_S3 ;; *) at=$AWS_ENDPOINT_URL ;; esac\nexec %s --endpoint-url "$at" "$@"\n' "$1" >"$2/aws"
+  chmod 755 "$2/aws"
+}
+version() { "$1" --version 2>&1 | sed 's/ .*//'; } # aws-cli/2.9.19
+
 with_boto3() { # sets $python to one that has boto3
   python=python3
   command -v python3 >/dev/null || { skip boto3 "there is no python3"; return 1; }
@@ -56,7 +66,14 @@ with_javascript() { # installs the SDK beside a copy of the scenario
 eval "$("$warmfront" env)"
 export EDGE=127.86.0.1 EDGE_PORT=$((8443 + base))
 
-client "AWS CLI $(aws --version 2>&1 | sed 's/ .*//')" "$CLIENTS/cli.sh"
+debian=/usr/bin/aws
+if [ "$(command -v aws)" != "$debian" ]; then client "AWS CLI $(version aws)" "$CLIENTS/cli.sh"; fi
+if [ -x "$debian" ]; then
+  endpoints "$debian" "$work/debian"
+  client "Debian's AWS CLI $(version "$debian")" env PATH="$work/debian:$PATH" "$CLIENTS/cli.sh"
+else
+  skip "Debian's AWS CLI" "$debian is not installed: apt-get install awscli"
+fi
 if with_boto3; then client "boto3 $("$python" -c 'import boto3; print(boto3.__version__)')" "$python" "$CLIENTS/site.py"; fi
 if with_javascript; then client "AWS SDK for JavaScript $javascript" node "$work/javascript/site.mjs"; fi
 
