@@ -130,7 +130,7 @@ func TestAmplification(t *testing.T) {
 					t.Errorf("%s is never sent to TCP: the test says little", ask)
 				}
 			}
-			for _, ask := range []string{"warmfront.test. NS", "dall.warmfront.test. A", "d100.warmfront.test. A"} {
+			for _, ask := range []string{"warmfront.test. NS", "warmfront.test. DNSKEY", "dall.warmfront.test. A", "d100.warmfront.test. A"} {
 				if plain[ask] {
 					t.Errorf("%s is sent to TCP: every resolver asks that", ask)
 				}

@@ -47,7 +47,7 @@ func Unproven(query int) int { return Amplification * query }
 // does not do, all goes and TC is set: half an RRset is of no use to a resolver, which
 // asks again over TCP (RFC 2181, section 9). Options are answers, too, and go last.
 func fit(r *dns.Msg, size int) {
-	if r.Len() <= size {
+	if fits(r, size) {
 		return
 	}
 	opt := r.IsEdns0()
@@ -55,12 +55,27 @@ func fit(r *dns.Msg, size int) {
 	if opt != nil {
 		r.Extra = []dns.RR{opt}
 	}
-	if r.Len() > size {
+	if !fits(r, size) {
 		r.Answer, r.Ns, r.Truncated = nil, nil, true
 	}
-	if r.Len() > size && opt != nil {
+	if opt != nil && !fits(r, size) {
 		opt.Option = nil
 	}
+}
+
+// fits reports whether a message has at most so many bytes. The library counts up to two too
+// many for each key and each signature: enough to keep the DNSKEY records of two keys, which every
+// validator asks for, from who has no cookie.
+func fits(r *dns.Msg, size int) bool {
+	over := r.Len() - size
+	if over <= 0 {
+		return true
+	}
+	if over > 2*(len(r.Answer)+len(r.Ns)+len(r.Extra)) {
+		return false
+	}
+	packed, err := r.Pack()
+	return err == nil && len(packed) <= size
 }
 
 // Truncated is an answer that says only: ask by TCP. It is no larger than the

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"net/netip"
 	"testing"
 
@@ -126,6 +127,32 @@ func TestAnswer(t *testing.T) {
 	}
 	if soa, ok := m.Ns[0].(*dns.SOA); !ok || m.Rcode != dns.RcodeNameError || soa.Ns != "ns1.example." || soa.Mbox != "hostmaster.example." || soa.Serial != 1 || soa.Minttl != 5 || soa.Hdr.Ttl != 30 {
 		t.Errorf("%v", m)
+	}
+}
+
+// TestFitCountsEachByte: a message of keys and signatures that just fits is not cut.
+func TestFitCountsEachByte(t *testing.T) {
+	message := func() *dns.Msg {
+		m := question("example.", dns.TypeDNSKEY)
+		m.Compress = true
+		h := dns.RR_Header{Name: "example.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET}
+		text := base64.StdEncoding.EncodeToString(make([]byte, 64))
+		for range 2 {
+			m.Answer = append(m.Answer, &dns.DNSKEY{Hdr: h, Flags: 257, Protocol: 3, Algorithm: 13, PublicKey: text})
+		}
+		h.Rrtype = dns.TypeRRSIG
+		m.Answer = append(m.Answer, &dns.RRSIG{Hdr: h, TypeCovered: dns.TypeDNSKEY, SignerName: "example.", Signature: text})
+		return m
+	}
+	size := len(pack(t, message()))
+	if message().Len() == size {
+		t.Fatal("the library counts right: fits need not pack")
+	}
+	for less, cut := range []bool{false, true} {
+		m := message()
+		if fit(m, size-less); m.Truncated != cut || (len(m.Answer) == 0) != cut {
+			t.Errorf("of %d bytes, %d wanted: %v", size, size-less, m)
+		}
 	}
 }
 
