@@ -14,8 +14,10 @@ import (
 
 func newEnv(g *cli.Global) *cobra.Command {
 	return &cobra.Command{
-		Use:     "env",
-		Short:   "Print shell exports that point AWS tools at the running network",
+		Use:   "env",
+		Short: "Print shell exports that point AWS tools at the running network",
+		Long: "Print shell exports that point AWS tools at the running network. The AWS CLI reads AWS_ENDPOINT_URL from 1.29 and 2.13 on;\n" +
+			"give an older one, such as Debian 12's, --endpoint-url \"$AWS_ENDPOINT_URL\", or \"$AWS_ENDPOINT_URL_S3\" for s3 and s3api.",
 		Example: "  eval \"$(warmfront env)\"\n  aws s3 ls",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
