@@ -46,6 +46,10 @@ func serveApp(args []string) error {
 			_, _ = io.WriteString(w, "ready\n")
 			return
 		}
+		body, err := io.ReadAll(r.Body) // whole, before a word is answered: net/http stops reading then
+		if err != nil {
+			return
+		}
 		n := count.Add(1)
 		status := 404
 		for _, line := range lines {
@@ -68,6 +72,6 @@ func serveApp(args []string) error {
 		}
 		slices.Sort(fields)
 		_, _ = io.WriteString(w, strings.Join(fields, ""))
-		_, _ = io.Copy(w, r.Body)
+		_, _ = w.Write(body)
 	}))
 }

@@ -193,7 +193,7 @@ func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	re, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	const limit = 15 * time.Second
+	const limit = 30 * time.Second
 	if !within(limit, func() bool {
 		return ts.Exec(args[1], args[2:]...) == nil && re.MatchString(ts.ReadFile("stdout"))
 	}) {
