@@ -38,7 +38,11 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
-require github.com/aws/aws-sdk-go-v2/feature/cloudfront/sign v1.9.16
+require (
+	github.com/aperturerobotics/go-quickjs-wasi-reactor v0.15.1
+	github.com/aws/aws-sdk-go-v2/feature/cloudfront/sign v1.9.16
+	github.com/tetratelabs/wazero v1.12.0
+)
 
 require (
 	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.18 // indirect

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/functions"
 )
 
 // AccessControl is an origin access control: whether edges sign their requests.
@@ -158,45 +159,37 @@ func (c *compiler) keyGroup(id string) (*KeyGroup, error) {
 	})
 }
 
-// Function is what a behavior runs at an event: the code that was published.
-type Function struct {
-	Name    string
-	Runtime string // "cloudfront-js-1.0" or "cloudfront-js-2.0"
-	ETag    string // of the stage LIVE: another one is other code
-	Code    string
-	// KeyValueStores are the ids of those that the code may read.
-	KeyValueStores []string
-}
-
-func functionUses(doc *document.Element) (refs []ResourceRef) {
-	for _, e := range doc.Items("FunctionConfig", "KeyValueStoreAssociations") {
-		refs = append(refs, refsTo(ResourceKeyValueStore, ARNResource(ResourceKeyValueStore, e.String("KeyValueStoreARN")))...)
-	}
-	return refs
+func functionUses(doc *document.Element) []ResourceRef {
+	return refsTo(ResourceKeyValueStore, functions.Stores(doc)...)
 }
 
 // compileFunction makes a Function of what was published.
-func compileFunction(_ *document.Element, r *Resource) (*Function, error) {
+func compileFunction(_ *document.Element, r *Resource) (*functions.Function, error) {
 	if r.Live == nil {
 		return nil, Errorf("InvalidFunctionAssociation", "The function %s is not published: only its stage LIVE can be associated.", r.ID)
 	}
 	return compileStage(r.ID, r.Live.ETag, r.Live.Document)
 }
 
-func compileStage(name, etag, text string) (*Function, error) {
+func compileStage(name, etag, text string) (*functions.Function, error) {
 	doc, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
-	code, err := doc.Bytes("FunctionCode")
+	f, err := functions.Compile(name, etag, doc)
 	if err != nil {
 		return nil, Errorf("MalformedXML", "%v.", err)
 	}
-	f := &Function{Name: name, Runtime: doc.String("FunctionConfig", "Runtime"), ETag: etag, Code: string(code)}
-	for _, ref := range functionUses(doc) {
-		f.KeyValueStores = append(f.KeyValueStores, ref.ID)
-	}
 	return f, nil
+}
+
+// StagedFunction is a function as it is in a stage: as it is published where live is set,
+// else as it is in DEVELOPMENT.
+func (r *Resource) StagedFunction(live bool) (*functions.Function, error) {
+	if live {
+		return compileFunction(nil, r)
+	}
+	return compileStage(r.ID, r.ETag, r.Document)
 }
 
 func checkFunction(r *Resource) error {

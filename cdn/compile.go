@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/functions"
 	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
@@ -325,9 +326,14 @@ func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
 			b.KeyGroups = append(b.KeyGroups, group)
 		}
 	}
-	for _, f := range e.Aside("FunctionAssociations").Items() {
+	for _, f := range e.Items("FunctionAssociations") {
 		if err := compileFunctionAssociation(f, b, c); err != nil {
 			return err
+		}
+	}
+	for _, l := range e.Aside("LambdaFunctionAssociations").Items() { // nothing runs them yet: ignored
+		if at := b.Lambdas.At(l.String("EventType")); at != nil && *at == nil {
+			*at = &functions.Lambda{ARN: l.String("LambdaFunctionARN"), IncludeBody: l.Bool("IncludeBody")}
 		}
 	}
 	if arn := e.Aside("RealtimeLogConfigArn").String(); arn != "" {
@@ -350,7 +356,7 @@ func compileFunctionAssociation(e *document.Element, b *Behavior, c *compiler) e
 		return err
 	}
 	event := e.String("EventType")
-	at := map[string]**Function{"viewer-request": &b.ViewerRequest, "viewer-response": &b.ViewerResponse}[event]
+	at := map[string]**functions.Function{"viewer-request": &b.ViewerRequest, "viewer-response": &b.ViewerResponse}[event]
 	switch {
 	case f == nil || c.lenient && (at == nil || *at != nil):
 	case at == nil:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn/deployment"
 	"github.com/warmfront/warmfront/cdn/fieldlevel"
+	"github.com/warmfront/warmfront/cdn/functions"
 	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
@@ -128,11 +129,19 @@ type Behavior struct {
 	ResponseHeaders *policies.ResponseHeaders
 	// Private is set where viewers' requests must be signed, by a key of KeyGroups: by
 	// nobody's, if there is none.
-	Private                       bool
-	KeyGroups                     []*KeyGroup
-	ViewerRequest, ViewerResponse *Function // run at these events
+	Private   bool
+	KeyGroups []*KeyGroup
+	// ViewerRequest and ViewerResponse are run at these events of viewers, unless Lambdas
+	// are: never both.
+	ViewerRequest, ViewerResponse *functions.Function
+	Lambdas                       functions.Lambdas
 	// Encryption has fields of forms encrypted before the origin sees them.
 	Encryption *fieldlevel.Config
+}
+
+// HasViewerEvents reports whether anything runs when a viewer asks or is answered.
+func (b *Behavior) HasViewerEvents() bool {
+	return b.ViewerRequest != nil || b.ViewerResponse != nil || b.Lambdas.OfViewer()
 }
 
 // Allows reports whether viewers may use method.

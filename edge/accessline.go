@@ -80,6 +80,7 @@ func (x *exchange) logResult(line *accesslog.Record, broken error) {
 	switch {
 	case x.done.result == resultError:
 		line.Detail = x.errorType()
+	case x.done.result.failed(): // a function's failure is its own result, wherever it is told
 	case broken != nil:
 		line.Result, line.Detail = resultError.String(), brokenType(broken)
 	case x.done.failover != "" && !x.done.hit:

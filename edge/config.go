@@ -130,6 +130,9 @@ type Config struct {
 	// clock moved; the lease, TLS and signatures of requests to origins go by the clock.
 	// Nil: time.Now.
 	Now func() time.Time
+	// Events runs functions. Nil: none can be run, and behaviors that have some answer with
+	// an error.
+	Events Events
 	// AccessLog gets a line for each request of a viewer. Nil: nothing is logged.
 	AccessLog AccessLog
 	// Logger gets one line per request at debug level. Nil: nothing is logged.

@@ -47,7 +47,7 @@ func (x *exchange) page(status int, sentence string) *message.Response {
 // it has none or the page is not to be had: then the error stays as it is
 // (developer guide, "Generate custom error responses").
 func (x *exchange) customError(ctx context.Context, status int) *message.Response {
-	if x.inner || x.Behavior == nil || status < 400 {
+	if x.inner || x.Behavior == nil || status < 400 || x.done.result.made() {
 		return nil
 	}
 	for _, r := range x.Plan.ErrorResponses {

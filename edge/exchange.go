@@ -172,7 +172,7 @@ func (x *exchange) real() time.Time { return x.start.Add(-x.ahead) }
 // reset forgets the request before.
 func (x *exchange) reset() {
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
-	x.Path, x.Query, x.Encoding, x.key = "", "", "", ""
+	x.Path, x.Query, x.Encoding, x.Bound, x.key = "", "", "", "", ""
 	x.signature = private.Signature{}
 	x.staged.primary = nil
 	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false
@@ -208,7 +208,10 @@ func (x *exchange) respond(ctx context.Context) *message.Response {
 	if resp := x.elsewhere(); resp != nil {
 		return resp
 	}
-	return x.serve(ctx)
+	if !x.Behavior.HasViewerEvents() {
+		return x.serve(ctx)
+	}
+	return x.serveByFunctions(ctx)
 }
 
 // refused says why the request gets no answer from the cache or the origin, nil if

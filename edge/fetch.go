@@ -13,7 +13,7 @@ import (
 func (x *exchange) fetch() fetch.Fetch {
 	f := fetch.Fetch{
 		Plan: x.Plan, Behavior: x.Behavior, Origin: x.Origin, Planned: x.state.Version, Arrived: x.arrived,
-		Key: strings.Clone(x.key), Request: x.OriginRequest(x.asking(false)), Encoding: x.Encoding,
+		Key: strings.Clone(x.key), Request: x.OriginRequest(x.asking(false)), Encoding: x.Encoding, Pattern: strings.Clone(x.Bound),
 	}
 	for _, u := range x.uris {
 		f.URIs = append(f.URIs, strings.Clone(u))

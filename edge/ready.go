@@ -19,7 +19,7 @@ type ready struct {
 // Handle with the same request is to follow at once.
 func (x *exchange) Ready(req *message.Request) bool {
 	x.receive(req)
-	if req.Method != "GET" || x.isHealth() || x.explains != "" || x.refused() != nil || x.mustRedirect() || x.edge.cfg.Elsewhere != nil || !x.Cacheable() {
+	if req.Method != "GET" || x.isHealth() || x.explains != "" || x.refused() != nil || x.mustRedirect() || x.edge.cfg.Elsewhere != nil || x.Behavior.HasViewerEvents() || !x.Cacheable() {
 		return false
 	}
 	if len(x.Plan.ErrorResponses) > 0 && req.Header.Has("Range") {

@@ -64,6 +64,9 @@ func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 	x.leased = x.Plan.MayServe(x.leased, x.entitled) && !a.Confirm
 	x.Second, x.handedOn = a.Level == tier.Second, a.Passing
 	x.aim(r.Path)
+	if a.Behavior != "" && !x.keepTo(a.Behavior) {
+		return tier.Pass(tier.Unknown)
+	}
 	switch {
 	case x.Second && x.Behavior.Failover == nil:
 		return tier.Pass(tier.Unknown)
@@ -96,6 +99,20 @@ func (p peer) passOn(ctx context.Context) (*message.Response, tier.Answer) {
 	}
 	resp.Header.Add("Cache-Status", x.cacheStatus())
 	return resp, tier.Answer{Birth: x.state.Version}
+}
+
+// keepTo has a request belong to the behavior with that pattern: a function has changed its
+// path. False if there is none.
+func (x *exchange) keepTo(pattern string) bool {
+	for i := range x.Plan.Behaviors {
+		if b := &x.Plan.Behaviors[i]; b.Pattern == pattern {
+			x.AimBy(b, x.Request.Path)
+			x.uris = x.URIs(x.uris[:0])
+			x.key = x.Key(x.Request.Method)
+			return true
+		}
+	}
+	return false
 }
 
 // result is what the asker tells its viewer that the caches did. Only what the Origin

@@ -26,8 +26,10 @@ import (
 	"github.com/warmfront/warmfront/control/api"
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/control/services"
+	"github.com/warmfront/warmfront/edge/function"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/functions"
 	"github.com/warmfront/warmfront/network/measured"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/standby"
@@ -57,8 +59,10 @@ type ControlConfig struct {
 	// NewEpoch is set where the journal was put back from a backup.
 	NewEpoch bool
 	// Fault and ProxyPort are `up`'s; nil and 0 elsewhere.
-	Fault     func(context.Context, operator.Fault) (operator.Faulted, error)
-	FaultOf   func(node string) string
+	Fault   func(context.Context, operator.Fault) (operator.Faulted, error)
+	FaultOf func(node string) string
+	// Functions runs functions that are tested. Nil: an engine of its own.
+	Functions *function.Engine
 	ProxyPort uint16 // first of the viewer proxy's ports for cities
 }
 
@@ -97,6 +101,9 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 	}
 	if cfg.Account == "" {
 		cfg.Account = DefaultAccount
+	}
+	if cfg.Functions == nil {
+		cfg.Functions = functions.NewEngine(cfg.Folder.Join())
 	}
 	c := &Control{cfg: cfg}
 	defer func() {
@@ -260,6 +267,7 @@ func (c *Control) handler(core *control.Control) http.Handler {
 	mux.HandleFunc("GET /{$}", c.welcome)
 	mux.Handle("/", api.Handler(api.Config{
 		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, RequireCertificates: c.cfg.RequireCertificates, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
+		Functions: functions.Tester{Engine: c.cfg.Functions},
 	}))
 	all := services.Handler(services.Config{
 		Core: core, Zone: c.cfg.Zone, Account: c.cfg.Account,

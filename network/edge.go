@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/function"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/proxyproto"
@@ -20,6 +21,7 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/edgelogs"
+	"github.com/warmfront/warmfront/network/functions"
 	"github.com/warmfront/warmfront/network/measured"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/sniff"
@@ -58,6 +60,8 @@ type EdgeConfig struct {
 	// PublicHTTPSPort is the port that redirects name; 0 is the HTTPS port.
 	PublicHTTPSPort uint16
 	Logs            edgelogs.Config
+	// Functions runs functions. Nil: an engine of its own.
+	Functions *function.Engine
 }
 
 // drainLimit leaves time, of the ten seconds that a stop may take, for the nodes
@@ -70,6 +74,7 @@ type Edge struct {
 	edge      *edge.Edge
 	prober    *roundtrip.Prober
 	logs      *edgelogs.Logs
+	functions *function.Node
 	listeners []net.Listener
 	gone      gone
 }
@@ -107,6 +112,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	if e.logs, err = e.newLogs(cfg); err != nil {
 		return nil, err
 	}
+	e.functions = functions.NewNode(cfg.Functions, cfg.Folder.Join(), cfg.Geo.Catalogue(), pop, cfg.Log, e.registry)
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
 		return nil, ports.ExplainTaken(err)
 	}
@@ -139,10 +145,19 @@ func (e *Edge) newLogs(cfg EdgeConfig) (*edgelogs.Logs, error) {
 
 // prepare asks for the certificates of the distributions in a new state.
 func (e *Edge) prepare(s *cdn.State) {
-	if e.member != nil && e.logs != nil {
+	if e.member == nil {
+		return
+	}
+	if e.logs != nil {
 		e.logs.Update(s)
 	}
-	if e.member == nil || e.node.IsRegional() || len(s.Plans) > maxPrepared {
+	if e.node.IsRegional() {
+		return
+	}
+	if e.functions != nil {
+		e.functions.Prepare(s)
+	}
+	if len(s.Plans) > maxPrepared {
 		return
 	}
 	for _, p := range s.Plans {
@@ -176,6 +191,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
+		Events:    e.functions,
 		AccessLog: e.logs, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.Services(),
 		Services:  cfg.controlServices(),
 		Elsewhere: elsewhere(pop, cfg.Geo, cfg.WAN, e.known, cfg.RedirectViewers),
@@ -267,6 +283,9 @@ func (e *Edge) Close() error {
 	}
 	if e.logs != nil {
 		role = append(role, e.logs)
+	}
+	if e.functions != nil {
+		role = append(role, e.functions)
 	}
 	return e.close(role...)
 }

@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/function"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
 	"github.com/warmfront/warmfront/network/dns"
 	"github.com/warmfront/warmfront/network/edgelogs"
+	"github.com/warmfront/warmfront/network/functions"
 	"github.com/warmfront/warmfront/network/gate"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/statefolder"
@@ -86,14 +88,15 @@ const routers = 2
 
 // Up is the whole network in one process.
 type Up struct {
-	cfg     UpConfig
-	secret  []byte
-	key     statefolder.AccessKey
-	lock    *os.File    // of the state folder
-	near    atomic.Bool // while starting; see world
-	control *Control
-	proxy   *Proxy
-	sup     *supervise.Supervisor
+	cfg       UpConfig
+	secret    []byte
+	key       statefolder.AccessKey
+	functions *function.Engine // of all nodes
+	lock      *os.File         // of the state folder
+	near      atomic.Bool      // while starting; see world
+	control   *Control
+	proxy     *Proxy
+	sup       *supervise.Supervisor
 
 	slots map[string]*slot // by node id; fixed once prepared
 }
@@ -128,9 +131,10 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 	if u.key, err = cfg.Folder.AccessKey(); err != nil {
 		return nil, err
 	}
+	u.functions = functions.NewEngine(cfg.Folder.Join())
 	u.control, err = NewControl(ControlConfig{
 		NodeConfig: u.node("control-1", controlAddr(), gate.New()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
-		RequireCertificates: cfg.RequireCertificates, NewEpoch: cfg.NewEpoch, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
+		RequireCertificates: cfg.RequireCertificates, NewEpoch: cfg.NewEpoch, Functions: u.functions, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
 	})
 	if err == nil {
 		u.prepare()
@@ -179,7 +183,7 @@ func (u *Up) prepare() {
 			return NewEdge(EdgeConfig{
 				NodeConfig: n, POP: pop.Code, Number: k, Regional: regional, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
 				Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
-				Logs: u.cfg.Logs, Capacity: u.cfg.Capacity, RedirectViewers: u.cfg.RedirectViewers,
+				Functions: u.functions, Logs: u.cfg.Logs, Capacity: u.cfg.Capacity, RedirectViewers: u.cfg.RedirectViewers,
 			})
 		}
 	}

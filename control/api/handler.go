@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/admission"
 	calls "github.com/warmfront/warmfront/control/api/call"
+	"github.com/warmfront/warmfront/control/api/resource"
 	"github.com/warmfront/warmfront/control/cloudfront"
 	"github.com/warmfront/warmfront/control/store"
 	"github.com/warmfront/warmfront/journal"
@@ -53,10 +54,12 @@ type Config struct {
 	RequireCertificates bool
 	// Hosts are the names by which the API may be called. Nil allows those that no
 	// stranger's DNS can point here, admission.LocalNames.
-	Hosts  admission.Names
-	Now    func() time.Time
-	Random io.Reader // safe for concurrent use, as crypto/rand.Reader is
-	Logger *slog.Logger
+	Hosts admission.Names
+	// Functions runs functions, for TestFunction. Nil: nobody does.
+	Functions resource.Functions
+	Now       func() time.Time
+	Random    io.Reader // safe for concurrent use, as crypto/rand.Reader is
+	Logger    *slog.Logger
 }
 
 // Handler serves the API. Mount it at "/": whatever is no operation gets

@@ -17,6 +17,8 @@ type Fetch struct {
 	Plan     *cdn.Plan
 	Behavior *cdn.Behavior
 	Origin   *cdn.Origin
+	// Pattern is the behavior's, where tiers cannot tell the behavior by the path.
+	Pattern string
 	// Planned is the version of the state that the plan was taken from.
 	Planned cdn.Version
 	Key     string

@@ -20,6 +20,9 @@ func (v *View) Key(method string) string {
 	for _, part := range [...]string{v.Plan.ID, method, v.Path, v.Query, v.Encoding} {
 		b = append(append(b, part...), 0)
 	}
+	if v.Bound != "" {
+		b = append(append(b, v.Bound...), 0)
+	}
 	for _, name := range c.Headers.Names {
 		b = append(append(b, v.selected(name)...), 0)
 	}

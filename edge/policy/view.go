@@ -20,6 +20,10 @@ type View struct {
 	// Query is the query string as far as the cache policy selects it, and Encoding
 	// Accept-Encoding as it counts under it.
 	Query, Encoding string
+	// Bound is the pattern of the behavior where the path would have another one: a function
+	// has changed that. It is part of the key, for another behavior may have another
+	// origin. "" otherwise.
+	Bound string
 	// Locate returns where an address is, the zero Place where it is not known. It may
 	// be nil.
 	Locate func(netip.Addr) geo.Place
@@ -34,16 +38,36 @@ type View struct {
 
 // Aim finds the behavior for a path, and what follows from it.
 func (v *View) Aim(path string) {
-	// The default root object stands in for "/" alone, and for the behavior's
-	// pattern too (developer guide, "Specify a default root object").
-	if path == "/" && v.Plan.DefaultRootObject != "" {
-		path = v.Text.Concat("/", v.Plan.DefaultRootObject)
-	}
-	v.Path = path
+	path = v.root(path)
 	// Patterns are matched on the normalised path, origins get it as it was sent
 	// (developer guide, "Cache behavior settings", path pattern).
-	v.Behavior = v.Plan.Match(paths.Normal(path))
-	v.Origin = &v.Plan.Origins[v.Behavior.Origin]
+	v.take(v.Plan.Match(paths.Normal(path)), path)
+	v.Bound = ""
+}
+
+// AimBy is Aim where the behavior is settled: by the path that the viewer asked for, before
+// a function changed it (developer guide, "CloudFront Functions event structure", uri).
+func (v *View) AimBy(b *cdn.Behavior, path string) {
+	path = v.root(path)
+	v.take(b, path)
+	if v.Bound = ""; v.Plan.Match(paths.Normal(path)) != b {
+		v.Bound = b.Pattern
+	}
+}
+
+// root has the default root object stand in for "/" alone, and for the behavior's pattern
+// too (developer guide, "Specify a default root object").
+func (v *View) root(path string) string {
+	if path == "/" && v.Plan.DefaultRootObject != "" {
+		return v.Text.Concat("/", v.Plan.DefaultRootObject)
+	}
+	return path
+}
+
+// take makes a behavior the request's.
+func (v *View) take(b *cdn.Behavior, path string) {
+	v.Path, v.Behavior = path, b
+	v.Origin = &v.Plan.Origins[b.Origin]
 	if v.Second && v.Behavior.Failover != nil {
 		v.Origin = &v.Plan.Origins[v.Behavior.Failover.Origin]
 	}
@@ -81,3 +105,18 @@ func (v *View) Uncacheable() string {
 // fetch: not where cookies are forwarded (developer guide, "Simultaneous requests
 // for the same object").
 func (v *View) Collapses() bool { return !selectsAny(v.Behavior.Forward.Cookies) }
+
+// Added are the fields that the edge adds to the request as functions see it: those of its
+// own that a policy of the behavior names (developer guide, "Add CloudFront request
+// headers").
+func (v *View) Added() message.Header {
+	var h message.Header
+	for _, names := range [...][]string{v.Behavior.Cache.Headers.Names, v.Behavior.Forward.Named} {
+		for _, name := range names {
+			if value, own := v.ownHeader(name); own && value != "" && !h.Has(name) {
+				h.Add(name, value)
+			}
+		}
+	}
+	return h
+}

@@ -18,6 +18,7 @@ const prefix = "Warmfront-"
 const (
 	fieldLevel        = prefix + "Level"        // what the asked node is asked as
 	fieldDistribution = prefix + "Distribution" // the distribution's id
+	fieldBehavior     = prefix + "Behavior"     // the pattern of the behavior, if the path does not tell it
 	fieldLeast        = prefix + "Least"        // epoch.number that must have been applied
 	fieldConfirm      = prefix + "Confirm"      // "1": the origin's own word is needed
 	fieldPassing      = prefix + "Passing"      // "1": the request is not to be answered by a cache
@@ -46,6 +47,9 @@ type Ask struct {
 	// Level is the tier's own; Do sets it.
 	Level        Level
 	Distribution string
+	// Behavior is the pattern of the behavior, where it is not the path's: a function has
+	// changed that. "" otherwise.
+	Behavior string
 	// Least must have been applied by the tier: then it knows of every invalidation
 	// that the asker knew of when it asked (D). Newest is that of the newest one of
 	// what is asked for; it is not sent, but holds the answer to account.
@@ -82,6 +86,9 @@ func (a Ask) appendTo(l Level, h *message.Header) {
 	if a.Passing {
 		h.Add(fieldPassing, "1")
 	}
+	if a.Behavior != "" {
+		h.Add(fieldBehavior, a.Behavior)
+	}
 	h.Add(fieldViewer, a.Viewer.String()+" "+a.Scheme+" "+strconv.Itoa(a.Major)+"."+strconv.Itoa(a.Minor))
 	h.Add(fieldID, a.ID)
 }
@@ -102,6 +109,7 @@ func parseAsk(h message.Header) (a Ask, err error) {
 	}
 	a.Distribution, a.ID = h.Get(fieldDistribution), h.Get(fieldID)
 	a.Confirm, a.Passing = h.Has(fieldConfirm), h.Has(fieldPassing)
+	a.Behavior = h.Get(fieldBehavior)
 	parts := strings.Split(h.Get(fieldViewer), " ")
 	if len(parts) != 3 {
 		return a, errors.New("the viewer is not of the form ADDRESS SCHEME VERSION")

@@ -34,6 +34,7 @@ var ownImports = map[string][]string{
 // change to one package. "*" is any package, "a/..." is a with all below it; a module with no package is for tests alone.
 var dependencies = map[string][]string{
 	"github.com/andybalholm/brotli":             {"edge/compression"},
+	"github.com/aperturerobotics/":              {"edge/function/quickjs"},
 	"github.com/aws/":                           {"cmd/warmfront/...", "scripts/bench/invalidate", "scripts/chaos/api", "scripts/cloudfrontgen"},
 	"github.com/dnstap/golang-dnstap":           {"router/querylog"},
 	"github.com/farsightsec/golang-framestream": {"router/querylog"},
@@ -53,6 +54,7 @@ var dependencies = map[string][]string{
 	"github.com/rclone/gofakes3":                {"origin"},
 	"github.com/rogpeppe/go-internal":           {},
 	"github.com/spf13/":                         {"cmd/warmfront/..."},
+	"github.com/tetratelabs/wazero":             {"edge/function/quickjs"},
 	"go.etcd.io/bbolt":                          {"control/store"},
 	"go.etcd.io/etcd/":                          {"control/store"},
 	"go.uber.org/zap":                           {"control/store"},

@@ -240,14 +240,6 @@ func (s *Service) publishFunction(c *call.Call) (*call.Answer, error) {
 	return &call.Answer{Body: summary}, err
 }
 
-// testFunction has nothing to run code with.
-func (s *Service) testFunction(c *call.Call) (*call.Answer, error) {
-	if _, err := function(s.Journal.State(), c); err != nil {
-		return nil, err
-	}
-	return nil, cloudfront.CodeUnsupportedOperation.Errorf("Warmfront does not run functions yet, so that it cannot test them.")
-}
-
 func (s *Service) deleteFunction(c *call.Call) (*call.Answer, error) {
 	_, err := s.onFunction(c, s.remove)
 	return &call.Answer{}, err

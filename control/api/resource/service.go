@@ -28,6 +28,8 @@ type Service struct {
 	Zone    string // beneath which streaming distributions get their names
 	Now     func() time.Time
 	Random  io.Reader // safe for concurrent use
+	// Functions runs functions. Nil: nobody does, and none can be tested.
+	Functions Functions
 	// Tags checks the tags of a request.
 	Tags func(cloudfront.Tags) (map[string]string, error)
 }

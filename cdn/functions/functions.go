@@ -1,0 +1,72 @@
+// Package functions is what a cache behavior runs at the events of a request: the code of
+// CloudFront Functions, and which Lambda functions.
+package functions
+
+import (
+	"strings"
+
+	"github.com/warmfront/warmfront/cdn/document"
+)
+
+// Function is a CloudFront function as it was published.
+type Function struct {
+	Name    string
+	Runtime string // "cloudfront-js-1.0" or "cloudfront-js-2.0"
+	ETag    string // of the stage LIVE: another one is other code
+	Code    string
+	// KeyValueStores are the ids of those that the code may read.
+	KeyValueStores []string
+}
+
+// Lambda is a Lambda function of which a behavior is associated with one version.
+type Lambda struct {
+	ARN string // ends with the version
+	// IncludeBody is whether it is shown the body of requests.
+	IncludeBody bool
+}
+
+// Lambdas are a behavior's, by the event at which they run; nil: none does.
+type Lambdas struct {
+	ViewerRequest, OriginRequest, OriginResponse, ViewerResponse *Lambda
+}
+
+// At returns where the function for an event is kept, "viewer-request" and so on; nil if
+// there is no such event.
+func (l *Lambdas) At(event string) **Lambda {
+	switch event {
+	case "viewer-request":
+		return &l.ViewerRequest
+	case "origin-request":
+		return &l.OriginRequest
+	case "origin-response":
+		return &l.OriginResponse
+	case "viewer-response":
+		return &l.ViewerResponse
+	}
+	return nil
+}
+
+// OfViewer reports whether one runs at an event of viewers, OfOrigin at one of origins.
+func (l *Lambdas) OfViewer() bool { return l.ViewerRequest != nil || l.ViewerResponse != nil }
+
+// OfOrigin is described with OfViewer.
+func (l *Lambdas) OfOrigin() bool { return l.OriginRequest != nil || l.OriginResponse != nil }
+
+// Compile makes a Function of a stage of it: doc is an UpdateFunctionRequest.
+func Compile(name, etag string, doc *document.Element) (*Function, error) {
+	code, err := doc.Bytes("FunctionCode")
+	if err != nil {
+		return nil, err
+	}
+	return &Function{Name: name, Runtime: doc.String("FunctionConfig", "Runtime"), ETag: etag, Code: string(code), KeyValueStores: Stores(doc)}, nil
+}
+
+// Stores are the ids of the key value stores that a function may read.
+func Stores(doc *document.Element) (ids []string) {
+	for _, e := range doc.Items("FunctionConfig", "KeyValueStoreAssociations") {
+		if _, id, found := strings.Cut(e.String("KeyValueStoreARN"), ":key-value-store/"); found {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,81 @@
+// Package event is what the edge tells functions at the events of a request, and what they
+// tell it: between the edge, which knows no function, and those who run them.
+//
+// There are four events (developer guide, "CloudFront events that can trigger a function").
+// At the viewer's request a function may change the request, or answer it; at the viewer's
+// response it may change the answer. The same of the origin's, where a request is made and
+// answered that brings an object for all. What a function does is an [Outcome].
+package event
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/message"
+)
+
+// The events, as CloudFront's API names them.
+const (
+	ViewerRequest  = "viewer-request"
+	OriginRequest  = "origin-request"
+	OriginResponse = "origin-response"
+	ViewerResponse = "viewer-response"
+)
+
+// Info is what is known at an event beside the request. Nothing of it is changed.
+type Info struct {
+	// State is the one the request sees to its end: key value stores are read there.
+	State    *cdn.State
+	Plan     *cdn.Plan
+	Behavior *cdn.Behavior
+	// RequestID is the request's X-Amz-Cf-Id. It lives as long as the request.
+	RequestID string
+	// Added are the fields that CloudFront adds to the request because a policy of the
+	// behavior names them (CloudFront-Viewer-Country, …).
+	Added message.Header
+	// Edge is the address of the node, as far as it is known.
+	Edge netip.Addr
+	// Now is the time that freshness goes by.
+	Now time.Time
+}
+
+// Outcome is what came of a function. Exactly one of its fields is set; none, if everything
+// stays as it was.
+type Outcome struct {
+	// Request goes on in place of the one the function was given, and shares no string
+	// with it that does not live as long.
+	Request *message.Request
+	// Response is the answer: of the function's own making at a request, in place of the
+	// one it was given at a response. A Body that is nil where the given one has one
+	// leaves that body as it is; NoBody takes it away.
+	Response *message.Response
+	NoBody   bool
+	// Fault is why there is neither: the viewer is told.
+	Fault *Fault
+}
+
+// Fault is how a function failed.
+type Fault struct {
+	Status int // of the answer
+	// Result is CloudFront's result type, such as "FunctionExecutionError".
+	Result Result
+	// Sentence is what the viewer is told: nothing of what the function said.
+	Sentence string
+}
+
+// Result is a result type that only functions bring about (developer guide, "Standard
+// logging reference", x-edge-result-type).
+type Result string
+
+// The result types.
+const (
+	FunctionGenerated  Result = "FunctionGeneratedResponse"
+	FunctionExecution  Result = "FunctionExecutionError"
+	FunctionThrottled  Result = "FunctionThrottledError"
+	FunctionValidation Result = "FunctionValidationError"
+	LambdaGenerated    Result = "LambdaGeneratedResponse"
+	LambdaExecution    Result = "LambdaExecutionError"
+	LambdaLimit        Result = "LambdaLimitExceeded"
+	LambdaValidation   Result = "LambdaValidationError"
+)

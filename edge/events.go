@@ -1,0 +1,123 @@
+package edge
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"github.com/warmfront/warmfront/edge/event"
+	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/rfc9111"
+)
+
+// Events runs what behaviors have at viewers' events: CloudFront functions, or Lambda
+// functions. It is asked for behaviors with any only (cdn.Behavior.HasViewerEvents), and
+// may find none at the one of the two events.
+type Events interface {
+	ViewerRequest(ctx context.Context, in *event.Info, r *message.Request) event.Outcome
+	// ViewerResponse is given the request as the cache and the origin saw it, and an answer
+	// that is still without the fields that every answer gets.
+	ViewerResponse(ctx context.Context, in *event.Info, r *message.Request, resp *message.Response) event.Outcome
+}
+
+// serveByFunctions answers a request that passed all checks, of a behavior with functions:
+// what the viewer asked goes through one, and what it is answered through the other.
+func (x *exchange) serveByFunctions(ctx context.Context) *message.Response {
+	if x.edge.cfg.Events == nil {
+		return x.failedEvent(&event.Fault{Status: 503, Result: event.FunctionExecution, Sentence: "This edge location does not run functions."})
+	}
+	info := x.eventInfo()
+	switch o := x.edge.cfg.Events.ViewerRequest(ctx, info, x.Request); {
+	case o.Fault != nil:
+		return x.failedEvent(o.Fault)
+	case o.Response != nil:
+		return x.generated(o.Response)
+	case o.Request != nil:
+		x.rewrite(o.Request)
+	}
+	resp := x.serve(ctx)
+	// Errors are not shown to functions, wherever they come from (developer guide,
+	// "Restrictions on all edge functions"), nor connections that were given over.
+	if resp.Status >= 400 || resp.Upgraded != nil {
+		return resp
+	}
+	switch o := x.edge.cfg.Events.ViewerResponse(ctx, info, x.Request, resp); {
+	case o.Fault != nil:
+		resp.Close()
+		return x.failedEvent(o.Fault)
+	case o.Response != nil:
+		return x.replaced(resp, o)
+	}
+	return resp
+}
+
+// eventInfo is what functions are told beside the request.
+func (x *exchange) eventInfo() *event.Info {
+	info := &event.Info{
+		State: x.state, Plan: x.Plan, Behavior: x.Behavior, RequestID: x.id, Added: x.Added(), Now: x.start,
+	}
+	for _, l := range [...]net.Listener{x.edge.http, x.edge.https} {
+		if l == nil {
+			continue
+		}
+		if a, err := netip.ParseAddrPort(l.Addr().String()); err == nil {
+			info.Edge = a.Addr().Unmap()
+		}
+	}
+	return info
+}
+
+// rewrite goes on with what a function made of the request. The behavior stays, whatever
+// the path is now; an invalidation of either path finds what is stored (rule 6 of the
+// invalidation guarantee).
+func (x *exchange) rewrite(r *message.Request) {
+	x.Request = r
+	x.AimBy(x.Behavior, r.Path)
+	x.uris = x.URIs(x.uris)
+	x.key = x.Key(r.Method)
+}
+
+// generated answers with what a function made at the viewer's request.
+func (x *exchange) generated(resp *message.Response) *message.Response {
+	x.done.result = resultFunctionGenerated
+	if x.Behavior.Lambdas.ViewerRequest != nil {
+		x.done.result = resultLambdaGenerated
+	}
+	if !resp.Header.Has("Server") {
+		resp.Header.Add("Server", "CloudFront")
+	}
+	if !resp.Header.Has("Date") {
+		resp.Header.Add("Date", rfc9111.FormatDate(x.edge.cfg.Now()))
+	}
+	if x.Request.Method == "HEAD" {
+		resp.Close()
+		resp.Body = nil
+	}
+	return resp
+}
+
+// replaced answers with what a function made of an answer: its status and fields, and its
+// body where it has one of its own.
+func (x *exchange) replaced(resp *message.Response, o event.Outcome) *message.Response {
+	made := o.Response
+	switch {
+	case made.Body == nil && !o.NoBody:
+		made.Body, made.Length, made.Live, made.Trailer = resp.Body, resp.Length, resp.Live, resp.Trailer
+		return made
+	case o.NoBody:
+		made.Body, made.Length = nil, 0
+	}
+	resp.Close()
+	if x.Request.Method == "HEAD" {
+		made.Close()
+		made.Body = nil
+	}
+	return made
+}
+
+// failedEvent answers in place of a function that failed.
+func (x *exchange) failedEvent(f *event.Fault) *message.Response {
+	resp := x.errorPage(fault{f.Status, f.Sentence})
+	x.done.result = ofEvent(f.Result)
+	return resp
+}

@@ -1,0 +1,255 @@
+package function
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn/functions"
+	"github.com/warmfront/warmfront/cdn/keyvalues"
+	"github.com/warmfront/warmfront/edge/event"
+	"github.com/warmfront/warmfront/edge/function/quickjs"
+)
+
+// Fuel is how much work a run may take: its compute utilization is what it took, in
+// hundredths of this. It is of the order of a millisecond of CloudFront's, and up to twenty
+// here (compatibility.md, 413).
+const Fuel = 500_000
+
+// startFuel is for compiling code and running it up to the end of its module.
+const startFuel = 10 * Fuel
+
+// maxLog is how many bytes of a run's log are kept.
+const maxLog = 10 << 10
+
+// Engine runs functions for all nodes of a process. Its zero value is not of use: make it
+// with NewEngine.
+type Engine struct {
+	js quickjs.Engine
+
+	mu       sync.Mutex
+	programs map[string]*program // by runtime and code
+	clock    uint64
+}
+
+// maxPrograms is how many functions' memories are kept, some 600 kB each.
+const maxPrograms = 128
+
+// program is a function's code, started once, when it is first asked for.
+type program struct {
+	once sync.Once
+	made *quickjs.Program
+	err  error
+	used uint64
+}
+
+// NewEngine makes an engine, which starts when it is first needed; cacheDir is where it keeps
+// what it compiles, so that the next process need not: "" for nowhere.
+func NewEngine(cacheDir string) *Engine {
+	return &Engine{js: quickjs.Engine{CacheDir: cacheDir}, programs: map[string]*program{}}
+}
+
+// Close frees what the engine holds. Nothing may run any more.
+func (e *Engine) Close() error { return e.js.Close() }
+
+// Failure is why a function made nothing.
+type Failure struct {
+	Result event.Result
+	// Message is for whoever wrote the function, and no viewer.
+	Message string
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// Run is one run of a function.
+type Run struct {
+	Event    *Event
+	Function *functions.Function
+	// Environment is what the module cloudfront tells: see environment.
+	Environment string
+	// Values returns what a key value store holds.
+	Values func(store string) *keyvalues.Values
+	// Store describes one, as JSON.
+	Now time.Time
+}
+
+// Report is what came of a run.
+type Report struct {
+	Returned Returned
+	// Output is what the handler returned, as JSON.
+	Output string
+	Logs   []string
+	// Utilization is how much compute the run took, in hundredths of what it may.
+	Utilization int
+	Failure     *Failure
+}
+
+// version is the version of the runtime that a function was written for.
+func version(f *functions.Function) (quickjs.Version, error) {
+	switch f.Runtime {
+	case "cloudfront-js-1.0":
+		return quickjs.V1, nil
+	case "cloudfront-js-2.0":
+		return quickjs.V2, nil
+	}
+	return 0, fmt.Errorf("there is no runtime %.100q", f.Runtime)
+}
+
+// program returns a function's code, started.
+func (e *Engine) program(f *functions.Function) (*quickjs.Program, error) {
+	v, err := version(f)
+	if err != nil {
+		return nil, &Failure{event.FunctionExecution, err.Error()}
+	}
+	p := e.named(programKey(f))
+	p.once.Do(func() {
+		h := &quickjs.Host{Now: time.Now(), Random: rand.Uint64}
+		p.made, p.err = e.js.Compile(v, f.Code, h, startFuel)
+	})
+	return p.made, failure(p.err)
+}
+
+// prepare starts a function's code in the background, unless somebody has.
+func (e *Engine) prepare(f *functions.Function) {
+	e.mu.Lock()
+	known := e.programs[programKey(f)] != nil
+	e.mu.Unlock()
+	if !known {
+		go func() { _, _ = e.program(f) }() // whoever runs it is told
+	}
+}
+
+// programKey is what a program is known by.
+func programKey(f *functions.Function) string { return f.Runtime + "\x00" + f.Code }
+
+// failure says what an error of the engine is to whoever wrote the function.
+func failure(err error) error {
+	var code *quickjs.CodeError
+	var cut *quickjs.Cut
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &code), errors.As(err, &cut):
+		return &Failure{event.FunctionExecution, err.Error()}
+	}
+	return fmt.Errorf("the function could not be run: %w", err)
+}
+
+func (e *Engine) named(key string) *program {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clock++
+	p := e.programs[key]
+	if p == nil {
+		p = &program{}
+		if len(e.programs) >= maxPrograms {
+			e.dropOldest()
+		}
+		e.programs[key] = p
+	}
+	p.used = e.clock
+	return p
+}
+
+func (e *Engine) dropOldest() {
+	oldest, at := "", e.clock
+	for key, p := range e.programs {
+		if p.used <= at {
+			oldest, at = key, p.used
+		}
+	}
+	delete(e.programs, oldest)
+}
+
+// Check refuses code that cannot be compiled: the error is in words for its author.
+func (e *Engine) Check(f *functions.Function) error {
+	v, err := version(f)
+	if err != nil {
+		return err
+	}
+	return e.js.Check(v, f.Code, startFuel)
+}
+
+// Test runs a function once, in a copy of its own.
+func (e *Engine) Test(r Run) (Report, error) {
+	p, err := e.program(r.Function)
+	if err != nil {
+		return failed(err)
+	}
+	i, err := p.New()
+	if err != nil {
+		return Report{}, err
+	}
+	defer i.Close()
+	report, _, err := run(i, r)
+	return report, err
+}
+
+// failed makes a report of a failure, and an error of what is none of the function's.
+func failed(err error) (Report, error) {
+	var f *Failure
+	if errors.As(err, &f) {
+		return Report{Failure: f}, nil
+	}
+	return Report{}, err
+}
+
+// run runs a function in an instance; again is whether that may be used again.
+func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
+	logged := 0
+	h := &quickjs.Host{Now: r.Now, Random: rand.Uint64, Ask: r.ask, Log: func(line string) {
+		line = line[:min(len(line), maxLog-logged)]
+		if logged += len(line); line != "" {
+			report.Logs = append(report.Logs, line)
+		}
+	}}
+	made, err := i.Run(r.Event.JSON(), r.Environment, h, Fuel)
+	report.Utilization = min(100, (int(made.Used)*100+Fuel-1)/Fuel)
+	switch cut := (*quickjs.Cut)(nil); {
+	case errors.As(err, &cut):
+		report.Failure = &Failure{event.FunctionExecution, cut.Error()}
+		return report, false, nil
+	case err != nil:
+		return report, false, err
+	case made.Failed != "":
+		report.Failure = &Failure{event.FunctionExecution, made.Failed}
+		return report, true, nil
+	}
+	report.Output = made.Output
+	if report.Returned, err = Check(r.Event, made.Output); err != nil {
+		report.Failure = &Failure{event.FunctionValidation, "The function returned an invalid value: " + err.Error() + "."}
+	}
+	return report, true, nil
+}
+
+// ask answers the module cloudfront about the key value stores of the function.
+func (r *Run) ask(question, store, key string) (string, bool) {
+	switch question {
+	case "store": // the one of that id, or the only one
+		for _, id := range r.Function.KeyValueStores {
+			if store == "" || strings.EqualFold(store, id) {
+				return id, true
+			}
+		}
+	case "get":
+		return r.Values(store).Get(key)
+	case "meta":
+		return describeStore(r.Values(store)), true
+	}
+	return "", false
+}
+
+// describeStore is what meta of a key value store tells.
+func describeStore(v *keyvalues.Values) string {
+	count, changed := 0, ""
+	if v != nil {
+		count = v.Count
+		if v.LastModified != 0 {
+			changed = time.UnixMilli(v.LastModified).UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+	}
+	return fmt.Sprintf(`{"creationDateTime":%q,"lastUpdatedDateTime":%q,"keyCount":%d}`, changed, changed, count)
+}

@@ -1,0 +1,34 @@
+// The module cloudfront, of the runtime 2.0. It comes last, and takes away what the others
+// were made with.
+const { host, ASK, env, parse, modules, bytes, encoding } = globalThis.$internal;
+const fromUTF8 = encoding('utf8')[1];
+const store = (id) => {
+  const known = host(ASK, 'store', id === undefined ? '' : `${id}`, '');
+  if (known === undefined) throw new Error(id === undefined ? 'No key value store is associated with the function' : `The key value store ${id} is not associated with the function`);
+  return {
+    async get(key, options) {
+      const value = host(ASK, 'get', known, `${key}`);
+      if (value === undefined) throw new Error('KeyNotFound');
+      switch (options?.format ?? 'string') {
+        case 'string': return value;
+        case 'json': return parse(value);
+        case 'bytes': return bytes(fromUTF8(value));
+      }
+      throw new TypeError(`Unknown format: ${options.format}`);
+    },
+    async exists(key) { return host(ASK, 'get', known, `${key}`) !== undefined; },
+    async count() { return parse(host(ASK, 'meta', known, '')).keyCount; },
+    async meta() { return parse(host(ASK, 'meta', known, '')); },
+  };
+};
+const unsupported = (name) => () => { throw new Error(`cf.${name} is not supported`); };
+const cf = {
+  kvs: store,
+  get edgeLocation() { return env().edgeLocation ?? {}; },
+  updateRequestOrigin: unsupported('updateRequestOrigin'),
+  selectRequestOriginById: unsupported('selectRequestOriginById'),
+  createRequestOriginGroup: unsupported('createRequestOriginGroup'),
+};
+modules.cloudfront = cf;
+delete globalThis.$internal;
+export default cf;

@@ -1,0 +1,235 @@
+package quickjs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// The flags of JS_Eval, JS_WriteObject and JS_ReadObject (quickjs.h).
+const (
+	evalModule, evalCompileOnly = 1 << 0, 1 << 5
+	objectBytecode              = 1 << 0
+)
+
+// A CodeError is code that cannot be compiled, or that fails before it has a handler.
+type CodeError struct{ Message string }
+
+func (e *CodeError) Error() string { return e.Message }
+
+// compile makes bytecode of the source of a module.
+func (i *Instance) compile(name, source string) ([]byte, error) {
+	at, err := i.put(source)
+	if err != nil {
+		return nil, err
+	}
+	file, err := i.put(name)
+	if err != nil {
+		return nil, err
+	}
+	c := caller{i: i}
+	v := value(c.call("JS_Eval", uint64(i.context), uint64(at), uint64(len(source)), uint64(file), evalModule|evalCompileOnly))
+	c.call("free", uint64(at))
+	c.call("free", uint64(file))
+	if c.err != nil {
+		return nil, c.err
+	}
+	if v.tag() == tagException {
+		return nil, &CodeError{i.exception()}
+	}
+	const sizeAt = resultAddress + 8
+	p := c.call("JS_WriteObject", uint64(i.context), sizeAt, uint64(v), objectBytecode)
+	n, _ := i.memory.ReadUint32Le(sizeAt)
+	b, ok := i.memory.Read(uint32(p), n)
+	if c.err != nil {
+		return nil, c.err
+	}
+	if p == 0 || !ok {
+		return nil, errOutOfMemory
+	}
+	return append([]byte(nil), b...), nil
+}
+
+// load runs the bytecode of a module.
+func (i *Instance) load(code []byte) error {
+	at, err := i.put(string(code))
+	if err != nil {
+		return err
+	}
+	c := caller{i: i}
+	v := value(c.call("JS_ReadObject", uint64(i.context), uint64(at), uint64(len(code)), objectBytecode))
+	c.call("free", uint64(at))
+	if c.err == nil && v.tag() == tagException {
+		return &CodeError{i.exception()}
+	}
+	if c.err == nil && int32(c.call("JS_ResolveModule", uint64(i.context), uint64(v))) < 0 {
+		return &CodeError{i.exception()}
+	}
+	promise := value(c.call("JS_EvalFunction", uint64(i.context), uint64(v)))
+	if c.err == nil && promise.tag() == tagException {
+		return &CodeError{i.exception()}
+	}
+	if c.err == nil {
+		c.err = i.settle()
+	}
+	const pending, rejected = 0, 2
+	switch state := c.call("JS_PromiseState", uint64(i.context), uint64(promise)); {
+	case c.err != nil:
+		return c.err
+	case state == pending:
+		return &CodeError{"The code waits for something that never happens."}
+	case state == rejected:
+		reason := value(c.call("JS_PromiseResult", uint64(i.context), uint64(promise)))
+		s, err := i.text(reason)
+		if err != nil {
+			return err
+		}
+		return &CodeError{s}
+	}
+	return i.free(promise)
+}
+
+// settle lets everything happen that promises wait for.
+func (i *Instance) settle() error {
+	for {
+		n, err := i.call("JS_ExecutePendingJob", uint64(i.runtime), uint64(resultAddress))
+		if err != nil {
+			return err
+		}
+		switch {
+		case int32(n) == 0:
+			return nil
+		case int32(n) < 0:
+			return &CodeError{i.exception()}
+		}
+		if !i.spend(1) { // or jobs that make jobs would never end
+			return errors.New("no fuel is left")
+		}
+	}
+}
+
+// snapshot is the memory of an instance at rest, in pieces between which it is zero.
+type snapshot struct {
+	handles
+	pages  uint32
+	pieces []piece
+}
+
+type piece struct {
+	at   uint32
+	data []byte
+}
+
+// snapshotUnit is what is looked at, and copied, at once.
+const snapshotUnit = 4 << 10
+
+func (i *Instance) snapshot() (*snapshot, error) {
+	whole, ok := i.memory.Read(0, i.memory.Size())
+	if !ok {
+		return nil, errOutOfMemory
+	}
+	s := &snapshot{handles: i.handles, pages: i.memory.Size() / pageSize}
+	zero := [snapshotUnit]byte{}
+	for at := 0; at < len(whole); at += snapshotUnit {
+		unit := whole[at : at+snapshotUnit]
+		if string(unit) == string(zero[:]) && uint32(at) >= linkedEnd {
+			continue
+		}
+		if n := len(s.pieces); n > 0 && int(s.pieces[n-1].at)+len(s.pieces[n-1].data) == at {
+			s.pieces[n-1].data = append(s.pieces[n-1].data, unit...)
+			continue
+		}
+		s.pieces = append(s.pieces, piece{uint32(at), append([]byte(nil), unit...)})
+	}
+	return s, nil
+}
+
+// linkedEnd is above all that a new instance has in its memory.
+const linkedEnd = 128 << 10
+
+// restore makes an instance with the memory of a snapshot.
+func (e *Engine) restore(ctx context.Context, s *snapshot) (*Instance, error) {
+	i, err := e.instantiate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i.handles = s.handles
+	if have := i.memory.Size() / pageSize; have < s.pages {
+		if _, ok := i.memory.Grow(s.pages - have); !ok {
+			i.Close()
+			return nil, errOutOfMemory
+		}
+	}
+	for _, p := range s.pieces {
+		i.memory.Write(p.at, p.data)
+	}
+	return i, nil
+}
+
+// Program is code that has run up to the last line of its module, and has a handler.
+type Program struct {
+	engine *Engine
+	memory *snapshot
+}
+
+// Compile compiles a function's source, and runs it up to its last line with as much fuel;
+// h answers what it asks meanwhile. The error is a *CodeError, a *Cut, or about the engine.
+func (e *Engine) Compile(v Version, source string, h *Host, fuel int32) (*Program, error) {
+	if err := e.Start(); err != nil {
+		return nil, err
+	}
+	code, err := e.bytecode(v, source, fuel)
+	if err != nil {
+		return nil, err
+	}
+	i, err := e.restore(context.Background(), e.bases[v])
+	if err != nil {
+		return nil, err
+	}
+	defer i.Close()
+	i.begin(h, fuel)
+	if err := i.load(code); err != nil {
+		return nil, i.cut(err)
+	}
+	if i.handler, err = i.takeGlobal("$handler"); err != nil {
+		return nil, i.cut(err)
+	}
+	if i.handler.tag() == tagUndefined {
+		return nil, &CodeError{"The function code has no function named handler."}
+	}
+	memory, err := i.snapshot()
+	return &Program{e, memory}, err
+}
+
+// Check compiles a function's source without running it.
+func (e *Engine) Check(v Version, source string, fuel int32) error {
+	if err := e.Start(); err != nil {
+		return err
+	}
+	_, err := e.bytecode(v, source, fuel)
+	return err
+}
+
+func (e *Engine) bytecode(v Version, source string, fuel int32) ([]byte, error) {
+	i, err := e.restore(context.Background(), e.compilers[v])
+	if err != nil {
+		return nil, err
+	}
+	defer i.Close()
+	i.begin(nil, fuel)
+	// What is said last hands the handler over, and nothing else can see it.
+	code, err := i.compile("function.js", source+"\n;globalThis.$handler = typeof handler === 'function' ? handler : undefined;")
+	if err != nil {
+		return nil, i.cut(err)
+	}
+	return code, nil
+}
+
+// New makes an instance of the program.
+func (p *Program) New() (*Instance, error) {
+	i, err := p.engine.restore(context.Background(), p.memory)
+	if err != nil {
+		return nil, fmt.Errorf("a runtime for the function: %w", err)
+	}
+	return i, nil
+}

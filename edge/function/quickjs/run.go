@@ -1,0 +1,119 @@
+package quickjs
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// A Cut is a run, or a start, that was ended because it took too much.
+type Cut struct {
+	// Memory is whether it was memory, else it was work.
+	Memory bool
+	// Why is what the engine said.
+	Why error
+}
+
+func (c *Cut) Error() string {
+	if c.Memory {
+		return "The function exceeded the memory that it may use."
+	}
+	return "The function exceeded the compute that it may use."
+}
+
+func (c *Cut) Unwrap() error { return c.Why }
+
+// Made is what came of a run.
+type Made struct {
+	// Output is what the handler returned, as JSON; "" for undefined.
+	Output string
+	// Failed is why it returned nothing: what it threw. "" if it did.
+	Failed string
+	// Used is how much fuel it took.
+	Used int32
+}
+
+// Run calls the handler with an event, which is JSON, and an environment, which is JSON
+// too and for this package's own modules, and lets it take as much fuel. The error is a
+// *Cut, or about the engine: the instance is of no use after one.
+func (i *Instance) Run(event, environment string, h *Host, fuel int32) (Made, error) {
+	i.begin(h, fuel)
+	if err := i.enter(event, environment); err != nil {
+		return Made{Used: i.used(fuel)}, i.cut(err)
+	}
+	if strings.HasPrefix(i.made.Failed, "InternalError: out of memory") || i.made.Failed == "null" {
+		return Made{Used: i.used(fuel)}, &Cut{Memory: true, Why: errOutOfMemory}
+	}
+	if !i.done {
+		i.made.Failed = "The function returned a promise that is never settled."
+	}
+	i.made.Used = i.used(fuel)
+	made := i.made
+	i.host, i.made = nil, Made{}
+	return made, nil
+}
+
+func (i *Instance) begin(h *Host, fuel int32) {
+	i.host, i.made, i.done = h, Made{}, false
+	i.now = time.Unix(0, 0)
+	if h != nil {
+		i.now = h.Now
+	}
+	i.fuel.Set(uint64(uint32(fuel)))
+}
+
+// argumentsAt is where the arguments of a call are, beside where its result is.
+const argumentsAt = resultAddress + 16
+
+func (i *Instance) enter(event, environment string) error {
+	text, err := i.newString(event)
+	if err != nil {
+		return err
+	}
+	env, err := i.newString(environment)
+	if err != nil {
+		return err
+	}
+	for n, v := range [...]value{i.handler, text, env} {
+		i.memory.WriteUint64Le(argumentsAt+8*uint32(n), uint64(v))
+	}
+	r, err := i.call("JS_Call", uint64(i.context), uint64(i.run), uint64(undefined), 3, argumentsAt)
+	if err != nil {
+		return err
+	}
+	if value(r).tag() == tagException {
+		i.done, i.made.Failed = true, i.exception()
+	}
+	if err := errors.Join(i.free(value(r)), i.free(text), i.free(env)); err != nil {
+		return err
+	}
+	return i.settle()
+}
+
+// used is how much of the fuel is gone.
+func (i *Instance) used(fuel int32) int32 {
+	left := int32(uint32(i.fuel.Get()))
+	if left < 0 {
+		left = 0
+	}
+	return fuel - left
+}
+
+// spend takes fuel for work that the host did; false once none is left.
+func (i *Instance) spend(n int32) bool {
+	left := int32(uint32(i.fuel.Get())) - n
+	i.fuel.Set(uint64(uint32(left)))
+	return left > 0
+}
+
+// cut says what an error in the engine was.
+func (i *Instance) cut(err error) error {
+	var code *CodeError
+	switch {
+	case err == nil, errors.As(err, &code):
+		return err
+	case int32(uint32(i.fuel.Get())) <= 0:
+		return &Cut{Why: err}
+	}
+	return &Cut{Memory: true, Why: err}
+}
