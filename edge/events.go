@@ -2,12 +2,9 @@ package edge
 
 import (
 	"context"
-	"net"
-	"net/netip"
 
 	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/message"
-	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 // Events runs what behaviors have at viewers' events: CloudFront functions, or Lambda
@@ -46,25 +43,16 @@ func (x *exchange) serveByFunctions(ctx context.Context) *message.Response {
 		resp.Close()
 		return x.failedEvent(o.Fault)
 	case o.Response != nil:
-		return x.replaced(resp, o)
+		return o.Over(resp, x.Request.Method)
 	}
 	return resp
 }
 
 // eventInfo is what functions are told beside the request.
 func (x *exchange) eventInfo() *event.Info {
-	info := &event.Info{
-		State: x.state, Plan: x.Plan, Behavior: x.Behavior, RequestID: x.id, Added: x.Added(), Now: x.start,
+	return &event.Info{
+		State: x.state, Plan: x.Plan, Behavior: x.Behavior, RequestID: x.id, Added: x.Added(), Edge: x.edge.cfg.Node.Addr, Now: x.start,
 	}
-	for _, l := range [...]net.Listener{x.edge.http, x.edge.https} {
-		if l == nil {
-			continue
-		}
-		if a, err := netip.ParseAddrPort(l.Addr().String()); err == nil {
-			info.Edge = a.Addr().Unmap()
-		}
-	}
-	return info
 }
 
 // rewrite goes on with what a function made of the request. The behavior stays, whatever
@@ -83,36 +71,7 @@ func (x *exchange) generated(resp *message.Response) *message.Response {
 	if x.Behavior.Lambdas.ViewerRequest != nil {
 		x.done.result = resultLambdaGenerated
 	}
-	if !resp.Header.Has("Server") {
-		resp.Header.Add("Server", "CloudFront")
-	}
-	if !resp.Header.Has("Date") {
-		resp.Header.Add("Date", rfc9111.FormatDate(x.edge.cfg.Now()))
-	}
-	if x.Request.Method == "HEAD" {
-		resp.Close()
-		resp.Body = nil
-	}
-	return resp
-}
-
-// replaced answers with what a function made of an answer: its status and fields, and its
-// body where it has one of its own.
-func (x *exchange) replaced(resp *message.Response, o event.Outcome) *message.Response {
-	made := o.Response
-	switch {
-	case made.Body == nil && !o.NoBody:
-		made.Body, made.Length, made.Live, made.Trailer = resp.Body, resp.Length, resp.Live, resp.Trailer
-		return made
-	case o.NoBody:
-		made.Body, made.Length = nil, 0
-	}
-	resp.Close()
-	if x.Request.Method == "HEAD" {
-		made.Close()
-		made.Body = nil
-	}
-	return made
+	return event.Complete(resp, x.Request.Method, x.edge.cfg.Now())
 }
 
 // failedEvent answers in place of a function that failed.

@@ -74,28 +74,7 @@ func (x *exchange) cacheStatus() string {
 func (x *exchange) applyPolicy(h *message.Header, p *policies.ResponseHeaders) {
 	responseheaders.Apply(h, p, x.Request)
 	if responseheaders.Timed(p, x.asked, x.id) {
-		h.Add("Server-Timing", x.serverTiming())
+		took := x.edge.cfg.Now().Sub(x.real())
+		h.Add("Server-Timing", responseheaders.ServerTiming(&x.text, x.done.result.String(), x.edge.pop, x.id, took))
 	}
-}
-
-// serverTiming is what the Server-Timing header says (developer guide, "Server-Timing
-// header"): whether it was a hit, where, the request's id, and how long it took, in
-// milliseconds, until the answer's header was there.
-func (x *exchange) serverTiming() string {
-	b := append(x.text.Begin(), "cdn-cache-"...)
-	switch {
-	case x.done.result == resultHit:
-		b = append(b, `hit,cdn-hit-layer;desc="EDGE"`...)
-	case x.done.result == resultRefreshHit:
-		b = append(b, `refresh,cdn-upstream-layer;desc="EDGE"`...)
-	default:
-		b = append(b, `miss,cdn-upstream-layer;desc="EDGE"`...)
-	}
-	b = append(append(append(b, `,cdn-pop;desc="`...), x.edge.pop...), `",cdn-rid;desc="`...)
-	b = append(append(b, x.id...), '"')
-	took := x.edge.cfg.Now().Sub(x.real()).Milliseconds()
-	if x.done.result != resultHit {
-		b = strconv.AppendInt(append(b, ",cdn-upstream-fbl;dur="...), took, 10)
-	}
-	return x.text.End(strconv.AppendInt(append(b, ",cdn-downstream-fbl;dur="...), took, 10))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 // The events, as CloudFront's API names them.
@@ -79,3 +80,38 @@ const (
 	LambdaLimit        Result = "LambdaLimitExceeded"
 	LambdaValidation   Result = "LambdaValidationError"
 )
+
+// Over returns what a viewer is answered once a function has changed an answer to a request
+// of that method: the function's status and fields, and its body where it has one.
+func (o Outcome) Over(resp *message.Response, method string) *message.Response {
+	made := o.Response
+	if made.Body == nil && !o.NoBody {
+		made.Body, made.Length, made.Live, made.Trailer = resp.Body, resp.Length, resp.Live, resp.Trailer
+		return made
+	}
+	resp.Close()
+	if o.NoBody {
+		made.Length = 0
+	}
+	return withoutBody(made, method)
+}
+
+// Complete gives an answer that a function made what every answer has.
+func Complete(resp *message.Response, method string, now time.Time) *message.Response {
+	if !resp.Header.Has("Server") {
+		resp.Header.Add("Server", "CloudFront")
+	}
+	if !resp.Header.Has("Date") {
+		resp.Header.Add("Date", rfc9111.FormatDate(now))
+	}
+	return withoutBody(resp, method)
+}
+
+// withoutBody takes the body away where the method has none in its answers.
+func withoutBody(resp *message.Response, method string) *message.Response {
+	if method == "HEAD" {
+		resp.Close()
+		resp.Body = nil
+	}
+	return resp
+}
