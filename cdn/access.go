@@ -172,11 +172,7 @@ func compileFunction(_ *document.Element, r *Resource) (*functions.Function, err
 }
 
 func compileStage(name, etag, text string) (*functions.Function, error) {
-	doc, err := parse(text)
-	if err != nil {
-		return nil, err
-	}
-	f, err := functions.Compile(name, etag, doc)
+	f, err := functions.Parse(name, etag, text)
 	if err != nil {
 		return nil, Errorf("MalformedXML", "%v.", err)
 	}

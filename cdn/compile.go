@@ -331,11 +331,7 @@ func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
 			return err
 		}
 	}
-	for _, l := range e.Aside("LambdaFunctionAssociations").Items() { // nothing runs them yet: ignored
-		if at := b.Lambdas.At(l.String("EventType")); at != nil && *at == nil {
-			*at = &functions.Lambda{ARN: l.String("LambdaFunctionARN"), IncludeBody: l.Bool("IncludeBody")}
-		}
-	}
+	b.Lambdas = functions.Associated(e.Aside("LambdaFunctionAssociations")) // nothing runs them yet: ignored
 	if arn := e.Aside("RealtimeLogConfigArn").String(); arn != "" {
 		if err := c.mention(ResourceRealtimeLogConfig, ARNResource(ResourceRealtimeLogConfig, arn)); err != nil {
 			return err

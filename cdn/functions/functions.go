@@ -52,8 +52,22 @@ func (l *Lambdas) OfViewer() bool { return l.ViewerRequest != nil || l.ViewerRes
 // OfOrigin is described with OfViewer.
 func (l *Lambdas) OfOrigin() bool { return l.OriginRequest != nil || l.OriginResponse != nil }
 
-// Compile makes a Function of a stage of it: doc is an UpdateFunctionRequest.
-func Compile(name, etag string, doc *document.Element) (*Function, error) {
+// Associated reads a LambdaFunctionAssociations; nil has none.
+func Associated(doc *document.Element) (l Lambdas) {
+	for _, e := range doc.Items() {
+		if at := l.At(e.String("EventType")); at != nil && *at == nil {
+			*at = &Lambda{ARN: e.String("LambdaFunctionARN"), IncludeBody: e.Bool("IncludeBody")}
+		}
+	}
+	return l
+}
+
+// Parse makes a Function of a stage of it: the text is an UpdateFunctionRequest.
+func Parse(name, etag, text string) (*Function, error) {
+	doc, err := document.Parse(text)
+	if err != nil {
+		return nil, err
+	}
 	code, err := doc.Bytes("FunctionCode")
 	if err != nil {
 		return nil, err
