@@ -16,7 +16,7 @@ func (x *exchange) Delivered(d message.Delivery) {
 		return
 	}
 	e := x.edge
-	e.metrics.Served(int(x.done.result), d.Body)
+	e.metrics.Served(int(x.done.result), x.asked.Scheme == "https", d.Body)
 	if e.cfg.AccessLog != nil {
 		x.logAccess(d)
 	}

@@ -30,6 +30,7 @@ type Sources struct {
 // Metrics are those of one node.
 type Metrics struct {
 	requests []prometheus.Counter
+	https    prometheus.Counter
 	bytes    prometheus.Counter
 	fetches  *prometheus.CounterVec
 	failover *prometheus.CounterVec
@@ -43,6 +44,9 @@ type Metrics struct {
 func New(registry *prometheus.Registry, results []string, s Sources) *Metrics {
 	memory := s.Store.Memory
 	m := &Metrics{
+		https: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "warmfront_edge_https_requests_total", Help: "Requests of viewers over HTTPS, of those in warmfront_edge_requests_total.",
+		}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "warmfront_edge_sent_bytes_total", Help: "Bytes of bodies sent to viewers.",
 		}),
@@ -69,7 +73,7 @@ func New(registry *prometheus.Registry, results []string, s Sources) *Metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
 	for _, c := range []prometheus.Collector{
-		requests, m.bytes, m.fetches, m.failover, m.unlogged, m.peers,
+		requests, m.https, m.bytes, m.fetches, m.failover, m.unlogged, m.peers,
 		gauge("warmfront_edge_cache_bytes", "Bytes of memory that stored objects take.", func() float64 { return float64(memory.Bytes()) }),
 		gauge("warmfront_edge_cache_objects", "Objects stored.", func() float64 { return float64(memory.Objects()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -130,9 +134,12 @@ func registerDisk(registry *prometheus.Registry, s Sources) {
 }
 
 // Served counts a request of a viewer that was answered, by the number of its
-// result.
-func (m *Metrics) Served(result int, bytes int64) {
+// result, and whether it came over HTTPS.
+func (m *Metrics) Served(result int, https bool, bytes int64) {
 	m.requests[result].Inc()
+	if https {
+		m.https.Inc()
+	}
 	m.viewers.Add(1)
 	m.bytes.Add(float64(bytes))
 }

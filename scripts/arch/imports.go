@@ -50,6 +50,8 @@ var dependencies = map[string][]string{
 	"github.com/oschwald/":                      {"geo", "scripts/geodb"},
 	"github.com/pires/go-proxyproto":            {"edge/proxyproto"},
 	"github.com/prometheus/client_golang":       {"*"},
+	"github.com/prometheus/client_model":        {"cmd/warmfront/top"},
+	"github.com/prometheus/common":              {"cmd/warmfront/top"},
 	"github.com/quic-go/":                       {"edge/http3"},
 	"github.com/rclone/gofakes3":                {"origin"},
 	"github.com/rogpeppe/go-internal":           {},
