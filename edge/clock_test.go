@@ -59,21 +59,21 @@ func (n *network) dated(_ context.Context, i int, r *message.Request) (*message.
 func TestTheClockMovesFreshness(t *testing.T) {
 	n := newExplained(t, site{}, nil)
 	n.at.answer = n.dated
-	real := n.edge.cfg.Now()
+	begun := n.edge.cfg.Now()
 	expect := func(step, uri, result, age string, date time.Duration) {
 		t.Helper()
 		r := n.get(uri)
-		if r.xcache() != result || r.Header.Get("Age") != age || r.Header.Get("Date") != rfc9111.FormatDate(real.Add(date)) {
-			t.Errorf("%s: %s of age %q, dated %s; want %s, %q, %s", step, r.xcache(), r.Header.Get("Age"), r.Header.Get("Date"), result, age, rfc9111.FormatDate(real.Add(date)))
+		if r.xcache() != result || r.Header.Get("Age") != age || r.Header.Get("Date") != rfc9111.FormatDate(begun.Add(date)) {
+			t.Errorf("%s: %s of age %q, dated %s; want %s, %q, %s", step, r.xcache(), r.Header.Get("Age"), r.Header.Get("Date"), result, age, rfc9111.FormatDate(begun.Add(date)))
 		}
 		life := time.Hour
 		if uri == "/long" {
 			life = 48 * time.Hour
 		}
-		if got := r.Header.Get("Expires"); got != rfc9111.FormatDate(real.Add(date+life)) {
+		if got := r.Header.Get("Expires"); got != rfc9111.FormatDate(begun.Add(date+life)) {
 			t.Errorf("%s: expires %s", step, got)
 		}
-		if got := r.Header.Get("Last-Modified"); got != rfc9111.FormatDate(real.Add(-time.Hour)) {
+		if got := r.Header.Get("Last-Modified"); got != rfc9111.FormatDate(begun.Add(-time.Hour)) {
 			t.Errorf("%s: last modified %s, which is no validator of the origin's any more", step, got)
 		}
 	}
@@ -123,7 +123,7 @@ func TestTheClockAndTheDisk(t *testing.T) {
 	n := newNetworkOver(t, open(), site{}, nil)
 	n.edge.cfg.Sandbox, n.at.answer = true, n.dated
 	n.tomorrow()
-	real := n.edge.cfg.Now()
+	begun := n.edge.cfg.Now()
 	n.get("/long")
 	if err := n.edge.Close(); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestTheClockAndTheDisk(t *testing.T) {
 	after := newNetworkOver(t, open(), site{}, nil)
 	after.edge.cfg.Sandbox, after.at.answer = true, after.dated
 	after.tomorrow()
-	if r := after.get("/long"); r.xcache() != "Hit" || r.Header.Get("Date") != rfc9111.FormatDate(real) {
+	if r := after.get("/long"); r.xcache() != "Hit" || r.Header.Get("Date") != rfc9111.FormatDate(begun) {
 		t.Errorf("%s, dated %s", r.xcache(), r.Header.Get("Date"))
 	}
 }
