@@ -102,7 +102,15 @@ func open(m []byte, provider, name string, key *rsa.PrivateKey) (plain []byte, e
 	}
 	digest := sha512.Sum384(m[:len(m)-len(r.rest)])
 	x, y := elliptic.UnmarshalCompressed(elliptic.P384(), point)
-	if x == nil || !ecdsa.VerifyASN1(&ecdsa.PublicKey{Curve: elliptic.P384(), X: x, Y: y}, digest[:], []byte(r.text())) || len(r.rest) > 0 {
+	if x == nil {
+		return nil, errors.New("the point is none of the curve")
+	}
+	whole := append([]byte{4}, append(x.FillBytes(make([]byte, 48)), y.FillBytes(make([]byte, 48))...)...) // SEC 1 section 2.3.3
+	signer, err := ecdsa.ParseUncompressedPublicKey(elliptic.P384(), whole)
+	if err != nil {
+		return nil, err
+	}
+	if !ecdsa.VerifyASN1(signer, digest[:], []byte(r.text())) || len(r.rest) > 0 {
 		return nil, errors.New("the signature is wrong")
 	}
 	return plain, nil

@@ -68,7 +68,6 @@ type place struct {
 	route uint32
 	index int    // of the delivery
 	hour  string // "2006-01-02-15"
-	part  int
 }
 
 // pack makes files of a segment, and removes it. Names follow from the segment, so
