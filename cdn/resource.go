@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn/account"
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/managed"
 	"github.com/warmfront/warmfront/cdn/policies"
 )
@@ -37,6 +38,12 @@ const (
 	ResourceCertificate ResourceKind = "certificate" // by ARN
 	ResourceHostedZone  ResourceKind = "hosted-zone"
 	ResourceAccessKey   ResourceKind = "access-key"
+
+	// Of CloudWatch Logs; package logs has their documents. The first two go by their
+	// names.
+	ResourceLogSource      ResourceKind = "log-delivery-source"
+	ResourceLogDestination ResourceKind = "log-delivery-destination"
+	ResourceLogDelivery    ResourceKind = "log-delivery"
 )
 
 // ResourceRef names one resource. It is the body of KindResourceDelete.
@@ -123,6 +130,9 @@ func resourceKinds(kind ResourceKind) (resourceKind, bool) {
 		ResourceCertificate:                {"InvalidViewerCertificate", "ResourceInUseException", nil, checksJSON(account.ParseCertificate)},
 		ResourceHostedZone:                 {"NoSuchHostedZone", "HostedZoneNotEmpty", nil, checksJSON(account.ParseZone)},
 		ResourceAccessKey:                  {"InvalidArgument", "DeleteConflict", nil, checksJSON(account.ParseAccessKey)},
+		ResourceLogSource:                  {"ResourceNotFoundException", "ConflictException", nil, checksJSON(logs.Read[logs.Source])},
+		ResourceLogDestination:             {"ResourceNotFoundException", "ConflictException", nil, checksJSON(logs.Read[logs.Destination])},
+		ResourceLogDelivery:                {"ResourceNotFoundException", "ConflictException", nil, checksJSON(logs.Read[logs.Delivery])},
 	}[kind]
 	return k, found
 }

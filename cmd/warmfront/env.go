@@ -72,6 +72,7 @@ func environment(folder statefolder.Folder, running statefolder.Running) ([]vari
 		{"AWS_ENDPOINT_URL_IAM", running.Control},
 		{"AWS_ENDPOINT_URL_ACM", running.Control},
 		{"AWS_ENDPOINT_URL_ROUTE_53", running.Control},
+		{"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", running.Control},
 		// Clients put the account before this name: it has to be one, and no address.
 		{"AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE", strings.Replace(running.Control, "127.0.0.1", "localhost", 1)},
 		{"AWS_ENDPOINT_URL_S3", running.S3},

@@ -71,7 +71,7 @@ type Key struct {
 
 // Services are those that a key can be limited to, by their names in signatures.
 func Services() []string {
-	return []string{"acm", "cloudfront", "cloudfront-keyvaluestore", "iam", "route53", "s3", "sts", "warmfront"}
+	return []string{"acm", "cloudfront", "cloudfront-keyvaluestore", "iam", "logs", "route53", "s3", "sts", "warmfront"}
 }
 
 const maxKeys = 100

@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/control/acm"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/keyvalue"
+	"github.com/warmfront/warmfront/control/logdelivery"
 	"github.com/warmfront/warmfront/control/route53"
 	"github.com/warmfront/warmfront/control/sts"
 	"github.com/warmfront/warmfront/control/vault"
@@ -66,6 +67,9 @@ func Handler(cfg Config, rest http.Handler) http.Handler {
 			Gate: gate("acm"), Journal: cfg.Core, Vault: cfg.Core.Vault(), Issue: cfg.Core.IssueCertificate, Zone: cfg.Zone, Account: cfg.Account,
 			Now: cfg.Now, RequestID: requestID, Logger: cfg.Logger,
 		}),
+		"logs": logdelivery.Handler(logdelivery.Config{
+			Gate: gate("logs"), Journal: cfg.Core, Account: cfg.Account, Now: cfg.Now, RequestID: requestID, Logger: cfg.Logger,
+		}),
 		"route53": route53.Handler(route53.Config{
 			Gate: gate("route53"), Journal: cfg.Core, Zone: cfg.Zone, Now: cfg.Now, RequestID: requestID, Logger: cfg.Logger,
 		}),
@@ -88,6 +92,8 @@ func named(r *http.Request) string {
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case strings.HasPrefix(target, "CertificateManager."):
 		return "acm"
+	case strings.HasPrefix(target, logdelivery.Target):
+		return "logs"
 	case strings.HasPrefix(r.URL.Path, keyvalue.Path):
 		return keyvalue.Service
 	case strings.HasPrefix(r.URL.Path, "/2013-04-01/"):

@@ -472,3 +472,52 @@ func BenchmarkLog(b *testing.B) {
 		s.Log(r)
 	}
 }
+
+// Standard logging (v2): what a state's sources, destinations and deliveries say.
+func TestDeliveriesOfAState(t *testing.T) {
+	state := cdn.NewState(1)
+	state.Plans["E1"] = &cdn.Plan{ID: "E1", ARN: "arn:aws:cloudfront::123456789012:distribution/E1", Logging: &logs.Standard{Bucket: "legacy"}}
+	put := func(kind cdn.ResourceKind, id, document string) {
+		t.Helper()
+		c, err := cdn.NewChange(cdn.KindResourcePut, cdn.Resource{Kind: kind, ID: id, Document: document}, time.Now())
+		c.Version = state.Version.Next()
+		if err == nil {
+			state, err = state.Apply(c)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(cdn.ResourceLogSource, "src", logs.Encode(&logs.Source{ResourceARN: state.Plans["E1"].ARN}))
+	put(cdn.ResourceLogDestination, "dst", logs.Encode(&logs.Destination{ResourceARN: "arn:aws:s3:::v2", Format: "json"}))
+	put(cdn.ResourceLogDelivery, "D1", logs.Encode(&logs.Delivery{
+		Source: "src", Destination: "dst", Fields: []string{"cs-uri-stem", "cs(Cookie)", "c-country"}, SuffixPath: "{DistributionId}/{yyyy}/{MM}/{dd}/{HH}", Hive: true,
+	}))
+	put(cdn.ResourceLogDelivery, "D2", logs.Encode(&logs.Delivery{Source: "none", Destination: "dst", Fields: []string{"date"}}))
+	var to store
+	s := start(t, Config{Dir: t.TempDir(), Interval: time.Hour, Put: to.put, Country: func(*accesslog.Record) string { return "DE" }})
+	s.Update(state)
+	s.Log(record("E1", "/1"))
+	closed(t, s)
+	keys := to.keys()
+	if len(keys) != 2 || !strings.HasPrefix(keys[1], "v2/AWSLogs/123456789012/CloudFront/DistributionId=E1/year=2026/month=03/day=01/hour=12/E1.2026-03-01-12.") {
+		t.Fatal(keys)
+	}
+	if got := to.objects[keys[1]]; got != `{"cs-uri-stem":"/1","cs(Cookie)":"secret=1","c-country":"DE"}`+"\n" {
+		t.Errorf("%q", got)
+	}
+	if strings.Contains(to.objects[keys[0]], "secret") { // the other's cookies
+		t.Errorf("%q", to.objects[keys[0]])
+	}
+	if d := deliveries(state)["E1"][1]; d.Source != "arn:aws:logs:us-east-1:123456789012:delivery-source:src" {
+		t.Errorf("%+v", d)
+	}
+}
+
+// What control lets be chosen, edges can write.
+func TestDeliveryFieldsAreKnown(t *testing.T) {
+	standard, further := logs.DeliveryFields()
+	if _, err := accesslog.NewFormat(accesslog.JSON, append(standard, further...), ""); err != nil {
+		t.Error(err)
+	}
+}

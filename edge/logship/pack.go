@@ -38,7 +38,6 @@ type Object struct {
 // packer makes files of segments.
 type packer struct {
 	dir     string
-	account string
 	country func(*accesslog.Record) string // nil: nobody knows
 	spooled *atomic.Int64                  // bytes on the disk
 }
@@ -174,7 +173,7 @@ func (p *packer) begin(segment, id string, to *route, at place, part int, ended 
 	unique := uniqueID(id, at, part)
 	o := &output{format: format, object: Object{
 		Bucket: d.Bucket, Region: d.Region, Source: d.Source,
-		Key: expand(d.Folder, to.Distribution, p.account, ended) + to.Distribution + "." + at.hour + "." + unique + ".gz",
+		Key: expand(d.Folder, to.Distribution, d.account(), ended) + to.Distribution + "." + at.hour + "." + unique + ".gz",
 	}}
 	sequence, _, _ := strings.Cut(filepath.Base(segment), ".")
 	o.final = filepath.Join(p.dir, sequence+"-"+unique+packedSuffix)
@@ -200,7 +199,7 @@ func uniqueID(segment string, at place, part int) string {
 func expand(folder, distribution, account string, t time.Time) string {
 	t = t.UTC()
 	return strings.NewReplacer(
-		"{DistributionId}", distribution, "{distributionid}", distribution, "{accountid}", account,
+		"{DistributionId}", distribution, "{distributionid}", distribution, "{accountid}", account, "{account-id}", account,
 		"{yyyy}", t.Format("2006"), "{MM}", t.Format("01"), "{dd}", t.Format("02"), "{HH}", t.Format("15"),
 	).Replace(folder)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/edge/accesslog"
 )
 
@@ -26,6 +27,14 @@ type Delivery struct {
 	Fields  []string       `json:"fields,omitempty"`
 	Divider string         `json:"divider,omitempty"`
 	Cookies bool           `json:"cookies,omitempty"` // of standard logs (legacy)
+}
+
+// account is the twelve digits of whose the source is.
+func (d *Delivery) account() string {
+	if parts := strings.Split(d.Source, ":"); len(parts) > 4 {
+		return parts[4]
+	}
+	return ""
 }
 
 // format is what makes lines of records.
@@ -56,7 +65,44 @@ func deliveries(s *cdn.State) map[string][]Delivery {
 			all[id] = append(all[id], Delivery{Source: p.ARN, Bucket: l.Bucket, Region: l.Region, Folder: folder(l.Prefix), Cookies: l.Cookies})
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(s.ResourcesOf(cdn.ResourceLogDelivery))) {
+		if to, distribution := delivery(s, s.Resource(cdn.ResourceLogDelivery, id)); to != nil {
+			all[distribution] = append(all[distribution], *to)
+		}
+	}
 	return all
+}
+
+// delivery is one of standard logging (v2), nil if it leads from nowhere or to nowhere.
+func delivery(s *cdn.State, r *cdn.Resource) (to *Delivery, distribution string) {
+	d, err := logs.Read[logs.Delivery](r.Document)
+	if err != nil {
+		return nil, ""
+	}
+	from, into := s.Resource(cdn.ResourceLogSource, d.Source), s.Resource(cdn.ResourceLogDestination, d.Destination)
+	if from == nil || into == nil {
+		return nil, ""
+	}
+	source, err := logs.Read[logs.Source](from.Document)
+	destination, err2 := logs.Read[logs.Destination](into.Document)
+	if err != nil || err2 != nil {
+		return nil, ""
+	}
+	p := s.Plans[source.DistributionID()]
+	if p == nil {
+		return nil, ""
+	}
+	bucket, _ := destination.Bucket()
+	to = &Delivery{
+		Source: strings.Replace(p.ARN, ":cloudfront::", ":logs:us-east-1:", 1), Bucket: bucket, Folder: d.Folder(destination),
+		Kind: accesslog.Kind(destination.Format), Fields: d.Fields, Divider: d.Delimiter,
+	}
+	to.Source, _, _ = strings.Cut(to.Source, ":distribution/")
+	to.Source += ":delivery-source:" + d.Source
+	if _, err := to.format(); err != nil {
+		return nil, ""
+	}
+	return to, p.ID
 }
 
 // folder ends a prefix with a slash, as CloudFront does (developer guide, "Configure

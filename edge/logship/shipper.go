@@ -30,8 +30,6 @@ type Config struct {
 	SpoolBytes int64
 	// MemoryBytes is how much may wait to be written there. 0: 16 MiB.
 	MemoryBytes int
-	// Account is the twelve digits in ARNs.
-	Account string
 	// Put puts an object: see Buckets.
 	Put func(ctx context.Context, o Object, gz []byte) error
 	// Country says where a viewer is, by its code. Nil: nobody knows.
@@ -318,7 +316,7 @@ func (s *Shipper) measure() error {
 // send packs segments and sends what is packed, until the writer has ended and there is
 // nothing left to do, or the context ends.
 func (s *Shipper) send() {
-	p := &packer{dir: s.cfg.Dir, account: s.cfg.Account, country: s.cfg.Country, spooled: &s.spooled}
+	p := &packer{dir: s.cfg.Dir, country: s.cfg.Country, spooled: &s.spooled}
 	to := &sender{
 		dir: s.cfg.Dir, put: s.cfg.Put, m: s.metrics, logger: s.cfg.Logger, now: time.Now, share: s.cfg.SpoolBytes / 2,
 		spooled: &s.spooled, buckets: map[string]*waiting{}, known: map[string]packed{},

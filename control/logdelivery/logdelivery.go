@@ -1,0 +1,235 @@
+// Package logdelivery serves what standard logging (v2) of distributions needs of
+// CloudWatch Logs, over its JSON protocol: delivery sources, delivery destinations and
+// deliveries, and their tags. Logs are delivered to buckets; there are no log groups
+// and no Firehose here.
+//
+// Each is a resource of the journal, which every edge knows: it is by those that edges
+// deliver lines (edge/logship).
+//
+// One call goes through it like this: admission, then the operation that X-Amz-Target
+// names decodes its input, decides inside Propose, and answers with what becomes JSON.
+// Errors become CloudWatch Logs' in one place (fail).
+package logdelivery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/admission"
+	"github.com/warmfront/warmfront/sigv4"
+)
+
+// Journal is what deliveries are kept in; *control.Control is one.
+type Journal interface {
+	State() *cdn.State
+	Propose(ctx context.Context, f func(*cdn.State) ([]cdn.Change, error)) (cdn.Version, error)
+}
+
+// Config is what the service is given.
+type Config struct {
+	Gate    admission.Gate
+	Journal Journal
+	// Account is the twelve digits in ARNs.
+	Account   string
+	Now       func() time.Time
+	RequestID func() string
+	Logger    *slog.Logger
+}
+
+// Target is how X-Amz-Target begins.
+const Target = "Logs_20140328."
+
+// Handler serves the calls.
+func Handler(cfg Config) http.Handler {
+	h := &handler{Config: cfg}
+	h.operations = map[string]operation{
+		"PutDeliverySource":               handle(h.putSource),
+		"GetDeliverySource":               handle(h.getSource),
+		"DescribeDeliverySources":         handle(h.listSources),
+		"DeleteDeliverySource":            handle(h.deleteSource),
+		"PutDeliveryDestination":          handle(h.putDestination),
+		"GetDeliveryDestination":          handle(h.getDestination),
+		"DescribeDeliveryDestinations":    handle(h.listDestinations),
+		"DeleteDeliveryDestination":       handle(h.deleteDestination),
+		"PutDeliveryDestinationPolicy":    handle(h.putPolicy),
+		"GetDeliveryDestinationPolicy":    handle(h.getPolicy),
+		"DeleteDeliveryDestinationPolicy": handle(h.deletePolicy),
+		"CreateDelivery":                  handle(h.create),
+		"GetDelivery":                     handle(h.get),
+		"DescribeDeliveries":              handle(h.list),
+		"DeleteDelivery":                  handle(h.delete),
+		"UpdateDeliveryConfiguration":     handle(h.update),
+		"ListTagsForResource":             handle(h.listTags),
+		"TagResource":                     handle(h.tag),
+		"UntagResource":                   handle(h.untag),
+	}
+	return h
+}
+
+type handler struct {
+	Config
+	operations map[string]operation
+}
+
+// operation answers a call, given its body, with what becomes JSON; nil is no body.
+type operation func(ctx context.Context, body []byte) (any, error)
+
+// handle decodes the input of an operation.
+func handle[In any](f func(context.Context, *In) (any, error)) operation {
+	return func(ctx context.Context, body []byte) (any, error) {
+		in := new(In)
+		if err := json.Unmarshal(body, in); err != nil {
+			return nil, cdn.Errorf("SerializationException", "The body is not the JSON of this call: %v", err)
+		}
+		return f(ctx, in)
+	}
+}
+
+const contentType = "application/x-amz-json-1.1"
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := h.RequestID()
+	w.Header().Set("x-amzn-RequestId", id)
+	name := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), Target)
+	answer, err := h.do(w, r, name)
+	if err != nil {
+		h.fail(w, id, name, err)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	if answer == nil {
+		return
+	}
+	_ = json.NewEncoder(w).Encode(answer) // the caller is gone
+}
+
+func (h *handler) do(w http.ResponseWriter, r *http.Request, name string) (any, error) {
+	body, err := h.Gate.Admit(w, r)
+	if err != nil {
+		return nil, err
+	}
+	serve, known := h.operations[name]
+	if r.Method != http.MethodPost || !known {
+		return nil, cdn.Errorf("UnknownOperationException", "There is no operation %.128s here: of CloudWatch Logs the delivery of access logs is served.", name)
+	}
+	return serve(r.Context(), body)
+}
+
+// fail is the one place where errors become CloudWatch Logs'.
+func (h *handler) fail(w http.ResponseWriter, id, name string, err error) {
+	code, message, status := "ServiceUnavailableException", "The request could not be processed because of an internal error.", http.StatusInternalServerError
+	var coded *cdn.Error
+	var signature *sigv4.Error
+	switch {
+	case errors.As(err, &signature):
+		code, message, status = signature.JSON()
+	case errors.As(err, &coded):
+		code, message, status = coded.Code, coded.Message, http.StatusBadRequest
+		if code == "AccessDenied" {
+			code = "AccessDeniedException"
+		}
+	default:
+		h.Logger.Error("the delivery of logs failed", "operation", name, "request", id, "error", err)
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("x-amzn-ErrorType", code)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message}) // the caller is gone
+}
+
+// put proposes one resource, made of the newest state.
+func (h *handler) put(ctx context.Context, f func(*cdn.State) (*cdn.Resource, error)) (made *cdn.Resource, err error) {
+	_, err = h.Journal.Propose(ctx, func(s *cdn.State) ([]cdn.Change, error) {
+		if made, err = f(s); err != nil {
+			return nil, err
+		}
+		now := h.Now().UTC().Truncate(time.Second)
+		if made.LastModified = now; made.Created.IsZero() {
+			made.Created = now
+		}
+		c, err := cdn.NewChange(cdn.KindResourcePut, made, h.Now())
+		return []cdn.Change{c}, err
+	})
+	return made, err
+}
+
+// remove deletes a resource that no delivery leads from or to.
+func (h *handler) remove(ctx context.Context, kind cdn.ResourceKind, id string) (any, error) {
+	_, err := h.Journal.Propose(ctx, func(s *cdn.State) ([]cdn.Change, error) {
+		if _, err := find(s, kind, id); err != nil {
+			return nil, err
+		}
+		for _, d := range deliveries(s) {
+			if kind == cdn.ResourceLogSource && d.Source == id || kind == cdn.ResourceLogDestination && d.Destination == id {
+				return nil, cdn.Errorf("ConflictException", "%.64s is used by the delivery %s: delete that first.", id, d.id)
+			}
+		}
+		c, err := cdn.NewChange(cdn.KindResourceDelete, cdn.ResourceRef{Kind: kind, ID: id}, h.Now())
+		return []cdn.Change{c}, err
+	})
+	return nil, err
+}
+
+// find returns a resource, or the error that there is none.
+func find(s *cdn.State, kind cdn.ResourceKind, id string) (*cdn.Resource, error) {
+	if r := s.Resource(kind, id); r != nil {
+		return r, nil
+	}
+	return nil, cdn.Errorf("ResourceNotFoundException", "Requested %s does not exist: %.64q.", map[cdn.ResourceKind]string{
+		cdn.ResourceLogSource: "Delivery Source", cdn.ResourceLogDestination: "Delivery Destination", cdn.ResourceLogDelivery: "Delivery",
+	}[kind], id)
+}
+
+// sorted are the resources of a kind by id.
+func sorted(s *cdn.State, kind cdn.ResourceKind) []*cdn.Resource {
+	all := s.ResourcesOf(kind)
+	var list []*cdn.Resource
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, all[id])
+	}
+	return list
+}
+
+// pageInput asks for a part of a list; all of it fits one, for there are few.
+type pageInput struct{}
+
+// nameInput names a source or a destination, idInput a delivery.
+type (
+	nameInput struct{ Name string }
+	idInput   struct{ ID string }
+)
+
+const maxOfAKind = 1000
+
+// room refuses more resources of a kind than an account may have.
+func room(s *cdn.State, kind cdn.ResourceKind) error {
+	if len(s.ResourcesOf(kind)) >= maxOfAKind {
+		return cdn.Errorf("ServiceQuotaExceededException", "The account has %d of these.", maxOfAKind)
+	}
+	return nil
+}
+
+// checkName refuses what is no name of a source or destination.
+func checkName(name string) error {
+	valid := name != "" && len(name) <= 60
+	for _, c := range name {
+		valid = valid && (c == '-' || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z')
+	}
+	if !valid {
+		return cdn.Errorf("ValidationException", "The name %.64q must have 1 to 60 letters, digits, hyphens and underscores.", name)
+	}
+	return nil
+}
+
+// arn is the ARN of a source, a destination or a delivery.
+func (h *handler) arn(kind cdn.ResourceKind, id string) string {
+	return "arn:aws:logs:us-east-1:" + h.Account + ":" + strings.TrimPrefix(string(kind), "log-") + ":" + id
+}
