@@ -332,13 +332,16 @@ func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
 		}
 	}
 	b.Lambdas = functions.Associated(e.Aside("LambdaFunctionAssociations")) // nothing runs them yet: ignored
-	if arn := e.Aside("RealtimeLogConfigArn").String(); arn != "" {
-		if err := c.mention(ResourceRealtimeLogConfig, ARNResource(ResourceRealtimeLogConfig, arn)); err != nil {
-			return err
-		}
+	id := ARNResource(ResourceRealtimeLogConfig, e.String("RealtimeLogConfigArn"))
+	if b.Realtime, err = use(c, ResourceRealtimeLogConfig, id, compileRealtime); err != nil {
+		return err
 	}
 	b.Encryption, err = c.encryption(e.String("FieldLevelEncryptionId"))
 	return err
+}
+
+func compileRealtime(e *document.Element, _ *Resource) (*logs.Realtime, error) {
+	return logs.CompileRealtime(e), nil
 }
 
 func compileFunctionAssociation(e *document.Element, b *Behavior, c *compiler) error {

@@ -135,6 +135,8 @@ type Behavior struct {
 	// are: never both.
 	ViewerRequest, ViewerResponse *functions.Function
 	Lambdas                       functions.Lambdas
+	// Realtime is where real-time logs go; nil: nowhere.
+	Realtime *logs.Realtime
 	// Encryption has fields of forms encrypted before the origin sees them.
 	Encryption *fieldlevel.Config
 }

@@ -32,3 +32,21 @@ func TestStandard(t *testing.T) {
 		}
 	}
 }
+
+func TestRealtime(t *testing.T) {
+	doc, err := document.Parse(`<RealtimeLogConfig><ARN>a</ARN><Name>n</Name><SamplingRate>25</SamplingRate><EndPoints><member><StreamType>Kinesis</StreamType>` +
+		`<KinesisStreamConfig><RoleARN>r</RoleARN><StreamARN>arn:s</StreamARN></KinesisStreamConfig></member></EndPoints><Fields><Field>timestamp</Field><Field>c-ip</Field></Fields></RealtimeLogConfig>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := CompileRealtime(doc)
+	if r.Rate != 25 || len(r.Streams) != 1 || r.Streams[0] != "arn:s" || len(r.Fields) != 2 || r.Fields[1] != "c-ip" {
+		t.Errorf("%+v", r)
+	}
+	if doc, err = document.Parse(`<RealtimeLogConfig/>`); err != nil {
+		t.Fatal(err)
+	}
+	if r := CompileRealtime(doc); r.Rate != 100 || r.Streams != nil {
+		t.Errorf("%+v", r)
+	}
+}

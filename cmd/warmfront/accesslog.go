@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -22,6 +23,7 @@ type accessLogFlag struct {
 	interval    time.Duration
 	spool       string
 	credentials string
+	realtime    []string
 }
 
 func (f *accessLogFlag) add(flags *pflag.FlagSet, whose string, interval time.Duration) {
@@ -29,6 +31,7 @@ func (f *accessLogFlag) add(flags *pflag.FlagSet, whose string, interval time.Du
 	flags.DurationVar(&f.interval, "log-interval", interval, "how long an edge gathers lines of a distribution's access log before it puts them into the bucket that the distribution names")
 	flags.StringVar(&f.spool, "log-spool", "256MiB", "disk for access logs that wait to be put, each edge; what does not fit is dropped and counted")
 	flags.StringVar(&f.credentials, "log-credentials", "", "file with the access key (aws_access_key_id, aws_secret_access_key) to put access logs with, where buckets are not this network's (default: as the log delivery, with the cluster's own key)")
+	flags.StringArrayVar(&f.realtime, "realtime-log", nil, "where real-time logs for a Kinesis stream go, ARN=SINK: file:PATH, http://HOST/PATH, https://HOST/PATH or kafka://BROKER/TOPIC; repeatable")
 }
 
 // config is what edges are told.
@@ -49,6 +52,16 @@ func (f *accessLogFlag) config() (cfg edgelogs.Config, err error) {
 			return cfg, fmt.Errorf("--log-credentials: %w", err)
 		}
 		cfg.Key = sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
+	}
+	for _, r := range f.realtime {
+		arn, sink, found := strings.Cut(r, "=")
+		if !found || !strings.HasPrefix(arn, "arn:") || sink == "" {
+			return cfg, fmt.Errorf("--realtime-log %q: use ARN=SINK, such as arn:aws:kinesis:us-east-1:123456789012:stream/logs=file:/tmp/logs", r)
+		}
+		if cfg.Realtime == nil {
+			cfg.Realtime = map[string]string{}
+		}
+		cfg.Realtime[arn] = sink
 	}
 	return cfg, nil
 }

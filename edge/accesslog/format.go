@@ -54,12 +54,32 @@ func NewFormat(kind Kind, names []string, divider string) (*Format, error) {
 	if len(f.fields) == 0 {
 		return nil, fmt.Errorf("a log needs at least one field")
 	}
-	f.keeps = Selection{
+	f.keeps = keeps(names)
+	return f, nil
+}
+
+// Realtime is the format of real-time logs: the values in the order asked for, with a
+// tab between them. A field that is not known here is "-".
+func Realtime(names []string) *Format {
+	known := fieldsByName()
+	f := &Format{kind: Plain, divider: "\t", fields: []field{}, keeps: keeps(names)}
+	for _, name := range names {
+		if field, found := known[name]; found {
+			f.fields = append(f.fields, field)
+			continue
+		}
+		f.fields = append(f.fields, nothing(name))
+	}
+	return f
+}
+
+// keeps is what records have to keep for fields of those names.
+func keeps(names []string) Selection {
+	return Selection{
 		Cookies: slices.Contains(names, "cs(Cookie)") || slices.Contains(names, "cs-cookie"),
 		Headers: slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "cs-header") }),
 		Country: slices.Contains(names, "c-country"),
 	}
-	return f, nil
 }
 
 // Keeps says what records have to keep for the format.
@@ -94,7 +114,10 @@ func (f *Format) Append(b []byte, r *Record) []byte {
 		b = f.fields[i].append(b, r)
 		b = append(b[:len(b)-1], f.divider...) // instead of the tab
 	}
-	return append(b[:len(b)-len(f.divider)], '\n')
+	if len(f.fields) > 0 {
+		b = b[:len(b)-len(f.divider)]
+	}
+	return append(b, '\n')
 }
 
 // appendObject needs no escapes of JSON's: values are made of what is printable of

@@ -17,6 +17,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/handover"
 )
 
 // Config is what a Shipper is told.
@@ -56,7 +57,7 @@ const (
 // Shipper delivers the access logs of one edge.
 type Shipper struct {
 	cfg      Config
-	handover *handover
+	handover *handover.Buffers
 	metrics  *metrics
 	spooled  atomic.Int64
 	table    atomic.Pointer[table]
@@ -97,7 +98,7 @@ func New(cfg Config) (*Shipper, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Shipper{cfg: cfg, handover: newHandover(cfg.MemoryBytes), packed: make(chan struct{}, 1), stop: make(chan struct{})}
+	s := &Shipper{cfg: cfg, handover: handover.New(cfg.MemoryBytes), packed: make(chan struct{}, 1), stop: make(chan struct{})}
 	s.current.Store("")
 	s.metrics = newMetrics(cfg.Registry, s.spooled.Load)
 	left, next, err := segments(cfg.Dir)
@@ -145,7 +146,7 @@ func (s *Shipper) Log(r *accesslog.Record) bool {
 	if to == nil {
 		return true
 	}
-	if !s.handover.add(to.Number, r, to.keep) {
+	if !s.handover.Add(to.Number, r, to.keep) {
 		s.metrics.dropped("memory", 1)
 		return false
 	}
@@ -178,13 +179,13 @@ func (s *Shipper) write() {
 	waits := false
 	for {
 		select {
-		case <-s.handover.some:
+		case <-s.handover.Some:
 			if !waits {
 				flush.Reset(flushAfter)
 				waits = true
 			}
 			continue
-		case <-s.handover.much:
+		case <-s.handover.Much:
 		case <-flush.C:
 			waits = false
 		case <-rotate.C:
@@ -215,7 +216,7 @@ func stopped() *time.Timer {
 // flush writes what waits to the segment, and has the disk keep it.
 func (s *Shipper) flush(closing bool) {
 	wrote := false
-	s.spare = s.handover.take(s.spare, closing, func(frames []byte, count int) {
+	s.spare = s.handover.Take(s.spare, closing, func(frames []byte, count int) {
 		switch err := s.append(frames); {
 		case errors.Is(err, errSpoolFull):
 			s.metrics.dropped("spool", count)
@@ -355,5 +356,12 @@ func (s *Shipper) pack(p *packer) {
 		if err := p.pack(path); err != nil {
 			s.cfg.Logger.Error("a segment of the spool of access logs cannot be packed; it is tried again later", "segment", path, "err", err)
 		}
+	}
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it has not come to it yet
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/handover"
 )
 
 // A segment is a file of blocks: a kind, the length and the checksum of what follows.
@@ -127,17 +128,10 @@ func (r *reading) next() (*route, *accesslog.Record, error) {
 			return nil, nil, err
 		}
 	}
-	const head = 8
-	if len(r.frames) < head {
+	number, raw, rest, ok := handover.Next(r.frames)
+	if r.frames = rest; !ok {
 		return nil, nil, io.EOF
 	}
-	length := int(binary.LittleEndian.Uint32([]byte(r.frames[:4])))
-	number := binary.LittleEndian.Uint32([]byte(r.frames[4:head]))
-	if length < 4 || length > len(r.frames)-4 {
-		return nil, nil, io.EOF
-	}
-	raw := accesslog.Raw{Text: r.frames[head : 4+length]}
-	r.frames = r.frames[4+length:]
 	if raw.Next(&r.record) != nil {
 		return nil, nil, io.EOF
 	}

@@ -4,6 +4,8 @@ package edgelogs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/logship"
+	"github.com/warmfront/warmfront/edge/realtime"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -29,6 +32,9 @@ type Config struct {
 	// Key signs what is put, where the buckets are not this network's:
 	// --log-credentials. The zero value is the cluster's own key.
 	Key sigv4.Credentials
+	// Realtime are the sinks of real-time logs, by the ARN of the stream that each stands
+	// for: --realtime-log.
+	Realtime map[string]string
 }
 
 // The intervals of a sandbox, and of hosts; CloudFront delivers within an hour.
@@ -57,6 +63,7 @@ type Node struct {
 type Logs struct {
 	file      edge.AccessLog
 	ship      *logship.Shipper
+	realtime  *realtime.Log
 	closeIdle func()
 }
 
@@ -76,24 +83,37 @@ func New(cfg Config, node Node) (*Logs, error) {
 	ship, err := logship.New(logship.Config{
 		Dir: node.Dir, Interval: cfg.Interval, SpoolBytes: cfg.SpoolBytes, Put: put, Country: node.Country, Registry: node.Registry, Logger: node.Logger,
 	})
-	return &Logs{file: cfg.File, ship: ship, closeIdle: closeIdle}, err
+	if err != nil {
+		return nil, err
+	}
+	live, err := realtime.New(realtime.Config{Sinks: cfg.Realtime, Country: node.Country, Registry: node.Registry, Logger: node.Logger})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--realtime-log: %w", err), ship.Close())
+	}
+	return &Logs{file: cfg.File, ship: ship, realtime: live, closeIdle: closeIdle}, nil
 }
 
 // Update goes by a new state.
-func (l *Logs) Update(s *cdn.State) { l.ship.Update(s) }
+func (l *Logs) Update(s *cdn.State) {
+	l.ship.Update(s)
+	l.realtime.Update(s)
+}
 
 // Wants reports whether requests for a distribution are logged anywhere.
-func (l *Logs) Wants(distribution string) bool { return l.file != nil || l.ship.Wants(distribution) }
+func (l *Logs) Wants(distribution string) bool {
+	return l.file != nil || l.ship.Wants(distribution) || l.realtime.Wants(distribution)
+}
 
 // Log hands a record to all who want it. False if the file dropped it: what else is
 // dropped is counted by who did.
 func (l *Logs) Log(r *accesslog.Record) bool {
 	l.ship.Log(r)
+	l.realtime.Log(r)
 	return l.file == nil || l.file.Log(r)
 }
 
 // Close keeps what was taken, and tries for a moment to put it.
 func (l *Logs) Close() error {
 	defer l.closeIdle()
-	return l.ship.Close()
+	return errors.Join(l.realtime.Close(), l.ship.Close())
 }

@@ -55,6 +55,7 @@ var dependencies = map[string][]string{
 	"github.com/quic-go/":                       {"edge/http3"},
 	"github.com/rclone/gofakes3":                {"origin"},
 	"github.com/rogpeppe/go-internal":           {},
+	"github.com/twmb/franz-go":                  {"edge/realtime"},
 	"github.com/spf13/":                         {"cmd/warmfront/..."},
 	"github.com/tetratelabs/wazero":             {"edge/function/quickjs"},
 	"go.etcd.io/bbolt":                          {"control/store"},
