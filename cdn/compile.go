@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
+	"github.com/warmfront/warmfront/cdn/restriction"
 )
 
 // Distribution is a web distribution as the journal keeps it: the configuration
@@ -64,10 +65,13 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 		p.Aliases = append(p.Aliases, strings.ToLower(strings.TrimSuffix(a, ".")))
 	}
 	c := &compiler{resources: res, lenient: lenient, made: map[ResourceRef]any{}}
-	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileOriginGroups, compileBehaviors, compileErrorResponses, compileCacheTags, compileCountries, compileDeployment} {
+	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileOriginGroups, compileBehaviors, compileErrorResponses, compileCacheTags, compileDeployment} {
 		if err := step(doc, p, c); err != nil {
 			return nil, err
 		}
+	}
+	if p.Countries, err = restriction.Compile(doc.At("Restrictions", "GeoRestriction")); err != nil {
+		return nil, err
 	}
 	p.Logging = logs.CompileStandard(doc.Child("Logging"))
 	// Kept and given back, with nothing for an edge or a router to do.
@@ -364,26 +368,6 @@ func compileFunctionAssociation(e *document.Element, b *Behavior, c *compiler) e
 		return Errorf("InvalidFunctionAssociation", "More than one function is associated with %s.", event)
 	default:
 		*at = f
-	}
-	return nil
-}
-
-// compileCountries reads the geo restriction.
-func compileCountries(doc *document.Element, p *Plan, _ *compiler) error {
-	e := doc.At("Restrictions", "GeoRestriction")
-	var codes []string
-	for _, code := range e.Texts() {
-		codes = append(codes, strings.ToUpper(code))
-	}
-	slices.Sort(codes)
-	switch kind := e.String("RestrictionType"); kind {
-	case "none", "":
-	case "whitelist":
-		p.Countries.Allowed = codes
-	case "blacklist":
-		p.Countries.Blocked = codes
-	default:
-		return Errorf("InvalidGeoRestrictionParameter", "The geo restriction %.100q is not one of none, whitelist, blacklist.", kind)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
+	"github.com/warmfront/warmfront/cdn/restriction"
 )
 
 // Plan is what edges and routers see of a distribution: small, immutable, with
@@ -35,7 +36,7 @@ type Plan struct {
 	// network's own authority.
 	Certificate *ViewerCertificate
 	// Countries limits who is served; its zero value is nobody's limit.
-	Countries    Countries
+	Countries    restriction.Countries
 	Caching      Caching
 	WhenIsolated WhenIsolated
 	Origins      []Origin
@@ -62,26 +63,6 @@ type Plan struct {
 	// this release does not act, as paths into the document.
 	Ignored []string
 }
-
-// Countries is a geo restriction: ISO 3166-1 alpha-2 codes, sorted, in capitals.
-type Countries struct {
-	Allowed, Blocked []string // one of the two at most
-}
-
-// Admit reports whether viewers in a country are served. Who is nobody knows where is.
-func (c Countries) Admit(country string) bool {
-	if country == "" {
-		return true
-	}
-	if _, found := slices.BinarySearch(c.Blocked, country); found {
-		return false
-	}
-	_, found := slices.BinarySearch(c.Allowed, country)
-	return found || len(c.Allowed) == 0
-}
-
-// Limited reports whether there is a limit at all.
-func (c Countries) Limited() bool { return len(c.Allowed)+len(c.Blocked) > 0 }
 
 // Caching says by whose rules a distribution caches.
 type Caching int

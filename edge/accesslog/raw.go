@@ -21,17 +21,17 @@ type Selection struct {
 }
 
 // texts are the record's strings, in their order in the raw form.
-func (r *Record) texts() [24]*string {
+func (r *Record) texts() [25]*string {
 	return [...]*string{
 		&r.Location, &r.Distribution, &r.Domain, &r.Behavior, &r.RequestID, &r.Method, &r.Protocol, &r.Host, &r.Path, &r.Query, &r.Referer, &r.UserAgent,
 		&r.Cookie, &r.ForwardedFor, &r.Accept, &r.AcceptEncoding, &r.TLSVersion, &r.Cipher, &r.Result, &r.ResponseResult, &r.Detail, &r.ContentType, &r.ContentRange,
-		&r.Headers,
+		&r.Encryption, &r.Headers,
 	}
 }
 
 // numbers are the rest of it, but for the times and the viewer.
-func (r *Record) numbers() [5]int64 {
-	return [...]int64{int64(r.Major)<<8 | int64(r.Minor), int64(r.Status), r.ContentLength, r.Sent, r.Received}
+func (r *Record) numbers() [6]int64 {
+	return [...]int64{int64(r.Major)<<8 | int64(r.Minor), int64(r.Status), r.ContentLength, r.Sent, r.Received, int64(r.EncryptedFields)}
 }
 
 // AppendRaw appends the record in a form that [Raw.Next] reads again: all of it in
@@ -125,7 +125,7 @@ func (w *Raw) Next(r *Record) error {
 	r.Took, r.FirstByte = time.Duration(w.varint()), time.Duration(w.varint())
 	version := w.varint()
 	r.Major, r.Minor = int(version>>8), int(version&0xff)
-	r.Status, r.ContentLength, r.Sent, r.Received = int(w.varint()), w.varint(), w.varint(), w.varint()
+	r.Status, r.ContentLength, r.Sent, r.Received, r.EncryptedFields = int(w.varint()), w.varint(), w.varint(), w.varint(), int(w.varint())
 	var viewer [16]byte
 	copy(viewer[:], w.take(16))
 	r.Viewer = netip.AddrPortFrom(netip.AddrFrom16(viewer).Unmap(), uint16(w.uvarint()))

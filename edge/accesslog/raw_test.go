@@ -11,6 +11,7 @@ import (
 func TestRawRecordsComeBack(t *testing.T) {
 	first := example()
 	first.Behavior, first.Accept, first.AcceptEncoding, first.Cookie, first.ContentLength = "/images/*", "*/*", "gzip", "a=b", -1
+	first.Encryption, first.EncryptedFields = "Processed", 2
 	first.Request = &message.Request{Header: message.Header{{Name: "Accept", Value: "*/*"}, {Name: "X-A", Value: ""}}}
 	second := &Record{Ended: time.Unix(0, 5), Viewer: netip.MustParseAddrPort("[2001:db8::1]:65535"), Took: -1}
 	var b []byte
