@@ -117,6 +117,11 @@ bench-edge: build ## Measure cache hits beside nginx, Varnish, Traffic Server an
 	go build -o bin/bench-edge ./scripts/bench/edge
 	bin/bench-edge $(ARGS)
 
+.PHONY: bench-logs
+bench-logs: ## Measure what access logs cost: ten million lines into a bucket, and a hit with and without (ARGS='-lines 1000000')
+	go run ./scripts/bench/logs $(ARGS)
+	go test -run '^$$' -bench MemoryHit ./edge
+
 .PHONY: bench-miss
 bench-miss: build ## Measure how a thousand viewers are given one cold object, beside the same servers (ARGS='-viewers 10000')
 	go build -o bin/bench-miss ./scripts/bench/miss

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/logship"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -18,6 +21,22 @@ func BenchmarkMemoryHitLogged(b *testing.B) {
 	log := accesslog.New(io.Discard, accesslog.Config{})
 	defer func() { _ = log.Close() }()
 	benchmarkHit(b, log)
+}
+
+// BenchmarkMemoryHitDelivered is the same with the distribution's access log on its way
+// into a bucket.
+func BenchmarkMemoryHitDelivered(b *testing.B) {
+	ship, err := logship.New(logship.Config{
+		Dir: b.TempDir(), SpoolBytes: 64 << 30, Put: func(context.Context, logship.Object, []byte) error { return nil },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = ship.Close() }()
+	state := cdn.NewState(1)
+	state.Plans["E1"] = &cdn.Plan{ID: "E1", Logging: &logs.Standard{Bucket: "logs"}}
+	ship.Update(state)
+	benchmarkHit(b, ship)
 }
 
 func benchmarkHit(b *testing.B, log AccessLog) {
