@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/warmfront/warmfront/edge/event"
+	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -31,6 +32,10 @@ func (x *exchange) serveByFunctions(ctx context.Context) *message.Response {
 		return x.generated(o.Response)
 	case o.Request != nil:
 		x.rewrite(o.Request)
+	}
+	if x.explained != nil {
+		x.explained.Functions = explain.Ran + x.Request.Method + " " + x.Request.URI()
+		x.explainBeyond(x.explained)
 	}
 	resp := x.serve(ctx)
 	// Errors are not shown to functions, wherever they come from (developer guide,

@@ -102,7 +102,15 @@ func (x *exchange) explain(f *fault) *explain.Explanation {
 		e.Refused = &explain.Refused{Status: 302, Why: "The viewer is sent to " + x.betterPOP() + ", which is nearer."}
 		return e
 	}
-	e.Origin = x.explainOrigin()
+	if x.Behavior.HasViewerEvents() {
+		e.Functions = explain.NotRun
+	}
+	return x.explainBeyond(e)
+}
+
+// explainBeyond says what comes after the checks, and after a function if there is one.
+func (x *exchange) explainBeyond(e *explain.Explanation) *explain.Explanation {
+	e.Origin, e.Key, e.Stored, e.Tiers = x.explainOrigin(), nil, nil, nil
 	if why := x.Uncacheable(); why != "" {
 		e.Decision = &explain.Decision{Action: "pass", Why: why}
 		e.Tiers = explain.TiersOf(x.shield(tier.Shield, x.Origin))

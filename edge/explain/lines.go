@@ -48,6 +48,9 @@ func (x Explanation) Lines() []Line {
 	if r := x.Refused; r != nil {
 		l.add("refused", "%d: %s", r.Status, r.Why)
 	}
+	if x.Functions != "" {
+		l.add("functions", "%s", x.Functions)
+	}
 	for _, p := range x.Key {
 		l.add("cache key", "%s: %s", p.Name, keyValue(p))
 	}
