@@ -1,0 +1,60 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// maxSaid is how much of what a function says is read: an answer of 1 MB in base64, with
+// its fields.
+const maxSaid = 2 << 20
+
+// endpoint posts events to a local HTTP server, as Lambda's runtime interface emulator
+// takes them at /2015-03-31/functions/function/invocations.
+type endpoint struct{ url string }
+
+func (e *endpoint) close() {}
+
+func (e *endpoint) invoke(ctx context.Context, event []byte, within time.Duration) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(event))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, timedOut()
+	case err != nil:
+		return nil, &Fault{503, ExecutionError, err.Error()}
+	}
+	defer func() { _ = resp.Body.Close() }() // nothing more is wanted from it
+	said, err := read(resp.Body)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, timedOut()
+	case err != nil:
+		return nil, &Fault{503, ExecutionError, err.Error()}
+	case resp.StatusCode == http.StatusTooManyRequests:
+		return nil, &Fault{503, LimitExceeded, "the endpoint has no room for another event"}
+	case resp.StatusCode != http.StatusOK || resp.Header.Get("X-Amz-Function-Error") != "":
+		return nil, &Fault{503, ExecutionError, fmt.Sprintf("the endpoint answered %d: %.500s", resp.StatusCode, said)}
+	}
+	return said, nil
+}
+
+// read reads what a function says.
+func read(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxSaid+1))
+	if err == nil && len(b) > maxSaid {
+		return nil, &Fault{502, ValidationError, "the function said more than an answer can hold"}
+	}
+	return b, err
+}
