@@ -335,7 +335,7 @@ func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
 			return err
 		}
 	}
-	b.Lambdas = functions.Associated(e.Aside("LambdaFunctionAssociations")) // nothing runs them yet: ignored
+	b.Lambdas = functions.Associated(e.Child("LambdaFunctionAssociations"))
 	id := ARNResource(ResourceRealtimeLogConfig, e.String("RealtimeLogConfigArn"))
 	if b.Realtime, err = use(c, ResourceRealtimeLogConfig, id, compileRealtime); err != nil {
 		return err

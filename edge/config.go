@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/report"
 	"github.com/warmfront/warmfront/edge/cache/disk"
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/load"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -133,6 +134,8 @@ type Config struct {
 	// Events runs functions. Nil: none can be run, and behaviors that have some answer with
 	// an error.
 	Events Events
+	// OriginEvents runs functions at origins' events. Nil: as with Events.
+	OriginEvents fetch.OriginEvents
 	// AccessLog gets a line for each request of a viewer. Nil: nothing is logged.
 	AccessLog AccessLog
 	// Logger gets one line per request at debug level. Nil: nothing is logged.

@@ -104,7 +104,7 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 	e.metrics = metrics.New(cfg.Registry, counted[:], metrics.Sources{Store: e.store, Disk: kept, Lease: cfg.Lease.Valid, Applied: e.applied})
 	e.fetcher = fetch.New(e.ctx, fetch.Config{
 		Store: e.store, Encoders: compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
-		State: cfg.State, Signer: cfg.Signer,
+		State: cfg.State, Signer: cfg.Signer, Events: cfg.OriginEvents,
 		Leased: func(now time.Time) bool { return e.cfg.Lease.Valid(now) }, Entitled: func() bool { return e.cfg.entitled() },
 		Asked: e.metrics.Asked, FailedOver: e.metrics.FailedOver, Now: cfg.Now, Ahead: e.ahead, Logger: cfg.Logger,
 	})

@@ -22,7 +22,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 		}
 	}
 	q := fetch.Question{
-		Plan: x.Plan, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true)), Shield: x.shield(tier.Shield, x.Origin)},
+		Plan: x.Plan, Behavior: x.Behavior, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true)), Shield: x.shield(tier.Shield, x.Origin)},
 		Second: x.second(x.asking(true)), Failover: x.Behavior.Failover, ID: x.id,
 	}
 	if len(q.Primary.Shield) > 0 || q.Second != nil && len(q.Second.Shield) > 0 {

@@ -267,5 +267,9 @@ func (x *exchange) failed(err error) *message.Response {
 	}
 	x.done.errorType = originErrorType(err)
 	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.Plan.ID, "origin", x.Origin.ID, "err", err)
-	return x.errorPage(f)
+	resp := x.errorPage(f)
+	if function := (*fetch.EventError)(nil); errors.As(err, &function) {
+		x.done.result = ofEvent(function.Result)
+	}
+	return resp
 }

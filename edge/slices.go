@@ -13,7 +13,7 @@ import (
 // of whole slices, so that what comes serves others too. Under RFC 9111 it is the
 // viewer's own.
 func (x *exchange) partAsked() (string, bool) {
-	if x.Request.Method != "GET" || !x.Request.Header.Has("Range") {
+	if x.Request.Method != "GET" || !x.Request.Header.Has("Range") || x.Behavior.Lambdas.OriginResponse != nil { // which may replace the whole
 		return "", false
 	}
 	value := x.Request.Header.Joined("Range")

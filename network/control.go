@@ -63,6 +63,8 @@ type ControlConfig struct {
 	FaultOf func(node string) string
 	// Functions runs functions that are tested. Nil: an engine of its own.
 	Functions *function.Engine
+	// Lambda reports whether edges run a Lambda function, by its ARN. Nil: any is taken.
+	Lambda    func(arn string) bool
 	ProxyPort uint16 // first of the viewer proxy's ports for cities
 }
 
@@ -266,7 +268,7 @@ func (c *Control) handler(core *control.Control) http.Handler {
 	mux.Handle("/proxy/", own)
 	mux.HandleFunc("GET /{$}", c.welcome)
 	mux.Handle("/", api.Handler(api.Config{
-		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, RequireCertificates: c.cfg.RequireCertificates, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
+		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, RequireCertificates: c.cfg.RequireCertificates, Lambda: c.cfg.Lambda, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
 		Functions: functions.Tester{Engine: c.cfg.Functions},
 	}))
 	all := services.Handler(services.Config{

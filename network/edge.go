@@ -14,6 +14,7 @@ import (
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/function"
+	"github.com/warmfront/warmfront/edge/lambda"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/proxyproto"
@@ -62,6 +63,8 @@ type EdgeConfig struct {
 	Logs            edgelogs.Config
 	// Functions runs functions. Nil: an engine of its own.
 	Functions *function.Engine
+	// Lambdas runs Lambda functions; who made it closes it, after the edge. Nil: none.
+	Lambdas *lambda.Functions
 }
 
 // drainLimit leaves time, of the ten seconds that a stop may take, for the nodes
@@ -113,6 +116,9 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 		return nil, err
 	}
 	e.functions = functions.NewNode(cfg.Functions, cfg.Folder.Join(), cfg.Geo.Catalogue(), pop, cfg.Log, e.registry)
+	if cfg.Lambdas == nil {
+		cfg.Lambdas = lambda.New(nil, 0, cfg.Log)
+	}
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
 		return nil, ports.ExplainTaken(err)
 	}
@@ -191,7 +197,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
-		Events:    e.functions,
+		Events: functions.Events{Functions: e.functions, Lambdas: cfg.Lambdas}, OriginEvents: cfg.Lambdas,
 		AccessLog: e.logs, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.Services(),
 		Services:  cfg.controlServices(),
 		Elsewhere: elsewhere(pop, cfg.Geo, cfg.WAN, e.known, cfg.RedirectViewers),

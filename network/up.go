@@ -14,6 +14,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/function"
+	"github.com/warmfront/warmfront/edge/lambda"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/journal"
 	"github.com/warmfront/warmfront/network/demo"
@@ -57,6 +58,8 @@ type UpConfig struct {
 	NoDemo      bool            // no demo bucket and distribution
 	// RequireCertificates is control's.
 	RequireCertificates bool
+	// Lambdas runs Lambda functions, of all edges; who made it closes it. Nil: none.
+	Lambdas *lambda.Functions
 	// AdoptJournal is every node's.
 	AdoptJournal string
 	Version      string
@@ -132,9 +135,12 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 		return nil, err
 	}
 	u.functions = functions.NewEngine(cfg.Folder.Join())
+	if u.cfg.Lambdas == nil {
+		u.cfg.Lambdas = lambda.New(nil, 0, cfg.Log)
+	}
 	u.control, err = NewControl(ControlConfig{
 		NodeConfig: u.node("control-1", controlAddr(), gate.New()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
-		RequireCertificates: cfg.RequireCertificates, NewEpoch: cfg.NewEpoch, Functions: u.functions, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
+		RequireCertificates: cfg.RequireCertificates, NewEpoch: cfg.NewEpoch, Functions: u.functions, Lambda: u.cfg.Lambdas.Has, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
 	})
 	if err == nil {
 		u.prepare()
@@ -183,7 +189,7 @@ func (u *Up) prepare() {
 			return NewEdge(EdgeConfig{
 				NodeConfig: n, POP: pop.Code, Number: k, Regional: regional, S3Endpoint: "http://" + hostPort(controlAddr().String(), n.Ports.S3),
 				Origins: u.cfg.Origins, OriginAllow: u.cfg.OriginAllow, MemoryBytes: u.cfg.MemoryBytes, DiskBytes: u.cfg.DiskBytes,
-				Functions: u.functions, Logs: u.cfg.Logs, Capacity: u.cfg.Capacity, RedirectViewers: u.cfg.RedirectViewers,
+				Functions: u.functions, Lambdas: u.cfg.Lambdas, Logs: u.cfg.Logs, Capacity: u.cfg.Capacity, RedirectViewers: u.cfg.RedirectViewers,
 			})
 		}
 	}

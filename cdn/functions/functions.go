@@ -46,6 +46,16 @@ func (l *Lambdas) At(event string) **Lambda {
 	return nil
 }
 
+// All are those there are, in the order in which they run.
+func (l *Lambdas) All() (all []*Lambda) {
+	for _, f := range [...]*Lambda{l.ViewerRequest, l.OriginRequest, l.OriginResponse, l.ViewerResponse} {
+		if f != nil {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 // OfViewer reports whether one runs at an event of viewers, OfOrigin at one of origins.
 func (l *Lambdas) OfViewer() bool { return l.ViewerRequest != nil || l.ViewerResponse != nil }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
+	"github.com/warmfront/warmfront/edge/lambda"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/demo"
 	"github.com/warmfront/warmfront/network/edgelogs"
@@ -62,6 +63,7 @@ func newRole(g *cli.Global, c *cobra.Command, build func(node network.NodeConfig
 func newControl(g *cli.Global) *cobra.Command {
 	cfg := network.ControlConfig{}
 	var s storeFlags
+	var functions lambdaFlags
 	c := newRole(g, &cobra.Command{Use: "control", Short: "Run control: the journal, CloudFront's API"}, func(node network.NodeConfig) (program, error) {
 		var err error
 		if cfg.Store, err = s.parse(g, cfg.ID, node.Sandbox); err != nil {
@@ -73,13 +75,18 @@ func newControl(g *cli.Global) *cobra.Command {
 		if cfg.Key, err = ownKey(g, node.Folder); err != nil {
 			return nil, err
 		}
-		cfg.NodeConfig = node
+		programs, err := functions.mapping()
+		if err != nil {
+			return nil, err
+		}
+		cfg.NodeConfig, cfg.Lambda = node, programs.Has
 		return network.NewControl(cfg)
 	})
 	c.Flags().StringVar(&cfg.ID, "id", "", "name of this control, which begins with \"control\" (default: control-1)")
 	s.add(c.Flags())
 	addNewEpoch(c.Flags(), &cfg.NewEpoch)
 	addRequireCertificates(c.Flags(), &cfg.RequireCertificates)
+	functions.add(c.Flags())
 	c.Flags().StringVar(&cfg.CAOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
 	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number in ARNs")
 	return c
@@ -145,6 +152,7 @@ func newRouter(g *cli.Global) *cobra.Command {
 func newEdge(g *cli.Global) *cobra.Command {
 	var o originFlags
 	var access accessLogFlag
+	var functions lambdaFlags
 	var memory, disk string
 	cfg := network.EdgeConfig{}
 	c := &cobra.Command{Use: "edge", Short: "Run an edge: the cache that viewers are sent to"}
@@ -175,13 +183,23 @@ func newEdge(g *cli.Global) *cobra.Command {
 		if opened != nil {
 			cfg.Logs.File = opened.lines
 		}
+		programs, err := functions.mapping()
+		if err != nil {
+			return nil, errors.Join(err, opened.close())
+		}
+		cfg.Lambdas = lambda.New(programs, functions.processes, node.Log)
 		e, err := network.NewEdge(cfg)
 		if err != nil {
 			return nil, errors.Join(err, opened.close())
 		}
-		return closing{e, opened.close}, nil
+		return closing{e, func() error {
+			cfg.Lambdas.Close()
+			return opened.close()
+		}}, nil
 	})
 	o.add(c.Flags())
+	functions.add(c.Flags())
+	functions.addProcesses(c.Flags())
 	access.add(c.Flags(), "of a viewer", edgelogs.HostInterval)
 	c.Flags().StringVar(&cfg.POP, "pop", "", "edge location, by its IATA code")
 	c.Flags().IntVar(&cfg.Number, "k", 1, "the node's number within its location")

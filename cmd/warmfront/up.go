@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
+	"github.com/warmfront/warmfront/edge/lambda"
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network"
 	"github.com/warmfront/warmfront/network/edgelogs"
@@ -43,6 +44,7 @@ type upFlags struct {
 	place        placeFlags
 	origin       originFlags
 	accessLog    accessLogFlag
+	lambda       lambdaFlags
 }
 
 func newUp(g *cli.Global) *cobra.Command {
@@ -87,6 +89,8 @@ func newUp(g *cli.Global) *cobra.Command {
 	addRedirectViewers(flags, &f.redirect)
 	f.place.add(flags)
 	f.origin.add(flags)
+	f.lambda.add(flags)
+	f.lambda.addProcesses(flags)
 	f.dns.add(flags, 0)
 	f.accessLog.add(flags, "at any edge", edgelogs.SandboxInterval)
 	return c
@@ -162,6 +166,12 @@ func up(cmd *cobra.Command, g *cli.Global, f upFlags) error {
 	if err != nil {
 		return err
 	}
+	programs, err := f.lambda.mapping()
+	if err != nil {
+		return err
+	}
+	cfg.Lambdas = lambda.New(programs, f.lambda.processes, log)
+	defer cfg.Lambdas.Close()
 	access, err := f.accessLog.open(cmd.Context(), log)
 	if err != nil {
 		return err

@@ -132,6 +132,9 @@ func (h *handler) checkPlan(s *cdn.State, d *cdn.Distribution, cfg *cloudfront.D
 	if err := h.checkAliases(s, plan); err != nil {
 		return nil, err
 	}
+	if err := h.checkLambdas(plan); err != nil {
+		return nil, err
+	}
 	return plan.Ignored, h.checkViewerCertificate(s, cfg, plan)
 }
 

@@ -52,6 +52,9 @@ type Config struct {
 	// RequireCertificates refuses aliases that no certificate of ACM covers, and certificates
 	// that are not here: --require-certificates.
 	RequireCertificates bool
+	// Lambda reports whether a Lambda function, by its ARN, is one that edges run: those
+	// that --lambda names. Nil: any is kept.
+	Lambda func(arn string) bool
 	// Hosts are the names by which the API may be called. Nil allows those that no
 	// stranger's DNS can point here, admission.LocalNames.
 	Hosts admission.Names

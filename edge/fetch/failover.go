@@ -9,7 +9,6 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
-	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -29,8 +28,10 @@ type Target struct {
 // primary one each time, whatever came of the requests before, and the second once
 // the primary has failed (beliefs 100 and 101).
 type Question struct {
-	Plan    *cdn.Plan
-	Primary Target
+	Plan *cdn.Plan
+	// Behavior says which functions run; nil: none.
+	Behavior *cdn.Behavior
+	Primary  Target
 	// Second is nil where there is none, or the request's method does not fail over.
 	Second   *Target
 	Failover *cdn.Failover
@@ -65,7 +66,10 @@ func (ft *Fetcher) Ask(ctx context.Context, q Question, with func(*message.Heade
 func failure(f *cdn.Failover, resp *message.Response, err error) string {
 	var known *upstream.Error
 	var told interface{ Sentence() string }
+	var ours *EventError
 	switch {
+	case errors.As(err, &ours):
+		return ""
 	case errors.As(err, &known):
 		return string(known.Reason)
 	case errors.As(err, &told):
@@ -82,15 +86,7 @@ func (ft *Fetcher) askOne(ctx context.Context, q *Question, t Target, with func(
 			return resp, err
 		}
 	}
-	if err := originauth.Sign(ft.Signer, t.Request, q.Plan, t.Origin); err != nil {
-		return nil, err
-	}
-	if with != nil {
-		with(&t.Request.Header)
-	}
-	resp, err := ft.Origin.Do(ctx, t.Origin, t.Request)
-	ft.Asked(resp, err)
-	return resp, err
+	return ft.askOrigin(ctx, q, t, with)
 }
 
 // question is what the fetch asks the origins. What is asked is the flight's own: it
@@ -102,7 +98,7 @@ func (f *Fetch) question(interim func(int, message.Header)) Question {
 		t.Request = &r
 		return t
 	}
-	q := Question{Plan: f.Plan, Primary: own(Target{Origin: f.Origin, Request: f.Request}), Failover: f.Behavior.Failover, ID: f.ID}
+	q := Question{Plan: f.Plan, Behavior: f.Behavior, Primary: own(Target{Origin: f.Origin, Request: f.Request}), Failover: f.Behavior.Failover, ID: f.ID}
 	if f.Upward != nil {
 		q.Upward = f.upward(q.Primary.Request)
 	}

@@ -21,7 +21,7 @@ type Origin interface {
 	Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error)
 }
 
-// Config is what a Fetcher works with. All but Signer and Tiers is needed.
+// Config is what a Fetcher works with. All but Signer, Tiers and Events is needed.
 type Config struct {
 	Store    *cache.Store
 	Encoders *compression.Encoders
@@ -36,6 +36,8 @@ type Config struct {
 	Origin Origin
 	Tiers  *tier.Tiers
 	Asked  func(*message.Response, error)
+	// Events runs functions; nil: none can be run.
+	Events OriginEvents
 	// FailedOver is told of each time that a group's second origin is asked, and why.
 	FailedOver func(why string)
 	Now        func() time.Time

@@ -102,6 +102,9 @@ func New(m Mapping, most int, log *slog.Logger) *Functions {
 	return f
 }
 
+// Has reports whether a function is mapped.
+func (f *Functions) Has(arn string) bool { return f.invokers[arn] != nil }
+
 // Close ends the processes.
 func (f *Functions) Close() {
 	for _, i := range f.invokers {

@@ -95,7 +95,7 @@ type process struct {
 	arn    string
 	cmd    *exec.Cmd
 	server *http.Server
-	next   chan event  // taken by the process, with invocation/next
+	next   chan task   // taken by the process, with invocation/next
 	said   chan answer // what it said of that
 	asked  chan struct{}
 	once   sync.Once // closes asked
@@ -103,7 +103,7 @@ type process struct {
 	serial int
 }
 
-type event struct {
+type task struct {
 	id       string
 	deadline time.Time
 	body     []byte
@@ -120,7 +120,7 @@ func start(arn, path string, log *slog.Logger) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &process{arn: arn, next: make(chan event), said: make(chan answer), asked: make(chan struct{}), exited: make(chan struct{})}
+	q := &process{arn: arn, next: make(chan task), said: make(chan answer), asked: make(chan struct{}), exited: make(chan struct{})}
 	q.server = &http.Server{Handler: q.api(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = q.server.Serve(ln) }() // until it is closed
 	q.cmd = exec.Command(path)
@@ -186,7 +186,7 @@ func (q *process) invoke(ctx context.Context, body []byte, within time.Duration)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	q.serial++
-	e := event{id: strconv.Itoa(q.cmd.Process.Pid) + "-" + strconv.Itoa(q.serial), deadline: deadline, body: body}
+	e := task{id: strconv.Itoa(q.cmd.Process.Pid) + "-" + strconv.Itoa(q.serial), deadline: deadline, body: body}
 	select {
 	case q.next <- e:
 	case <-q.exited:
