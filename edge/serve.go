@@ -208,7 +208,9 @@ func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, kno
 		if f.Err != nil {
 			x.done.errorType = originErrorType(f.Err)
 		}
-		return x.fetched(ctx, f, first)
+		resp := x.fetched(ctx, f, first)
+		x.noteEvent(f.Err)
+		return resp
 	case first:
 		return x.private(ctx, f)
 	}
@@ -268,8 +270,13 @@ func (x *exchange) failed(err error) *message.Response {
 	x.done.errorType = originErrorType(err)
 	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.Plan.ID, "origin", x.Origin.ID, "err", err)
 	resp := x.errorPage(f)
+	x.noteEvent(err)
+	return resp
+}
+
+// noteEvent has the answer be counted as what a function brought about, if one failed.
+func (x *exchange) noteEvent(err error) {
 	if function := (*fetch.EventError)(nil); errors.As(err, &function) {
 		x.done.result = ofEvent(function.Result)
 	}
-	return resp
 }
