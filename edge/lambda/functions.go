@@ -68,6 +68,17 @@ func ReadMapping(given, files []string) (Mapping, error) {
 			all[arn] = program
 		}
 	}
+	for arn, program := range all { // they run in their own folders
+		path, command := strings.CutPrefix(program, "exec:")
+		if !command {
+			continue
+		}
+		whole, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("--lambda: %w", err)
+		}
+		all[arn] = "exec:" + whole
+	}
 	return all, nil
 }
 
