@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -74,15 +75,15 @@ func (x *exchange) logAccess(d message.Delivery) {
 func (x *exchange) logResult(line *accesslog.Record, broken error) {
 	line.ResponseResult = x.done.result.String()
 	line.Result, line.Detail = line.ResponseResult, line.ResponseResult
-	if x.done.result == resultShieldHit { // is a detailed result type alone
+	if x.done.result == result.ShieldHit { // is a detailed result type alone
 		line.Result, line.ResponseResult = tier.Hit, tier.Hit
 	}
 	switch {
-	case x.done.result == resultError:
+	case x.done.result == result.Error:
 		line.Detail = x.errorType()
-	case x.done.result.failed(): // a function's failure is its own result, wherever it is told
+	case x.done.result.Failed(): // a function's failure is its own result, wherever it is told
 	case broken != nil:
-		line.Result, line.Detail = resultError.String(), brokenType(broken)
+		line.Result, line.Detail = result.Error.String(), brokenType(broken)
 	case x.done.failover != "" && !x.done.hit:
 		line.Detail = accesslog.OriginFailover
 	}
@@ -99,7 +100,7 @@ func (x *exchange) errorType() string {
 	case forwarded && x.done.status >= 500:
 		return accesslog.OriginError
 	case forwarded || x.done.hit || x.done.sent >= 500 && x.done.sent != 508:
-		return resultError.String()
+		return result.Error.String()
 	case x.done.sent == 421:
 		return accesslog.InvalidRequestCertificate
 	case x.done.sent == 431:

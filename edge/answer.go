@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -18,7 +19,7 @@ const roomForOwnFields = 10
 
 // hit answers with what was stored; nil if its first bytes are there no more.
 func (x *exchange) hit(ctx context.Context, o *cache.Object) *message.Response {
-	x.done.hit, x.done.result = true, resultHit
+	x.done.hit, x.done.result = true, result.Hit
 	x.done.ttl = o.TimeToLive(x.start)
 	return x.fromObject(ctx, o, x.start)
 }
@@ -26,9 +27,9 @@ func (x *exchange) hit(ctx context.Context, o *cache.Object) *message.Response {
 // fetched answers with what a flight brought, which was first made for this request
 // or is another's.
 func (x *exchange) fetched(ctx context.Context, f *fetch.Flight, first bool) *message.Response {
-	x.done.hit, x.done.result = false, resultAbove(f.Above())
+	x.done.hit, x.done.result = false, result.Above(f.Above())
 	if f.Confirmed {
-		x.done.result = resultRefreshHit
+		x.done.result = result.RefreshHit
 	}
 	now := x.edge.now()
 	x.done.status, x.done.stored, x.done.ttl = f.Status, f.Kept, f.Object.TimeToLive(now)
@@ -58,7 +59,7 @@ func (x *exchange) begin(o *cache.Object, now time.Time) *message.Response {
 	if s := o.Ahead - x.ahead; s != 0 && !x.Relayed { // edges that ask know it by the Age
 		rfc9111.ShiftDates(x.answer.Header, s, x.real())
 	}
-	if x.done.hit || x.done.result != resultMiss || o.InitialAge >= time.Second || o.Header.Has("Age") {
+	if x.done.hit || x.done.result != result.Miss || o.InitialAge >= time.Second || o.Header.Has("Age") {
 		x.answer.Header.Set("Age", x.seconds(o.Age(now)))
 	}
 	return &x.answer
@@ -75,7 +76,7 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	}
 	resp := x.begin(o, now)
 	if o.Status >= 400 {
-		x.done.result = resultError
+		x.done.result = result.Error
 	}
 	part := rfc9111.Range{Length: -1}
 	if o.Status == 200 && (x.Request.Method == "GET" || x.Request.Method == "HEAD") {
@@ -93,7 +94,7 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	}
 	missing := (x.done.hit || x.done.collapsed) && !o.Body.Has(max(0, part.Offset), 1)
 	if missing && x.done.hit {
-		x.done.hit, x.done.result, x.done.forward = false, resultMiss, "partial"
+		x.done.hit, x.done.result, x.done.forward = false, result.Miss, "partial"
 	}
 	x.serving = o
 	if !o.Body.OpenFrom(ctx, &x.reader, part.Offset, part.Length, x) {
@@ -173,7 +174,7 @@ func (x *exchange) cut(resp *message.Response, o *cache.Object, ranges []rfc9111
 		resp.Header.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 		resp.Header.Del("Content-Type")
 		resp.Header.Del("Content-Encoding")
-		x.done.result = resultError
+		x.done.result = result.Error
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/warmfront/warmfront/edge/load"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/metrics"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -100,8 +101,7 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 	e.via = "1.1" + e.pseudonym
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.writing, e.stopWriting = context.WithCancel(context.Background())
-	counted := names()
-	e.metrics = metrics.New(cfg.Registry, counted[:], metrics.Sources{Store: e.store, Disk: kept, Lease: cfg.Lease.Valid, Applied: e.applied})
+	e.metrics = metrics.New(cfg.Registry, result.Names(), metrics.Sources{Store: e.store, Disk: kept, Lease: cfg.Lease.Valid, Applied: e.applied})
 	e.fetcher = fetch.New(e.ctx, fetch.Config{
 		Store: e.store, Encoders: compression.NewEncoders(encodersFor(cfg.MemoryBytes)),
 		State: cfg.State, Signer: cfg.Signer, Events: cfg.OriginEvents,

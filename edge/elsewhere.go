@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
 )
 
@@ -18,7 +19,7 @@ func (x *exchange) elsewhere() *message.Response {
 	if pop == "" {
 		return nil
 	}
-	x.done.result = resultRedirect
+	x.done.result = result.Redirect
 	location := x.Request.Scheme + "://" + cdn.POPName(pop, x.named().Domain)
 	if port := x.edge.publicPort(x.Request.Scheme); port != 0 {
 		location += ":" + strconv.Itoa(port)

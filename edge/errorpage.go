@@ -10,14 +10,15 @@ import (
 
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
 // errorPage answers with a page of the edge's own about what went wrong.
 func (x *exchange) errorPage(f fault) *message.Response {
-	x.done.result, x.done.failure = resultError, f.sentence
+	x.done.result, x.done.failure = result.Error, f.sentence
 	if x.done.errorType == accesslog.LimitExceeded {
-		x.done.result = resultLimitExceeded
+		x.done.result = result.LimitExceeded
 	}
 	return x.page(f.status, f.sentence)
 }
@@ -47,7 +48,7 @@ func (x *exchange) page(status int, sentence string) *message.Response {
 // it has none or the page is not to be had: then the error stays as it is
 // (developer guide, "Generate custom error responses").
 func (x *exchange) customError(ctx context.Context, status int) *message.Response {
-	if x.inner || x.Behavior == nil || status < 400 || x.done.result.made() {
+	if x.inner || x.Behavior == nil || status < 400 || x.done.result.Made() {
 		return nil
 	}
 	for _, r := range x.Plan.ErrorResponses {
@@ -65,7 +66,7 @@ func (x *exchange) customError(ctx context.Context, status int) *message.Respons
 			resp.Body = nil
 		}
 		resp.Status = r.ResponseCode
-		x.done.result = resultError
+		x.done.result = result.Error
 		return resp
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/result"
 )
 
 // Events runs what behaviors have at viewers' events: CloudFront functions, or Lambda
@@ -72,9 +73,9 @@ func (x *exchange) rewrite(r *message.Request) {
 
 // generated answers with what a function made at the viewer's request.
 func (x *exchange) generated(resp *message.Response) *message.Response {
-	x.done.result = resultFunctionGenerated
+	x.done.result = result.FunctionGenerated
 	if x.Behavior.Lambdas.ViewerRequest != nil {
-		x.done.result = resultLambdaGenerated
+		x.done.result = result.LambdaGenerated
 	}
 	return event.Complete(resp, x.Request.Method, x.edge.cfg.Now())
 }
@@ -82,6 +83,6 @@ func (x *exchange) generated(resp *message.Response) *message.Response {
 // failedEvent answers in place of a function that failed.
 func (x *exchange) failedEvent(f *event.Fault) *message.Response {
 	resp := x.errorPage(fault{f.Status, f.Sentence})
-	x.done.result = ofEvent(f.Result)
+	x.done.result = result.OfEvent(f.Result)
 	return resp
 }

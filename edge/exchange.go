@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/private"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -80,7 +81,7 @@ type exchange struct {
 // record is what was done with a request: it becomes headers, metrics and a log
 // line.
 type record struct {
-	result result
+	result result.Type
 	sent   int // the answer's status
 	hit    bool
 	// forward says why the origin was asked, in RFC 9211's words, and status what
@@ -177,7 +178,7 @@ func (x *exchange) reset() {
 	x.staged.primary = nil
 	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false
 	x.Second, x.handedOn = false, false
-	x.done = record{result: resultMiss}
+	x.done = record{result: result.Miss}
 	x.uris = x.uris[:0]
 	x.fields = x.fields[:0]
 	x.text.Reset()

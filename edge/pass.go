@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/fieldencryption"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 	"github.com/warmfront/warmfront/edge/tier"
 )
@@ -83,7 +84,7 @@ func (x *exchange) forgetUnsafe(resp *message.Response) {
 // stream answers with what the origin sends, as it comes.
 func (x *exchange) stream(resp *message.Response) *message.Response {
 	if resp.Status >= 400 {
-		x.done.result = resultError
+		x.done.result = result.Error
 	}
 	if x.Request.Method == "HEAD" {
 		resp.Close()

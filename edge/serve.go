@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
@@ -277,6 +278,6 @@ func (x *exchange) failed(err error) *message.Response {
 // noteEvent has the answer be counted as what a function brought about, if one failed.
 func (x *exchange) noteEvent(err error) {
 	if function := (*fetch.EventError)(nil); errors.As(err, &function) {
-		x.done.result = ofEvent(function.Result)
+		x.done.result = result.OfEvent(function.Result)
 	}
 }

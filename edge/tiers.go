@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -126,23 +127,10 @@ func (x *exchange) result() string {
 		return tier.Hit
 	}
 	switch x.done.result {
-	case resultHit, resultRefreshHit, resultShieldHit:
+	case result.Hit, result.RefreshHit, result.ShieldHit:
 		return x.done.result.String()
 	}
 	return ""
-}
-
-// resultAbove is what a tier said, for an edge that asked it.
-func resultAbove(said string) result {
-	switch said {
-	case tier.Hit:
-		return resultHit
-	case tier.RefreshHit:
-		return resultRefreshHit
-	case tier.ShieldHit:
-		return resultShieldHit
-	}
-	return resultMiss
 }
 
 // Delivered implements tier.Exchange.

@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/private"
+	"github.com/warmfront/warmfront/edge/result"
 )
 
 // maxStacked is how many distributions may stand before one another (developer
@@ -142,7 +143,7 @@ func (x *exchange) redirectStatus() int {
 // redirect sends the viewer to the same URL over HTTPS, at the port by which this
 // network is reached.
 func (x *exchange) redirect() *message.Response {
-	x.done.result = resultRedirect
+	x.done.result = result.Redirect
 	location := "https://" + x.Request.Host
 	if port := x.edge.publicHTTPSPort(); port != 443 {
 		location += ":" + strconv.Itoa(port)

@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/responseheaders"
+	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/viewertls"
 )
 
@@ -16,10 +17,10 @@ import (
 func (x *exchange) finish(r *message.Response) {
 	x.done.sent, x.sending = r.Status, r
 	h := &r.Header
-	if x.Behavior != nil && x.Behavior.ResponseHeaders != nil && x.done.result != resultRedirect && r.Upgraded == nil {
+	if x.Behavior != nil && x.Behavior.ResponseHeaders != nil && x.done.result != result.Redirect && r.Upgraded == nil {
 		x.applyPolicy(h, x.Behavior.ResponseHeaders)
 	}
-	h.Add("X-Cache", x.done.result.xCache())
+	h.Add("X-Cache", x.done.result.XCache())
 	h.Add("Via", x.edge.via)
 	h.Add("X-Amz-Cf-Pop", x.edge.pop)
 	h.Add("X-Amz-Cf-Id", x.id)
