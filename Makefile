@@ -28,7 +28,7 @@ up: build ## Build, then run the whole network on this machine (ARGS='--pops all
 
 .PHONY: test
 test: ## Run the tests
-	go test ./...
+	go test -timeout 20m ./...
 
 .PHONY: race
 race: ## Run the tests under the race detector

@@ -46,16 +46,6 @@ func use[T any](c *compiler, kind ResourceKind, id string, compile func(*documen
 	return made, nil
 }
 
-// present is what use makes of resources that a plan only has to know of.
-func present(*document.Element, *Resource) (*struct{}, error) { return &struct{}{}, nil }
-
-// mention notes that the configuration refers to a resource of which the plan holds
-// nothing.
-func (c *compiler) mention(kind ResourceKind, id string) error {
-	_, err := use(c, kind, id, present)
-	return err
-}
-
 // byID is a compiler of documents that are told the resource's id alone.
 func byID[T any](compile func(*document.Element, string) (*T, error)) func(*document.Element, *Resource) (*T, error) {
 	return func(e *document.Element, r *Resource) (*T, error) { return compile(e, r.ID) }

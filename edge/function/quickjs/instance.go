@@ -43,7 +43,6 @@ type Instance struct {
 	fuel   api.MutableGlobal
 	calls  map[string]api.Function
 	ctx    context.Context
-	stack  [8]uint64
 	now    time.Time
 	// host is asked in the run under way, and made is what it made.
 	host *Host

@@ -53,7 +53,7 @@ func (r *reader) u32() uint32 {
 
 // s64 passes over a signed number.
 func (r *reader) s64() {
-	for r.byte() >= 0x80 { //nolint:revive // the last byte of a number has no high bit
+	for r.byte() >= 0x80 { // the last byte of a number has no high bit
 	}
 }
 
