@@ -21,18 +21,18 @@ func Check(e *Event, output string) (Returned, error) {
 	if output == "" {
 		return Returned{}, fmt.Errorf("the function returned no value")
 	}
-	m, err := object([]byte(output), "the value returned")
+	m, err := object(output, "the value returned")
 	if err != nil {
 		return Returned{}, err
 	}
-	if e.Type == "viewer-request" && m.get("statusCode") == nil {
-		r, err := parseRequest([]byte(output), "request")
+	if e.Type == "viewer-request" && m.get("statusCode") == "" {
+		r, err := parseRequest(m, "request")
 		if err != nil {
 			return Returned{}, err
 		}
 		return Returned{Request: &r}, r.check(&e.Request)
 	}
-	r, err := parseResponse([]byte(output), "response")
+	r, err := parseResponse(m, "response")
 	if err != nil {
 		return Returned{}, err
 	}

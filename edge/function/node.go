@@ -178,24 +178,26 @@ func (n *Node) run(ctx context.Context, in *event.Info, f *functions.Function, e
 	report, err := n.runIn(poolKey{in.Plan.ID, f.Name, f.ETag, f.Code}, Run{
 		Event: e, Function: f, Environment: environment, Values: in.State.KeyValues, Now: in.Now,
 	})
-	log := n.cfg.Logger.With("function", f.Name, "distribution", in.Plan.ID)
+	note := func(level slog.Level, what string, value any) {
+		n.cfg.Logger.Log(ctx, level, "function", "function", f.Name, "distribution", in.Plan.ID, what, value)
+	}
 	for _, line := range report.Logs {
-		log.Info("function", "log", line)
+		note(slog.LevelInfo, "log", line)
 	}
 	switch {
 	case err != nil:
-		log.Error("function", "err", err)
+		note(slog.LevelError, "err", err)
 		n.runs.WithLabelValues("error").Inc()
 		return Returned{}, &event.Fault{Status: 503, Result: event.FunctionExecution, Sentence: didNotRun}
 	case report.Failure == nil:
 		n.runs.WithLabelValues("ok").Inc()
 		return report.Returned, nil
 	case report.Failure.Result == event.FunctionValidation:
-		log.Info("function", "validation error", report.Failure.Message)
+		note(slog.LevelInfo, "validation error", report.Failure.Message)
 		n.runs.WithLabelValues("validation").Inc()
 		return Returned{}, &event.Fault{Status: 502, Result: event.FunctionValidation, Sentence: notValid}
 	}
-	log.Info("function", "execution error", report.Failure.Message)
+	note(slog.LevelInfo, "execution error", report.Failure.Message)
 	n.runs.WithLabelValues("execution").Inc()
 	return Returned{}, &event.Fault{Status: 503, Result: event.FunctionExecution, Sentence: didNotRun}
 }

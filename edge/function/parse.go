@@ -1,7 +1,6 @@
 package function
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -9,61 +8,13 @@ import (
 	"strconv"
 )
 
-// members is a JSON object, in order.
-type members []member
-
-type member struct {
-	name string
-	raw  json.RawMessage
-}
-
-func (m members) get(name string) json.RawMessage {
-	for n := range m {
-		if m[n].name == name {
-			return m[n].raw
-		}
-	}
-	return nil
-}
-
-// maxMembers bounds an object that a function returned.
-const maxMembers = 2000
-
-// object reads a JSON object; what is it is called by in an error.
-func object(raw json.RawMessage, what string) (members, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("%s is not an object", what)
-	}
-	var m members
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok || len(m) == maxMembers {
-			return nil, fmt.Errorf("%s cannot be read", what)
-		}
-		var v json.RawMessage
-		if err := d.Decode(&v); err != nil {
-			return nil, fmt.Errorf("%s.%.100s cannot be read", what, name)
-		}
-		m = append(m, member{name, v})
-	}
-	return m, nil
-}
-
-// text reads a string.
-func text(raw json.RawMessage, what string) (string, error) {
-	var s *string
-	if err := json.Unmarshal(raw, &s); err != nil || s == nil {
-		return "", fmt.Errorf("%s is not a string", what)
-	}
-	return *s, nil
-}
-
 // ParseEvent reads the event that somebody tests a function with. What may be left out is
 // given a value; what is wrong is said in words for them.
 func ParseEvent(raw []byte) (*Event, error) {
-	m, err := object(raw, "the event")
+	if !json.Valid(raw) {
+		return nil, errors.New("the event is not JSON")
+	}
+	m, err := object(string(raw), "the event")
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +24,7 @@ func ParseEvent(raw []byte) (*Event, error) {
 		return nil, err
 	}
 	for name, at := range map[string]*string{"distributionDomainName": &e.Domain, "distributionId": &e.Distribution, "requestId": &e.RequestID, "eventType": &e.Type} {
-		if raw := about.get(name); raw != nil {
+		if raw := about.get(name); raw != "" {
 			if *at, err = text(raw, "context."+name); err != nil {
 				return nil, err
 			}
@@ -82,7 +33,7 @@ func ParseEvent(raw []byte) (*Event, error) {
 	if e.Type != "viewer-request" && e.Type != "viewer-response" {
 		return nil, errors.New(`context.eventType is neither "viewer-request" nor "viewer-response"`)
 	}
-	if viewer := m.get("viewer"); viewer != nil {
+	if viewer := m.get("viewer"); viewer != "" {
 		v, err := object(viewer, "viewer")
 		if err != nil {
 			return nil, err
@@ -91,21 +42,23 @@ func ParseEvent(raw []byte) (*Event, error) {
 			return nil, err
 		}
 	}
-	if e.Request, err = parseRequest(m.get("request"), "request"); err != nil {
+	request, err := object(m.get("request"), "request")
+	if err != nil {
 		return nil, err
 	}
-	if e.Type == "viewer-response" {
-		e.Response, err = parseResponse(m.get("response"), "response")
+	if e.Request, err = parseRequest(request, "request"); err != nil || e.Type == "viewer-request" {
+		return e, err
 	}
+	response, err := object(m.get("response"), "response")
+	if err != nil {
+		return nil, err
+	}
+	e.Response, err = parseResponse(response, "response")
 	return e, err
 }
 
 // parseRequest reads a request. Of an event's members only method and uri must be there.
-func parseRequest(raw json.RawMessage, what string) (r Request, err error) {
-	m, err := object(raw, what)
-	if err != nil {
-		return r, err
-	}
+func parseRequest(m members, what string) (r Request, err error) {
 	if r.Method, err = text(m.get("method"), what+".method"); err != nil {
 		return r, err
 	}
@@ -123,16 +76,12 @@ func parseRequest(raw json.RawMessage, what string) (r Request, err error) {
 	return r, nil
 }
 
-func parseResponse(raw json.RawMessage, what string) (*Response, error) {
-	m, err := object(raw, what)
-	if err != nil {
-		return nil, err
-	}
-	r := &Response{}
-	if r.Status, err = strconv.Atoi(string(m.get("statusCode"))); err != nil {
+func parseResponse(m members, what string) (r *Response, err error) {
+	r = &Response{}
+	if r.Status, err = strconv.Atoi(m.get("statusCode")); err != nil {
 		return nil, fmt.Errorf("%s.statusCode is not an integer", what)
 	}
-	if d := m.get("statusDescription"); d != nil {
+	if d := m.get("statusDescription"); d != "" {
 		if r.Description, err = text(d, what+".statusDescription"); err != nil {
 			return nil, err
 		}
@@ -143,7 +92,7 @@ func parseResponse(raw json.RawMessage, what string) (*Response, error) {
 	if r.Cookies, err = parseItems(m.get("cookies"), what+".cookies"); err != nil {
 		return nil, err
 	}
-	if body := m.get("body"); body != nil {
+	if body := m.get("body"); body != "" {
 		r.Bodied = true
 		r.Body, err = parseBody(body, what+".body")
 	}
@@ -151,7 +100,7 @@ func parseResponse(raw json.RawMessage, what string) (*Response, error) {
 }
 
 // parseBody reads a body: a text, or data with an encoding.
-func parseBody(raw json.RawMessage, what string) ([]byte, error) {
+func parseBody(raw, what string) ([]byte, error) {
 	if s, err := text(raw, what); err == nil {
 		return []byte(s), nil
 	}
@@ -179,8 +128,8 @@ func parseBody(raw json.RawMessage, what string) ([]byte, error) {
 }
 
 // parseItems reads query arguments, fields or cookies; none where there are no members.
-func parseItems(raw json.RawMessage, what string) (Items, error) {
-	if raw == nil {
+func parseItems(raw, what string) (Items, error) {
+	if raw == "" {
 		return nil, nil
 	}
 	m, err := object(raw, what)
@@ -189,9 +138,9 @@ func parseItems(raw json.RawMessage, what string) (Items, error) {
 	}
 	items := make(Items, 0, len(m))
 	for _, member := range m {
-		item, err := parseItem(member.raw, what+"."+member.name)
+		item, err := parseItem(member.raw)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s.%s%w", what, member.name, err)
 		}
 		item.Name = member.name
 		items = append(items, item)
@@ -201,43 +150,43 @@ func parseItems(raw json.RawMessage, what string) (Items, error) {
 
 // parseItem reads an item. The first of several values stands apart as well, and only
 // whoever knows what the item was can tell which of the two was changed: it is Values[0],
-// and those of multiValue follow, if there are any.
-func parseItem(raw json.RawMessage, what string) (item Item, err error) {
-	if err := item.addValue(raw, what); err != nil {
-		return item, err
-	}
-	m, err := object(raw, what)
+// and those of multiValue follow, if there are any. An error goes on after the item's name.
+func parseItem(raw string) (item Item, err error) {
+	m, err := object(raw, "")
 	if err != nil {
 		return item, err
 	}
+	if err := item.addValue(m); err != nil {
+		return item, err
+	}
 	many := m.get("multiValue")
-	if many == nil {
+	if many == "" || many == "null" {
 		return item, nil
 	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(many, &list); err != nil {
-		return item, fmt.Errorf("%s.multiValue is not an array", what)
+	list, ok := array(many)
+	if !ok {
+		return item, errors.New(".multiValue is not an array")
 	}
 	for n, one := range list {
-		if err := item.addValue(one, fmt.Sprintf("%s.multiValue[%d]", what, n)); err != nil {
-			return item, err
+		m, err := object(one, "")
+		if err == nil {
+			err = item.addValue(m)
+		}
+		if err != nil {
+			return item, fmt.Errorf(".multiValue[%d]%w", n, err)
 		}
 	}
 	return item, nil
 }
 
-func (i *Item) addValue(raw json.RawMessage, what string) error {
-	m, err := object(raw, what)
-	if err != nil {
-		return err
-	}
-	value, err := text(m.get("value"), what+".value")
+func (i *Item) addValue(m members) error {
+	value, err := text(m.get("value"), ".value")
 	if err != nil {
 		return err
 	}
 	attributes := ""
-	if a := m.get("attributes"); a != nil {
-		if attributes, err = text(a, what+".attributes"); err != nil {
+	if a := m.get("attributes"); a != "" {
+		if attributes, err = text(a, ".attributes"); err != nil {
 			return err
 		}
 	}
