@@ -99,6 +99,9 @@ func TestSeekingInALargeObject(t *testing.T) {
 }
 
 func TestALargeObjectThroughLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two large objects, whole")
+	}
 	for _, plain := range []bool{false, true} {
 		f := &film{size: 40 * cache.SliceSize, plain: plain}
 		n := newNetwork(t, site{}, f.answer)

@@ -21,6 +21,9 @@ type cli struct {
 }
 
 func newCLI(t *testing.T) *cli {
+	if testing.Short() {
+		t.Skip("the AWS command line takes its time")
+	}
 	if _, err := exec.LookPath("aws"); err != nil {
 		t.Skip("aws, the AWS command line interface, is not installed")
 	}

@@ -169,7 +169,11 @@ func TestAmplificationAtRandom(t *testing.T) {
 	routers := amplifiers(t)
 	rnd := rand.New(rand.NewPCG(10, 10))
 	below := []string{"warmfront.test.", "wild.warmfront.test.", "dall.warmfront.test.", "a.b.", "t.x.", ""}
-	for range 1_000 {
+	rounds := 1_000
+	if testing.Short() {
+		rounds = 100
+	}
+	for range rounds {
 		name := below[rnd.IntN(len(below))]
 		for range rnd.IntN(4) {
 			name = strings.Repeat(string(rune('a'+rnd.IntN(26))), 1+rnd.IntN(20)) + "." + name
