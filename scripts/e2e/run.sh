@@ -485,6 +485,7 @@ distributions() { aws cloudfront list-distributions --query 'DistributionList.It
 state_survived() { # after a restart: the same keys (the environment still has them), names and objects
   second_distribution
   equal "distributions" "$(cat "$work/distributions")" "$(distributions)"
+  grep -qw "$distribution" "$work/distributions" || fail "the demo site's was not among them"
   equal "what was changed" changed "$(aws cloudfront get-distribution-config --id "$second_id" --query DistributionConfig.Comment)"
   equal "the demo site's name" "$name" "$(cat "$work/name")"
   cmp "$ca" "$work/ca"
