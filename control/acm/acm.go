@@ -8,25 +8,18 @@
 // edges while a distribution shows it. A certificate that is asked for is issued
 // at once, by the network's own authority, where its names are the account's: in
 // the zone, in a hosted zone, or an alias of a distribution.
-//
-// One call goes through it like this: admission, then the operation that
-// X-Amz-Target names decodes its input, decides inside Propose, and answers with
-// what becomes JSON. Errors become ACM's in one place (fail).
 package acm
 
 import (
 	"context"
 	"crypto"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/admission"
-	"github.com/warmfront/warmfront/sigv4"
+	"github.com/warmfront/warmfront/control/awsjson"
 )
 
 // Journal is what certificates are kept in; *control.Control is one.
@@ -58,100 +51,31 @@ type Config struct {
 
 // Handler serves ACM.
 func Handler(cfg Config) http.Handler {
-	h := &handler{Config: cfg}
-	h.operations = map[string]operation{
-		"ImportCertificate":           handle(h.importCertificate),
-		"RequestCertificate":          handle(h.request),
-		"DescribeCertificate":         handle(h.describe),
-		"GetCertificate":              handle(h.get),
-		"ListCertificates":            handle(h.list),
-		"DeleteCertificate":           handle(h.delete),
-		"ListTagsForCertificate":      handle(h.listTags),
-		"AddTagsToCertificate":        handle(h.addTags),
-		"RemoveTagsFromCertificate":   handle(h.removeTags),
-		"UpdateCertificateOptions":    handle(h.updateOptions),
-		"ResendValidationEmail":       nil,
-		"RenewCertificate":            nil,
-		"ExportCertificate":           nil,
-		"GetAccountConfiguration":     nil,
-		"PutAccountConfiguration":     nil,
-		"RevokeCertificate":           nil,
-		"SearchCertificates":          nil,
-		"ListCertificateAssociations": nil,
-	}
-	return h
-}
-
-type handler struct {
-	Config
-	operations map[string]operation
-}
-
-// operation answers a call, given its body, with what becomes JSON; nil is no body.
-type operation func(ctx context.Context, body []byte) (any, error)
-
-// handle decodes the input of an operation.
-func handle[In any](f func(context.Context, *In) (any, error)) operation {
-	return func(ctx context.Context, body []byte) (any, error) {
-		in := new(In)
-		if err := json.Unmarshal(body, in); err != nil {
-			return nil, cdn.Errorf("SerializationException", "The body is not the JSON of this call: %v", err)
-		}
-		return f(ctx, in)
+	h := &handler{cfg}
+	return &awsjson.Service{
+		Name: "ACM", Target: "CertificateManager.", Internal: "InternalFailure",
+		Gate: cfg.Gate, RequestID: cfg.RequestID, Logger: cfg.Logger,
+		Operations: map[string]awsjson.Operation{
+			"ImportCertificate":           awsjson.Handle(h.importCertificate),
+			"RequestCertificate":          awsjson.Handle(h.request),
+			"DescribeCertificate":         awsjson.Handle(h.describe),
+			"GetCertificate":              awsjson.Handle(h.get),
+			"ListCertificates":            awsjson.Handle(h.list),
+			"DeleteCertificate":           awsjson.Handle(h.delete),
+			"ListTagsForCertificate":      awsjson.Handle(h.listTags),
+			"AddTagsToCertificate":        awsjson.Handle(h.addTags),
+			"RemoveTagsFromCertificate":   awsjson.Handle(h.removeTags),
+			"UpdateCertificateOptions":    awsjson.Handle(h.updateOptions),
+			"ResendValidationEmail":       nil,
+			"RenewCertificate":            nil,
+			"ExportCertificate":           nil,
+			"GetAccountConfiguration":     nil,
+			"PutAccountConfiguration":     nil,
+			"RevokeCertificate":           nil,
+			"SearchCertificates":          nil,
+			"ListCertificateAssociations": nil,
+		},
 	}
 }
 
-const contentType = "application/x-amz-json-1.1"
-
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := h.RequestID()
-	w.Header().Set("x-amzn-RequestId", id)
-	name := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "CertificateManager.")
-	answer, err := h.do(w, r, name)
-	if err != nil {
-		h.fail(w, id, name, err)
-		return
-	}
-	w.Header().Set("Content-Type", contentType)
-	if answer == nil {
-		return
-	}
-	_ = json.NewEncoder(w).Encode(answer) // the caller is gone
-}
-
-func (h *handler) do(w http.ResponseWriter, r *http.Request, name string) (any, error) {
-	body, err := h.Gate.Admit(w, r)
-	if err != nil {
-		return nil, err
-	}
-	serve, known := h.operations[name]
-	switch {
-	case r.Method != http.MethodPost || !known:
-		return nil, cdn.Errorf("UnknownOperationException", "There is no operation %.128s.", name)
-	case serve == nil:
-		return nil, cdn.Errorf("UnsupportedOperationException", "Warmfront does not support the operation %s.", name)
-	}
-	return serve(r.Context(), body)
-}
-
-// fail is the one place where errors become ACM's.
-func (h *handler) fail(w http.ResponseWriter, id, name string, err error) {
-	code, message, status := "InternalFailure", "The request could not be processed because of an internal error.", http.StatusInternalServerError
-	var coded *cdn.Error
-	var signature *sigv4.Error
-	switch {
-	case errors.As(err, &signature):
-		code, message, status = signature.JSON()
-	case errors.As(err, &coded):
-		code, message, status = coded.Code, coded.Message, http.StatusBadRequest
-		if code == "AccessDenied" {
-			code = "AccessDeniedException"
-		}
-	default:
-		h.Logger.Error("ACM failed", "operation", name, "request", id, "error", err)
-	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("x-amzn-ErrorType", code)
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message})
-}
+type handler struct{ Config }

@@ -5,16 +5,10 @@
 //
 // Each is a resource of the journal, which every edge knows: it is by those that edges
 // deliver lines (edge/logship).
-//
-// One call goes through it like this: admission, then the operation that X-Amz-Target
-// names decodes its input, decides inside Propose, and answers with what becomes JSON.
-// Errors become CloudWatch Logs' in one place (fail).
 package logdelivery
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -24,7 +18,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/control/admission"
-	"github.com/warmfront/warmfront/sigv4"
+	"github.com/warmfront/warmfront/control/awsjson"
 )
 
 // Journal is what deliveries are kept in; *control.Control is one.
@@ -49,101 +43,35 @@ const Target = "Logs_20140328."
 
 // Handler serves the calls.
 func Handler(cfg Config) http.Handler {
-	h := &handler{Config: cfg}
-	h.operations = map[string]operation{
-		"PutDeliverySource":               handle(h.putSource),
-		"GetDeliverySource":               handle(h.getSource),
-		"DescribeDeliverySources":         handle(h.listSources),
-		"DeleteDeliverySource":            handle(h.deleteSource),
-		"PutDeliveryDestination":          handle(h.putDestination),
-		"GetDeliveryDestination":          handle(h.getDestination),
-		"DescribeDeliveryDestinations":    handle(h.listDestinations),
-		"DeleteDeliveryDestination":       handle(h.deleteDestination),
-		"PutDeliveryDestinationPolicy":    handle(h.putPolicy),
-		"GetDeliveryDestinationPolicy":    handle(h.getPolicy),
-		"DeleteDeliveryDestinationPolicy": handle(h.deletePolicy),
-		"CreateDelivery":                  handle(h.create),
-		"GetDelivery":                     handle(h.get),
-		"DescribeDeliveries":              handle(h.list),
-		"DeleteDelivery":                  handle(h.delete),
-		"UpdateDeliveryConfiguration":     handle(h.update),
-		"ListTagsForResource":             handle(h.listTags),
-		"TagResource":                     handle(h.tag),
-		"UntagResource":                   handle(h.untag),
-	}
-	return h
-}
-
-type handler struct {
-	Config
-	operations map[string]operation
-}
-
-// operation answers a call, given its body, with what becomes JSON; nil is no body.
-type operation func(ctx context.Context, body []byte) (any, error)
-
-// handle decodes the input of an operation.
-func handle[In any](f func(context.Context, *In) (any, error)) operation {
-	return func(ctx context.Context, body []byte) (any, error) {
-		in := new(In)
-		if err := json.Unmarshal(body, in); err != nil {
-			return nil, cdn.Errorf("SerializationException", "The body is not the JSON of this call: %v", err)
-		}
-		return f(ctx, in)
+	h := &handler{cfg}
+	return &awsjson.Service{
+		Name: "the delivery of logs", Target: Target, Internal: "ServiceUnavailableException", Served: "of CloudWatch Logs the delivery of access logs is served",
+		Gate: cfg.Gate, RequestID: cfg.RequestID, Logger: cfg.Logger,
+		Operations: map[string]awsjson.Operation{
+			"PutDeliverySource":               awsjson.Handle(h.putSource),
+			"GetDeliverySource":               awsjson.Handle(h.getSource),
+			"DescribeDeliverySources":         awsjson.Handle(h.listSources),
+			"DeleteDeliverySource":            awsjson.Handle(h.deleteSource),
+			"PutDeliveryDestination":          awsjson.Handle(h.putDestination),
+			"GetDeliveryDestination":          awsjson.Handle(h.getDestination),
+			"DescribeDeliveryDestinations":    awsjson.Handle(h.listDestinations),
+			"DeleteDeliveryDestination":       awsjson.Handle(h.deleteDestination),
+			"PutDeliveryDestinationPolicy":    awsjson.Handle(h.putPolicy),
+			"GetDeliveryDestinationPolicy":    awsjson.Handle(h.getPolicy),
+			"DeleteDeliveryDestinationPolicy": awsjson.Handle(h.deletePolicy),
+			"CreateDelivery":                  awsjson.Handle(h.create),
+			"GetDelivery":                     awsjson.Handle(h.get),
+			"DescribeDeliveries":              awsjson.Handle(h.list),
+			"DeleteDelivery":                  awsjson.Handle(h.delete),
+			"UpdateDeliveryConfiguration":     awsjson.Handle(h.update),
+			"ListTagsForResource":             awsjson.Handle(h.listTags),
+			"TagResource":                     awsjson.Handle(h.tag),
+			"UntagResource":                   awsjson.Handle(h.untag),
+		},
 	}
 }
 
-const contentType = "application/x-amz-json-1.1"
-
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := h.RequestID()
-	w.Header().Set("x-amzn-RequestId", id)
-	name := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), Target)
-	answer, err := h.do(w, r, name)
-	if err != nil {
-		h.fail(w, id, name, err)
-		return
-	}
-	w.Header().Set("Content-Type", contentType)
-	if answer == nil {
-		return
-	}
-	_ = json.NewEncoder(w).Encode(answer) // the caller is gone
-}
-
-func (h *handler) do(w http.ResponseWriter, r *http.Request, name string) (any, error) {
-	body, err := h.Gate.Admit(w, r)
-	if err != nil {
-		return nil, err
-	}
-	serve, known := h.operations[name]
-	if r.Method != http.MethodPost || !known {
-		return nil, cdn.Errorf("UnknownOperationException", "There is no operation %.128s here: of CloudWatch Logs the delivery of access logs is served.", name)
-	}
-	return serve(r.Context(), body)
-}
-
-// fail is the one place where errors become CloudWatch Logs'.
-func (h *handler) fail(w http.ResponseWriter, id, name string, err error) {
-	code, message, status := "ServiceUnavailableException", "The request could not be processed because of an internal error.", http.StatusInternalServerError
-	var coded *cdn.Error
-	var signature *sigv4.Error
-	switch {
-	case errors.As(err, &signature):
-		code, message, status = signature.JSON()
-	case errors.As(err, &coded):
-		code, message, status = coded.Code, coded.Message, http.StatusBadRequest
-		if code == "AccessDenied" {
-			code = "AccessDeniedException"
-		}
-	default:
-		h.Logger.Error("the delivery of logs failed", "operation", name, "request", id, "error", err)
-	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("x-amzn-ErrorType", code)
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message}) // the caller is gone
-}
+type handler struct{ Config }
 
 // put proposes one resource, made of the newest state.
 func (h *handler) put(ctx context.Context, f func(*cdn.State) (*cdn.Resource, error)) (made *cdn.Resource, err error) {
