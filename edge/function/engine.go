@@ -72,7 +72,7 @@ type Run struct {
 	Environment string
 	// Values returns what a key value store holds.
 	Values func(store string) *keyvalues.Values
-	// Store describes one, as JSON.
+	// Now is the time of the run.
 	Now time.Time
 }
 
