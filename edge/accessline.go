@@ -1,16 +1,12 @@
 package edge
 
 import (
-	"errors"
-	"io"
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
-	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
-	"github.com/warmfront/warmfront/edge/upstream"
 )
 
 // AccessLog takes a line for each request of a viewer that was answered.
@@ -83,7 +79,7 @@ func (x *exchange) logResult(line *accesslog.Record, broken error) {
 		line.Detail = x.errorType()
 	case x.done.result.Failed(): // a function's failure is its own result, wherever it is told
 	case broken != nil:
-		line.Result, line.Detail = result.Error.String(), brokenType(broken)
+		line.Result, line.Detail = result.Error.String(), result.DetailOfBroken(broken)
 	case x.done.failover != "" && !x.done.hit:
 		line.Detail = accesslog.OriginFailover
 	}
@@ -111,29 +107,4 @@ func (x *exchange) errorType() string {
 		return accesslog.InvalidRequestBlocked
 	}
 	return accesslog.InvalidRequest
-}
-
-// originErrorType is that of an answer which an origin owes.
-func originErrorType(err error) string {
-	var failed *upstream.Error
-	if !errors.As(err, &failed) {
-		return accesslog.AbortedOrigin
-	}
-	switch failed.Reason {
-	case upstream.ConnectTimeout, upstream.ReadTimeout:
-		return accesslog.OriginCommError
-	case upstream.NotAllowed, upstream.TLS:
-		return accesslog.OriginConnectError
-	}
-	return string(failed.Reason)
-}
-
-// brokenType is that of an answer which broke off.
-func brokenType(err error) string {
-	var failed *upstream.Error
-	var broken *fetch.BrokenOff
-	if errors.As(err, &failed) || errors.As(err, &broken) || errors.Is(err, fetch.ErrChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return originErrorType(err)
-	}
-	return accesslog.ClientCommError
 }

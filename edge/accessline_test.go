@@ -127,8 +127,8 @@ func TestAccessLineSaysWhatCameOfIt(t *testing.T) {
 		{name: "method", change: func(r *message.Request) { r.Method = "PUT" }, status: 403, response: "Error", result: "Error", detail: "InvalidRequestMethod"},
 		{name: "host", change: func(r *message.Request) { r.Host = "unknown.test" }, status: 403, response: "Error", result: "Error", detail: "InvalidRequestBlocked"},
 		{name: "certificate", change: func(r *message.Request) { r.ServerName = "unknown.test" }, status: 421, response: "Error", result: "Error", detail: "InvalidRequestCertificate"},
-		{name: "URL", change: func(r *message.Request) { r.Path = "/" + strings.Repeat("x", maxURL) }, status: 413, response: "Error", result: "Error", detail: "InvalidRequest"},
-		{name: "header", change: func(r *message.Request) { r.Header.Add("X", strings.Repeat("x", maxRequest)) }, status: 431, response: "Error", result: "Error", detail: "InvalidRequestHeader"},
+		{name: "URL", change: func(r *message.Request) { r.Path = "/" + strings.Repeat("x", 8192) }, status: 413, response: "Error", result: "Error", detail: "InvalidRequest"},
+		{name: "header", change: func(r *message.Request) { r.Header.Add("X", strings.Repeat("x", 20_480)) }, status: 431, response: "Error", result: "Error", detail: "InvalidRequestHeader"},
 		{name: "through too many distributions", change: func(r *message.Request) {
 			r.Header.Add("Via", "1.1 a.cloudfront.net (CloudFront), 1.1 b.cloudfront.net (CloudFront)")
 		}, status: 403, response: "LimitExceeded", result: "LimitExceeded", detail: "LimitExceeded"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/admission"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/compression"
@@ -31,6 +32,7 @@ type Edge struct {
 	fetcher *fetch.Fetcher
 	metrics *metrics.Metrics
 	load    load.Meter
+	gate    admission.Gate
 
 	pop, pseudonym, via, cacheName string
 
@@ -97,6 +99,7 @@ func newCore(cfg Config, kept *disk.Store) *Edge {
 		pop:       cfg.Node.POP + strconv.Itoa(cfg.POPNumber) + "-P" + strconv.Itoa(cfg.Node.K),
 		pseudonym: identity.Pseudonym(cfg.Node.ID), cacheName: identity.CacheName(cfg.Node.ID),
 	}
+	e.gate = admission.Gate{Zone: cfg.Zone, Ports: e.ports}
 	e.journal.Store(&cfg.Journal)
 	e.via = "1.1" + e.pseudonym
 	e.ctx, e.stop = context.WithCancel(context.Background())

@@ -14,6 +14,12 @@ import (
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
+// fault is an answer of the edge's own: a status and a sentence for a person.
+type fault struct {
+	status   int
+	sentence string
+}
+
 // errorPage answers with a page of the edge's own about what went wrong.
 func (x *exchange) errorPage(f fault) *message.Response {
 	x.done.result, x.done.failure = result.Error, f.sentence

@@ -215,18 +215,6 @@ func (x *exchange) respond(ctx context.Context) *message.Response {
 	return x.serveByFunctions(ctx)
 }
 
-// refused says why the request gets no answer from the cache or the origin, nil if
-// it does.
-func (x *exchange) refused() *fault {
-	if f := x.checkLimits(); f != nil {
-		return f
-	}
-	if f := x.route(); f != nil {
-		return f
-	}
-	return x.checkViewer()
-}
-
 // facts returns what the request knows, given that newest is the newest
 // invalidation that concerns it.
 func (x *exchange) facts(newest cdn.Version) reuse.Facts {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/admission"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/fetch"
@@ -89,14 +90,12 @@ func (x *exchange) explain(f *fault) *explain.Explanation {
 		return e
 	}
 	e.Behavior = explain.BehaviorOf(x.Plan, x.Behavior, x.Path)
-	for c := range checks {
-		e.Checks = append(e.Checks, x.explainCheck(c))
-	}
+	e.Checks = explain.ChecksOf(&x.edge.gate, &x.View, &x.signature, x.start)
 	switch {
 	case f != nil:
 		return e
 	case x.mustRedirect():
-		e.Refused = &explain.Refused{Status: x.redirectStatus(), Why: "The viewer is sent to the same URL over HTTPS."}
+		e.Refused = &explain.Refused{Status: admission.RedirectStatus(r), Why: "The viewer is sent to the same URL over HTTPS."}
 		return e
 	case x.betterPOP() != "":
 		e.Refused = &explain.Refused{Status: 302, Why: "The viewer is sent to " + x.betterPOP() + ", which is nearer."}
@@ -181,57 +180,4 @@ func (x *exchange) explainOrigin() *explain.Origin {
 		o.Group = &explain.Group{ID: g.Group, Second: x.Plan.Origins[g.Origin].ID, Statuses: g.Statuses, Used: cdn.FailsOver(x.Request.Method)}
 	}
 	return o
-}
-
-// explainCheck says of a check of viewers what it asks, what the request has, and what came
-// of it.
-func (x *exchange) explainCheck(c check) explain.Check {
-	e := explain.Check{Passed: true}
-	if f := x.check(c); f != nil {
-		e.Passed, e.Why = false, f.sentence
-	}
-	switch c {
-	case checkLoop:
-		e.Name, e.Rule, e.Found = "loop", "not by way of this distribution before", orNone("CDN-Loop: ", x.Request.Header.Joined("CDN-Loop"))
-	case checkStacked:
-		e.Name, e.Rule, e.Found = "stacked distributions", "at most 2 before this one", orNone("Via: ", x.Request.Header.Joined("Via"))
-	case checkCountry:
-		e.Name, e.Rule, e.Found = "geo restriction", "none", orNone("the country ", x.Country())
-		if allowed := x.Plan.Countries.Allowed; len(allowed) > 0 {
-			e.Rule = "only " + strings.Join(allowed, ", ")
-		} else if blocked := x.Plan.Countries.Blocked; len(blocked) > 0 {
-			e.Rule = "not " + strings.Join(blocked, ", ")
-		}
-	case checkMethod:
-		e.Name, e.Rule, e.Found = "method", strings.Join(x.Behavior.AllowedMethods, ", "), x.Request.Method
-	case checkProtocol:
-		e.Name, e.Rule, e.Found = "protocol", [...]string{"allow-all", "redirect-to-https", "https-only"}[x.Behavior.ViewerProtocol], x.Request.Scheme
-	case checkSignature:
-		e.Name, e.Rule, e.Found = "signature", "none", "none"
-		if x.Behavior.Private {
-			var keys []string
-			for _, g := range x.Behavior.KeyGroups {
-				for _, k := range g.Keys {
-					keys = append(keys, k.ID)
-				}
-			}
-			e.Rule = "by one of the keys " + strings.Join(keys, ", ")
-		}
-		if s := x.signature; s.KeyID != "" {
-			kind := "with a canned policy"
-			if s.Policy != "" {
-				kind = "with a custom policy"
-			}
-			e.Found = "by the key " + s.KeyID + " " + kind
-		}
-	}
-	return e
-}
-
-// orNone is a value with what it is before it, or "none" for the empty one.
-func orNone(what, value string) string {
-	if value == "" {
-		return "none"
-	}
-	return what + value
 }

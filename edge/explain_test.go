@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/edge/admission"
 	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -174,13 +175,13 @@ func TestExplainedRouting(t *testing.T) {
 				t.Errorf("%s: %+v", failing, c)
 			}
 		}
-		if x.Refused == nil || len(x.Checks) != int(checks) {
+		if x.Refused == nil || len(x.Checks) != int(admission.Checks) {
 			t.Errorf("%s: %+v", failing, x)
 		}
 	}
 	n.applyChange(site{behaviors: behaviors, more: restriction}.change("E1"))
-	if x = n.why(https(n.request("GET", "/a"))); x.Refused == nil || x.Checks[checkCountry].Passed || x.Checks[checkCountry].Rule != "not JP" || x.Checks[checkCountry].Found != "the country JP" {
-		t.Errorf("%+v", x.Checks[checkCountry])
+	if x = n.why(https(n.request("GET", "/a"))); x.Refused == nil || x.Checks[admission.Country].Passed || x.Checks[admission.Country].Rule != "not JP" || x.Checks[admission.Country].Found != "the country JP" {
+		t.Errorf("%+v", x.Checks[admission.Country])
 	}
 }
 

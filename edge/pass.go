@@ -62,7 +62,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 
 // asking is what a request to the origin says of the edge.
 func (x *exchange) asking(passing bool) policy.Asking {
-	return policy.Asking{Passing: passing, Via: x.edge.pseudonym, ID: x.id, CDNLoop: x.edge.cfg.Zone + loopParameter + x.Plan.ID}
+	return policy.Asking{Passing: passing, Via: x.edge.pseudonym, ID: x.id, CDNLoop: x.edge.gate.LoopMark(x.Plan.ID)}
 }
 
 // forgetUnsafe drops what is stored for the URIs that an unsafe method has changed

@@ -207,7 +207,7 @@ func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, kno
 			return nil
 		}
 		if f.Err != nil {
-			x.done.errorType = originErrorType(f.Err)
+			x.done.errorType = result.DetailOfOrigin(f.Err)
 		}
 		resp := x.fetched(ctx, f, first)
 		x.noteEvent(f.Err)
@@ -268,7 +268,7 @@ func (x *exchange) failed(err error) *message.Response {
 	if !x.leased {
 		f.status = 504
 	}
-	x.done.errorType = originErrorType(err)
+	x.done.errorType = result.DetailOfOrigin(err)
 	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.Plan.ID, "origin", x.Origin.ID, "err", err)
 	resp := x.errorPage(f)
 	x.noteEvent(err)

@@ -5,8 +5,10 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/paths"
+	"github.com/warmfront/warmfront/edge/admission"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/policy"
+	"github.com/warmfront/warmfront/edge/private"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -123,6 +125,20 @@ type Check struct {
 	Passed bool   `json:"passed"`
 	// Why is the sentence that the viewer is told.
 	Why string `json:"why,omitempty"`
+}
+
+// ChecksOf applies every check of viewers to a request, and says what came of it.
+func ChecksOf(g *admission.Gate, v *policy.View, s *private.Signature, now time.Time) []Check {
+	var out []Check
+	for c := range admission.Checks {
+		d := g.Describe(c, v, s)
+		e := Check{Name: d.Name, Rule: d.Rule, Found: d.Found, Passed: true}
+		if r := g.Check(c, v, s, now); r != nil {
+			e.Passed, e.Why = false, r.Sentence
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // Refused is an answer of the edge's own.

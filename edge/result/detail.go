@@ -1,0 +1,35 @@
+package result
+
+import (
+	"errors"
+	"io"
+
+	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/fetch"
+	"github.com/warmfront/warmfront/edge/upstream"
+)
+
+// DetailOfOrigin is the detailed result type of an answer which an origin owes.
+func DetailOfOrigin(err error) string {
+	var failed *upstream.Error
+	if !errors.As(err, &failed) {
+		return accesslog.AbortedOrigin
+	}
+	switch failed.Reason {
+	case upstream.ConnectTimeout, upstream.ReadTimeout:
+		return accesslog.OriginCommError
+	case upstream.NotAllowed, upstream.TLS:
+		return accesslog.OriginConnectError
+	}
+	return string(failed.Reason)
+}
+
+// DetailOfBroken is that of an answer which broke off.
+func DetailOfBroken(err error) string {
+	var failed *upstream.Error
+	var broken *fetch.BrokenOff
+	if errors.As(err, &failed) || errors.As(err, &broken) || errors.Is(err, fetch.ErrChanged) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return DetailOfOrigin(err)
+	}
+	return accesslog.ClientCommError
+}
