@@ -5,93 +5,16 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/sha512"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
-	"strings"
 
 	"github.com/warmfront/warmfront/cdn/document"
 	"github.com/warmfront/warmfront/cdn/functions"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
-// AccessControl is an origin access control: whether edges sign their requests.
-type AccessControl struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	// OriginType is "s3" and others that this release does not act on.
-	OriginType string `json:"origin_type"`
-	// SigningBehavior is "always", "never" or "no-override" (a viewer's
-	// Authorization header, where it is forwarded, is kept).
-	SigningBehavior string `json:"signing_behavior"`
-	SigningProtocol string `json:"signing_protocol"` // "sigv4"
-	// Description and ETag are in journals of earlier releases, and in no Plan.
-	Description string `json:"description,omitempty"`
-	ETag        string `json:"etag,omitempty"`
-}
-
-// compileAccessControl makes an AccessControl of an OriginAccessControlConfig.
-func compileAccessControl(doc *document.Element, r *Resource) (*AccessControl, error) {
-	return &AccessControl{
-		ID: r.ID, Name: doc.String("Name"), OriginType: doc.String("OriginAccessControlOriginType"),
-		SigningBehavior: doc.String("SigningBehavior"), SigningProtocol: doc.String("SigningProtocol"),
-	}, nil
-}
-
-// AccessIdentity is an origin access identity: the older way in which edges show a
-// bucket who they are.
-type AccessIdentity struct {
-	ID string
-	// CanonicalUserID is what a bucket's policy or ACL may name it by.
-	CanonicalUserID string
-}
-
-// ARN is what a bucket's policy names the identity by as a principal of the kind AWS
-// (developer guide, "Give an origin access identity permission to read files in the
-// Amazon S3 bucket").
-func (i *AccessIdentity) ARN() string { return accessIdentityARN + i.ID }
-
-// accessIdentityARN comes before the id of every origin access identity.
-const accessIdentityARN = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity "
-
-// AccessIdentityOf returns the origin access identity that an ARN names, nil if it
-// names none.
-func AccessIdentityOf(arn string) *AccessIdentity {
-	id, found := strings.CutPrefix(arn, accessIdentityARN)
-	if !found || id == "" {
-		return nil
-	}
-	return &AccessIdentity{id, CanonicalUserID(id)}
-}
-
-func compileAccessIdentity(_ *document.Element, r *Resource) (*AccessIdentity, error) {
-	return &AccessIdentity{r.ID, CanonicalUserID(r.ID)}, nil
-}
-
-// CanonicalUserID returns the S3 canonical user id of an origin access identity: 96
-// hexadecimal digits. It follows from the id, so that an object store can tell it
-// without asking.
-func CanonicalUserID(id string) string {
-	sum := sha512.Sum384([]byte("origin access identity " + id))
-	return hex.EncodeToString(sum[:])
-}
-
-// accessIdentityPrefix is what a configuration puts before the id (API,
-// S3OriginConfig).
-const accessIdentityPrefix = "origin-access-identity/cloudfront/"
-
-// AccessIdentityID returns the id in what a configuration calls an origin access
-// identity, "origin-access-identity/cloudfront/ID"; "" if it is none.
-func AccessIdentityID(s string) string {
-	id, found := strings.CutPrefix(s, accessIdentityPrefix)
-	if !found {
-		return ""
-	}
-	return id
-}
-
 func streamingUses(doc *document.Element) []ResourceRef {
-	return refsTo(ResourceAccessIdentity, AccessIdentityID(doc.String("S3Origin", "OriginAccessIdentity")))
+	return refsTo(ResourceAccessIdentity, origins.IdentityID(doc.String("S3Origin", "OriginAccessIdentity")))
 }
 
 // KeyGroup holds the public keys that viewers' signatures are verified with.

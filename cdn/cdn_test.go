@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/cdn/policies"
 )
 
@@ -56,7 +57,7 @@ func TestCompileActsOnWhatItReadsAndNamesTheRest(t *testing.T) {
 		!d.Compress || !d.Cache.Gzip || !d.Cache.Brotli {
 		t.Errorf("default behavior %+v", d)
 	}
-	if p.Origins[d.Origin].AccessControl == nil || p.Origins[d.Origin].Kind != OriginS3 {
+	if p.Origins[d.Origin].AccessControl == nil || p.Origins[d.Origin].Kind != origins.S3 {
 		t.Errorf("origin %+v", p.Origins[d.Origin])
 	}
 	if p.ErrorMinTTL(404) != 5*time.Second || p.ErrorMinTTL(503) != DefaultErrorMinTTL {

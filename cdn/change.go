@@ -22,7 +22,7 @@ const (
 	KindSetting            Kind = "setting.put"         // Setting
 
 	// In journals of earlier releases: an origin access control is a Resource.
-	KindAccessControlPut Kind = "origin-access-control.put"    // AccessControl
+	KindAccessControlPut Kind = "origin-access-control.put"    // origins.AccessControl
 	KindAccessControlDel Kind = "origin-access-control.delete" // Ref
 )
 

@@ -2,6 +2,7 @@ package cdn
 
 import (
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // compiler makes one Plan: it knows what the configuration may refer to, and notes
@@ -49,4 +50,14 @@ func use[T any](c *compiler, kind ResourceKind, id string, compile func(*documen
 // byID is a compiler of documents that are told the resource's id alone.
 func byID[T any](compile func(*document.Element, string) (*T, error)) func(*document.Element, *Resource) (*T, error) {
 	return func(e *document.Element, r *Resource) (*T, error) { return compile(e, r.ID) }
+}
+
+// AccessControl is what an origin's id of an origin access control stands for.
+func (c *compiler) AccessControl(id string) (*origins.AccessControl, error) {
+	return use(c, ResourceAccessControl, id, byID(origins.CompileAccessControl))
+}
+
+// AccessIdentity is what an origin's id of an origin access identity stands for.
+func (c *compiler) AccessIdentity(id string) (*origins.AccessIdentity, error) {
+	return use(c, ResourceAccessIdentity, id, byID(origins.CompileAccessIdentity))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/fieldlevel"
 	"github.com/warmfront/warmfront/cdn/functions"
 	"github.com/warmfront/warmfront/cdn/logs"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
 	"github.com/warmfront/warmfront/cdn/restriction"
@@ -39,7 +40,7 @@ type Plan struct {
 	Countries    restriction.Countries
 	Caching      Caching
 	WhenIsolated WhenIsolated
-	Origins      []Origin
+	Origins      []origins.Origin
 	// CacheTagHeader names the field of origins' answers that has an object's cache
 	// tags; "" where the distribution reads none.
 	CacheTagHeader string
@@ -58,7 +59,7 @@ type Plan struct {
 	// Uses lists the resources that the configuration refers to, directly or by way of
 	// another, those that are missing included; sorted.
 	Uses   []ResourceRef
-	groups []originGroup
+	groups []origins.Group
 	// Ignored lists the fields of the configuration that say something on which
 	// this release does not act, as paths into the document.
 	Ignored []string
@@ -96,7 +97,7 @@ type Behavior struct {
 	// Origin is the one asked, or the primary one of Failover: an index into
 	// Plan.Origins.
 	Origin         int
-	Failover       *Failover // nil where the target is a single origin
+	Failover       *origins.Failover // nil where the target is a single origin
 	ViewerProtocol ViewerProtocol
 	AllowedMethods []string
 	CachedMethods  []string // GET, HEAD and perhaps OPTIONS
@@ -132,73 +133,6 @@ func (b *Behavior) Allows(method string) bool { return slices.Contains(b.Allowed
 
 // Caches reports whether responses to method may be cached.
 func (b *Behavior) Caches(method string) bool { return slices.Contains(b.CachedMethods, method) }
-
-// Failover is an origin group as a behavior sees it: what is asked for once the
-// primary origin has failed (developer guide, "Optimizing high availability with
-// CloudFront origin failover").
-type Failover struct {
-	Group string // the origin group's id
-	// Origin is the second one, an index into Plan.Origins.
-	Origin int
-	// Statuses are the answers of the primary one that count as failures. Giving no
-	// answer always is one.
-	Statuses []int
-}
-
-// Fails reports whether the primary origin's status has the second one asked.
-func (f *Failover) Fails(status int) bool { return slices.Contains(f.Statuses, status) }
-
-// FailsOver reports whether a request of that method is sent to a second origin: not
-// what may change something.
-func FailsOver(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
-
-// OriginKind says how an origin is spoken to.
-type OriginKind int
-
-// The kinds of origin: any HTTP server, or an S3 bucket's REST endpoint.
-const (
-	OriginCustom OriginKind = iota
-	OriginS3
-)
-
-// OriginProtocol is a custom origin's protocol policy.
-type OriginProtocol int
-
-// The origin protocol policies.
-const (
-	OriginHTTPOnly OriginProtocol = iota
-	OriginHTTPSOnly
-	OriginMatchViewer
-)
-
-// Origin is where objects come from.
-type Origin struct {
-	ID     string
-	Domain string // host name or address literal, no port
-	Path   string // prefix for every request, "" or "/…" without a final slash
-	Kind   OriginKind
-	// Protocol and the ports are a custom origin's; an S3 origin is reached as
-	// the edge's S3 endpoint says.
-	Protocol            OriginProtocol
-	HTTPPort, HTTPSPort uint16
-	// TLS are the versions of TLS that a custom origin may be spoken to by, as they are
-	// on the wire, rising; empty: 1.2 and 1.3. SSLv3 is never spoken.
-	TLS []uint16
-	// Shield is the AWS region of the origin's Origin Shield, "" for none.
-	Shield          string
-	ConnectAttempts int
-	ConnectTimeout  time.Duration
-	ReadTimeout     time.Duration
-	// CompletionTimeout is for the whole of an answer; 0: no limit.
-	CompletionTimeout time.Duration
-	KeepaliveTimeout  time.Duration
-	CustomHeaders     []HeaderField
-	AccessControl     *AccessControl  // nil for none
-	AccessIdentity    *AccessIdentity // nil for none
-}
-
-// HeaderField is one header line.
-type HeaderField struct{ Name, Value string }
 
 // ErrorResponse is a custom error response.
 type ErrorResponse struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/document"
 	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/cdn/managed"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/cdn/policies"
 )
 
@@ -115,7 +116,7 @@ func resourceKinds(kind ResourceKind) (resourceKind, bool) {
 		ResourceCachePolicy:                {"NoSuchCachePolicy", "CachePolicyInUse", nil, checks(byID(policies.CompileCache))},
 		ResourceOriginRequestPolicy:        {"NoSuchOriginRequestPolicy", "OriginRequestPolicyInUse", nil, checks(byID(policies.CompileOriginRequest))},
 		ResourceResponseHeadersPolicy:      {"NoSuchResponseHeadersPolicy", "ResponseHeadersPolicyInUse", nil, checks(byID(policies.CompileResponseHeaders))},
-		ResourceAccessControl:              {"InvalidOriginAccessControl", "OriginAccessControlInUse", nil, checks(compileAccessControl)},
+		ResourceAccessControl:              {"InvalidOriginAccessControl", "OriginAccessControlInUse", nil, checks(byID(origins.CompileAccessControl))},
 		ResourceAccessIdentity:             {"InvalidOriginAccessIdentity", "CloudFrontOriginAccessIdentityInUse", nil, nil},
 		ResourcePublicKey:                  {"InvalidArgument", "PublicKeyInUse", nil, checks(compilePublicKey)},
 		ResourceKeyGroup:                   {"TrustedKeyGroupDoesNotExist", "ResourceInUse", keyGroupUses, nil},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/keyvalues"
+	"github.com/warmfront/warmfront/cdn/origins"
 
 	"github.com/warmfront/warmfront/cdn/policies"
 )
@@ -106,11 +107,11 @@ func TestPlanHoldsWhatItRefersTo(t *testing.T) {
 	if e := b.Encryption; e == nil || e.ID != "C1" || e.Args[0].Value != "a" || e.Args[0].Profile.ID != "P1" || e.Args[0].Profile.Entities[0].Key != nil { // K1 only signs
 		t.Errorf("field-level encryption %+v", e)
 	}
-	if id := p.Origins[b.Origin].AccessIdentity; id.ID != "EOAI" || len(id.CanonicalUserID) != 96 || *AccessIdentityOf(id.ARN()) != *id || slices.ContainsFunc(p.Ignored, func(f string) bool { return strings.HasSuffix(f, "Identity") }) {
+	if id := p.Origins[b.Origin].AccessIdentity; id.ID != "EOAI" || len(id.CanonicalUserID) != 96 || *origins.IdentityOf(id.ARN()) != *id || slices.ContainsFunc(p.Ignored, func(f string) bool { return strings.HasSuffix(f, "Identity") }) {
 		t.Errorf("access identity %+v, ignored %q", id, p.Ignored)
 	}
-	for _, other := range []string{"", p.ARN, accessIdentityARN, "arn:aws:iam::123456789012:user/x"} {
-		if id := AccessIdentityOf(other); id != nil {
+	for _, other := range []string{"", p.ARN, (&origins.AccessIdentity{}).ARN(), "arn:aws:iam::123456789012:user/x"} {
+		if id := origins.IdentityOf(other); id != nil {
 			t.Errorf("%q was taken for %+v", other, id)
 		}
 	}
@@ -245,7 +246,7 @@ func TestOlderJournals(t *testing.T) {
 		return c
 	}
 	s, err := Restore(Snapshot{Version: Version{1, 2}, Changes: []Change{
-		old(KindAccessControlPut, Version{}, AccessControl{ID: "EOAC", Name: "a & b", Description: "d", OriginType: "s3", SigningBehavior: "always", SigningProtocol: "sigv4", ETag: "E1"}),
+		old(KindAccessControlPut, Version{}, origins.AccessControl{ID: "EOAC", Name: "a & b", Description: "d", OriginType: "s3", SigningBehavior: "always", SigningProtocol: "sigv4", ETag: "E1"}),
 		old(KindDistributionPut, Version{1, 2}, Distribution{ID: "E1", Config: siteConfig}),
 	}})
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 func stickyPolicy(enabled, weight string) *Resource {
@@ -29,7 +31,7 @@ func TestContinuousDeployment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put(KindAccessControlPut, AccessControl{ID: "EOAC"})
+	put(KindAccessControlPut, origins.AccessControl{ID: "EOAC"})
 	put(KindResourcePut, stickyPolicy("true", "0.1"))
 	put(KindDistributionPut, &Distribution{ID: "E1", Domain: "dprimary.warmfront.test", Config: strings.Replace(siteConfig, "<WebACLId/>", "<ContinuousDeploymentPolicyId>CD</ContinuousDeploymentPolicyId>", 1)})
 	primary := func() *Plan { return s.Plans["E1"] }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn/document"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // nameKey is where a resource, or a distribution (kind ""), is found by what is
@@ -171,7 +172,7 @@ func (s *State) dropResource(ref ResourceRef) error {
 // putAccessControl reads the change by which releases before made an origin access
 // control.
 func (s *State) putAccessControl(c Change) error {
-	ac := AccessControl{}
+	ac := origins.AccessControl{}
 	if err := json.Unmarshal(c.Body, &ac); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/message"
@@ -44,7 +45,7 @@ type scripted struct {
 	answer func(ctx context.Context, n int, r *message.Request) (*message.Response, error)
 }
 
-func (s *scripted) Do(ctx context.Context, _ *cdn.Origin, r *message.Request) (*message.Response, error) {
+func (s *scripted) Do(ctx context.Context, _ *origins.Origin, r *message.Request) (*message.Response, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r)
 	n, answer := len(s.asked), s.answer
@@ -168,7 +169,7 @@ func newNetworkOver(t testing.TB, kept *disk.Store, s site, answer func(ctx cont
 	t.Helper()
 	n := &network{t: t, at: &scripted{answer: answer}}
 	n.state.Store(cdn.NewState(1))
-	n.apply(cdn.KindAccessControlPut, cdn.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: "always"})
+	n.apply(cdn.KindAccessControlPut, origins.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: "always"})
 	n.applyChange(s.change("E1"))
 	cfg := Config{
 		Node: cdn.Node{ID: "NRT-1", POP: "NRT", K: 1}, POPNumber: 20, Zone: "warmfront.test", LocalhostZone: "warmfront.test",

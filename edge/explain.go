@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/admission"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/explain"
@@ -177,7 +178,7 @@ func (x *exchange) explainOrigin() *explain.Origin {
 		}
 	}
 	if g := x.Behavior.Failover; g != nil {
-		o.Group = &explain.Group{ID: g.Group, Second: x.Plan.Origins[g.Origin].ID, Statuses: g.Statuses, Used: cdn.FailsOver(x.Request.Method)}
+		o.Group = &explain.Group{ID: g.Group, Second: x.Plan.Origins[g.Origin].ID, Statuses: g.Statuses, Used: origins.FailsOver(x.Request.Method)}
 	}
 	return o
 }

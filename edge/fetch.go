@@ -3,7 +3,7 @@ package edge
 import (
 	"strings"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -51,7 +51,7 @@ func (x *exchange) fetch() fetch.Fetch {
 // second is the second origin of the behavior's group and the request to it; nil where
 // there is none.
 func (x *exchange) second(a policy.Asking) *fetch.Target {
-	if x.Behavior.Failover == nil || !cdn.FailsOver(x.Request.Method) || x.Second || x.handedOn {
+	if x.Behavior.Failover == nil || !origins.FailsOver(x.Request.Method) || x.Second || x.handedOn {
 		return nil
 	}
 	v := x.View

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/originauth"
 	"github.com/warmfront/warmfront/sigv4"
 )
@@ -123,7 +124,7 @@ func TestSigningBehavior(t *testing.T) {
 	}{{"always", "Basic x", true}, {"never", "", false}, {"no-override", "", true}, {"no-override", "Basic x", false}} {
 		n := newNetwork(t, site{s3: true, behaviors: []behavior{{policy: optimized, methods: all7}}}, numbered())
 		n.edge.fetcher.Signer = originauth.S3{}
-		n.apply(cdn.KindAccessControlPut, cdn.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: c.behavior})
+		n.apply(cdn.KindAccessControlPut, origins.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: c.behavior})
 		r := n.request("DELETE", "/x")
 		if c.authorization != "" {
 			r.Header.Add("Authorization", c.authorization)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/tier"
 )
@@ -92,7 +93,7 @@ func TestWhatIsNotCachedGoesThroughTheShield(t *testing.T) {
 	n.applyChange(site{behaviors: []behavior{{policy: disabled, methods: all7}}}.change("E1"))
 	expect(ask("POST", "/x", "data"), origin, "POST /base/x   4 data")
 	c.until("the shield is asked again", func() bool {
-		return hops(ask("GET", "/x", "")) == origin && len(n.edge.tiers.Shielding(tier.Shield, n.edge.cfg.State().Nodes, nil, &cdn.Origin{ID: "o"}, "")) > 0
+		return hops(ask("GET", "/x", "")) == origin && len(n.edge.tiers.Shielding(tier.Shield, n.edge.cfg.State().Nodes, nil, &origins.Origin{ID: "o"}, "")) > 0
 	})
 	before := c.at.count()
 	if r := ask("POST", "/x", long); r.Status == 201 && !strings.Contains(r.body, " 200000 ") || r.Status != 201 && (r.Status != 504 || c.at.count() != before) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -40,7 +40,7 @@ func (x *exchange) above() []tier.Tier {
 // origin of a group. A connection that is given over, and HTTP/2 to the origin, have no
 // way through a tier: they go to the origin from the edge (difference 231). Under RFC 9111
 // nothing is shared: see above.
-func (x *exchange) shield(level tier.Level, o *cdn.Origin) []tier.Tier {
+func (x *exchange) shield(level tier.Level, o *origins.Origin) []tier.Tier {
 	if x.handedOn || x.level >= level || x.Strict() || x.Request.Upgrade != "" || upstream.IsGRPC(x.Request) {
 		return nil
 	}

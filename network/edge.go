@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge"
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/function"
@@ -251,7 +252,7 @@ func (e *Edge) wrapViewers(cfg EdgeConfig, pop geo.POP) func(net.Listener) net.L
 // which is not known before the node has joined.
 type originSigner struct{ e *Edge }
 
-func (s originSigner) Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error {
+func (s originSigner) Sign(r *message.Request, o *origins.Origin, arn string, now time.Time) error {
 	key, err := s.key()
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/origin/policy"
 	"github.com/warmfront/warmfront/origin/s3config"
 	"github.com/warmfront/warmfront/origin/s3disk"
@@ -71,7 +71,7 @@ func (c *call) checkRegion() error {
 // access identity, where the signed header names one (belief 460), else CloudFront on
 // behalf of a distribution. The signature covers every x-amz-* header, or it was refused.
 func originAccess(arn string) policy.Principal {
-	if identity := cdn.AccessIdentityOf(arn); identity != nil {
+	if identity := origins.IdentityOf(arn); identity != nil {
 		return policy.Principal{User: arn, Canonical: identity.CanonicalUserID}
 	}
 	return policy.Principal{Service: serviceCloudFront}

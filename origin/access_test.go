@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -67,8 +67,8 @@ func TestOriginAccessControl(t *testing.T) {
 func TestOriginAccessIdentity(t *testing.T) {
 	g := withDemo(t)
 	g.want(200, owner, "PUT", "/demo/k", "private")
-	mine := cdn.AccessIdentity{ID: "EOAI", CanonicalUserID: cdn.CanonicalUserID("EOAI")}
-	other := cdn.AccessIdentity{ID: "EOTHER"}
+	mine := origins.AccessIdentity{ID: "EOAI", CanonicalUserID: origins.CanonicalUserID("EOAI")}
+	other := origins.AccessIdentity{ID: "EOTHER"}
 	asked := func(who sigv4.Credentials, as string) int {
 		return g.do(who, "GET", "/demo/k", "", "X-Amz-Source-Arn: "+as).status
 	}

@@ -11,12 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
 type alter = func(*types.DistributionConfig)
 
-func origins(n int) alter {
+func originsOf(n int) alter {
 	return func(cfg *types.DistributionConfig) {
 		first := cfg.Origins.Items[0]
 		for i := 1; i < n; i++ {
@@ -120,7 +121,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		{"an alias of another, in capitals", withAliases("Taken.Example.COM"), cloudfront.CodeCNAMEAlreadyExists},
 		{"a wildcard of another", withAliases("*.taken.example.com"), cloudfront.CodeCNAMEAlreadyExists},
 		{"an alias twice", withAliases("a.example.com", "A.example.com"), cloudfront.CodeInvalidArgument},
-		{"101 origins", origins(101), cloudfront.CodeTooManyOrigins},
+		{"101 origins", originsOf(101), cloudfront.CodeTooManyOrigins},
 		{"76 behaviors", behaviors(76), cloudfront.CodeTooManyCacheBehaviors},
 		{"101 aliases", aliases(101), cloudfront.CodeTooManyDistributionCNAMEs},
 		{"11 origin groups", originGroups(11), cloudfront.CodeTooManyOriginGroupsPerDistribution},
@@ -146,7 +147,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		})
 	}
 	// At the limit each of them is accepted.
-	f.create("full", origins(100), behaviors(75), aliases(100), originGroups(10), forwarding(10, 10, 10))
+	f.create("full", originsOf(100), behaviors(75), aliases(100), originGroups(10), forwarding(10, 10, 10))
 }
 
 func TestCallsRefused(t *testing.T) {
@@ -238,7 +239,7 @@ func TestAccountQuotas(t *testing.T) {
 		propose(cdn.KindDistributionPut, cdn.Distribution{ID: fmt.Sprint("E", i), CallerReference: fmt.Sprint(i), Domain: fmt.Sprintf("d%d.%s", i, testZone), Config: config})
 	}
 	for i := range 99 {
-		propose(cdn.KindAccessControlPut, cdn.AccessControl{ID: fmt.Sprint("E", i), Name: fmt.Sprint(i)})
+		propose(cdn.KindAccessControlPut, origins.AccessControl{ID: fmt.Sprint("E", i), Name: fmt.Sprint(i)})
 	}
 	f.create("the 500th")
 	_, err := f.CreateDistribution(t.Context(), &sdk.CreateDistributionInput{DistributionConfig: siteConfig("the 501st")})

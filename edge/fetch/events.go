@@ -3,7 +3,7 @@ package fetch
 import (
 	"context"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/originauth"
@@ -15,7 +15,7 @@ import (
 type OriginEvents interface {
 	// OriginRequest is given a request to an origin before it is signed, and returns the
 	// origin that it goes to.
-	OriginRequest(ctx context.Context, in *event.Info, o *cdn.Origin, r *message.Request) (*cdn.Origin, event.Outcome)
+	OriginRequest(ctx context.Context, in *event.Info, o *origins.Origin, r *message.Request) (*origins.Origin, event.Outcome)
 	OriginResponse(ctx context.Context, in *event.Info, r *message.Request, resp *message.Response) event.Outcome
 }
 

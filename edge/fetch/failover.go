@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/reuse"
@@ -17,7 +18,7 @@ import (
 
 // Target is an origin and what it is asked.
 type Target struct {
-	Origin  *cdn.Origin
+	Origin  *origins.Origin
 	Request *message.Request // finished, but for its signature
 	// Shield is asked before Origin: its Origin Shield, where no tier has been asked
 	// that knows of it.
@@ -34,7 +35,7 @@ type Question struct {
 	Primary  Target
 	// Second is nil where there is none, or the request's method does not fail over.
 	Second   *Target
-	Failover *cdn.Failover
+	Failover *origins.Failover
 	// Upward is what shields are asked, with X-Amz-Cf-Id ID; nil where there is none.
 	Upward *message.Request
 	ID     string
@@ -63,7 +64,7 @@ func (ft *Fetcher) Ask(ctx context.Context, q Question, with func(*message.Heade
 }
 
 // failure says in one word why the primary origin has failed, "" if it has not.
-func failure(f *cdn.Failover, resp *message.Response, err error) string {
+func failure(f *origins.Failover, resp *message.Response, err error) string {
 	var known *upstream.Error
 	var told interface{ Sentence() string }
 	var ours *EventError
@@ -102,7 +103,7 @@ func (f *Fetch) question(interim func(int, message.Header)) Question {
 	if f.Upward != nil {
 		q.Upward = f.upward(q.Primary.Request)
 	}
-	if f.Second != nil && cdn.FailsOver(f.Request.Method) {
+	if f.Second != nil && origins.FailsOver(f.Request.Method) {
 		second := own(*f.Second)
 		second.Request.Method = f.Request.Method
 		if value := f.Request.Header.Get("Range"); value != "" {

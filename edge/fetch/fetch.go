@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -16,7 +17,7 @@ import (
 type Fetch struct {
 	Plan     *cdn.Plan
 	Behavior *cdn.Behavior
-	Origin   *cdn.Origin
+	Origin   *origins.Origin
 	// Pattern is the behavior's, where tiers cannot tell the behavior by the path.
 	Pattern string
 	// Planned is the version of the state that the plan was taken from.

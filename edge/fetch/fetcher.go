@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/compression"
@@ -18,7 +19,7 @@ import (
 
 // Origin asks origins.
 type Origin interface {
-	Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error)
+	Do(ctx context.Context, o *origins.Origin, r *message.Request) (*message.Response, error)
 }
 
 // Config is what a Fetcher works with. All but Signer, Tiers and Events is needed.

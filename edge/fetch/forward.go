@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -76,7 +76,7 @@ func (ft *Fetcher) asks(f *Fetch) tier.Ask {
 
 // patience is how long an asker waits for a piece of what one of two origins answers a
 // tier.
-func patience(primary *cdn.Origin, second *Target) time.Duration {
+func patience(primary *origins.Origin, second *Target) time.Duration {
 	t := cmp.Or(primary.ReadTimeout, 30*time.Second)
 	if second != nil {
 		t = max(t, cmp.Or(second.Origin.ReadTimeout, 30*time.Second))

@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/functions"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/message"
 )
@@ -40,7 +40,7 @@ func (f *Functions) ViewerResponse(ctx context.Context, in *event.Info, r *messa
 
 // OriginRequest implements fetch.OriginEvents. The origin's path is no part of the uri, and
 // its custom headers are its own: both are put to the request that comes back.
-func (f *Functions) OriginRequest(ctx context.Context, in *event.Info, o *cdn.Origin, r *message.Request) (*cdn.Origin, event.Outcome) {
+func (f *Functions) OriginRequest(ctx context.Context, in *event.Info, o *origins.Origin, r *message.Request) (*origins.Origin, event.Outcome) {
 	l := in.Behavior.Lambdas.OriginRequest
 	if l == nil {
 		return o, event.Outcome{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -56,7 +57,7 @@ type Input struct {
 	Request   *message.Request
 	// Origin is where the request goes, at the event origin-request. Its path is no part of
 	// the request's.
-	Origin *cdn.Origin
+	Origin *origins.Origin
 	// Response is what there is to answer with, at the two events of responses.
 	Response *message.Response
 	// Body is as much of the request's body as functions are shown, and Truncated whether
@@ -181,13 +182,13 @@ func sslProtocols() map[uint16]string {
 	return map[uint16]string{0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2"}
 }
 
-func originOf(o *cdn.Origin, scheme string) *origin {
+func originOf(o *origins.Origin, scheme string) *origin {
 	own := headers{}
 	for _, f := range o.CustomHeaders {
 		name := strings.ToLower(f.Name)
 		own[name] = append(own[name], field{f.Name, f.Value})
 	}
-	if o.Kind == cdn.OriginS3 {
+	if o.Kind == origins.S3 {
 		auth := "none"
 		if o.AccessControl != nil || o.AccessIdentity != nil {
 			auth = "origin-access-identity"
@@ -198,7 +199,7 @@ func originOf(o *cdn.Origin, scheme string) *origin {
 		Headers: own, Domain: o.Domain, Keepalive: int(o.KeepaliveTimeout / time.Second), Path: o.Path,
 		Port: int(o.HTTPPort), Protocol: "http", Read: int(o.ReadTimeout / time.Second), TLS: []string{},
 	}
-	if o.Protocol == cdn.OriginHTTPSOnly || o.Protocol == cdn.OriginMatchViewer && scheme == "https" {
+	if o.Protocol == origins.HTTPSOnly || o.Protocol == origins.MatchViewer && scheme == "https" {
 		c.Port, c.Protocol = int(o.HTTPSPort), "https"
 	}
 	for version, name := range sslProtocols() {

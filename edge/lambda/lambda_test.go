@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -29,8 +30,8 @@ func input(e Event, uri string) *Input {
 			Header: message.Header{{Name: "User-Agent", Value: "test"}, {Name: "Via", Value: "1.1 x"}, {Name: "X-Amz-Cf-Id", Value: "id"}}},
 	}
 	if e == OriginRequest {
-		in.Origin = &cdn.Origin{ID: "o", Domain: "origin.test", Path: "/base", HTTPPort: 8080, HTTPSPort: 8443, Protocol: cdn.OriginHTTPSOnly, ReadTimeout: 30 * time.Second,
-			KeepaliveTimeout: 5 * time.Second, TLS: []uint16{0x0303, 0x0304}, CustomHeaders: []cdn.HeaderField{{Name: "X-Shared", Value: "secret"}}}
+		in.Origin = &origins.Origin{ID: "o", Domain: "origin.test", Path: "/base", HTTPPort: 8080, HTTPSPort: 8443, Protocol: origins.HTTPSOnly, ReadTimeout: 30 * time.Second,
+			KeepaliveTimeout: 5 * time.Second, TLS: []uint16{0x0303, 0x0304}, CustomHeaders: []origins.HeaderField{{Name: "X-Shared", Value: "secret"}}}
 	}
 	if !e.OfRequest() {
 		in.Response = &message.Response{Status: 200, Header: message.Header{{Name: "Content-Type", Value: "text/plain"}, {Name: "Set-Cookie", Value: "a"}, {Name: "Set-Cookie", Value: "b"}}}
@@ -132,7 +133,7 @@ func TestTake(t *testing.T) {
 		})
 	}
 	out := input(OriginRequest, "/a").take([]byte(ask("/b", custom)))
-	if o := out.Origin; o.Domain != "other.test" || o.HTTPPort != 8000 || o.Protocol != cdn.OriginHTTPOnly || o.Path != "" || len(o.CustomHeaders) != 0 || o.ReadTimeout != 10*time.Second || o.ID != "o" {
+	if o := out.Origin; o.Domain != "other.test" || o.HTTPPort != 8000 || o.Protocol != origins.HTTPOnly || o.Path != "" || len(o.CustomHeaders) != 0 || o.ReadTimeout != 10*time.Second || o.ID != "o" {
 		t.Errorf("the origin is %+v", o)
 	}
 	in := body(input(OriginRequest, "/a"))

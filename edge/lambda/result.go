@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -20,7 +20,7 @@ import (
 type Outcome struct {
 	// Request goes on in place of the one there was, to Origin where that is set.
 	Request *message.Request
-	Origin  *cdn.Origin
+	Origin  *origins.Origin
 	// Response is the answer: at a request, instead of asking further. At a response its
 	// Body is nil where the one there was stays.
 	Response *message.Response
@@ -194,7 +194,7 @@ func (in *Input) takeResponse(b []byte) Outcome {
 var domainName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
 
 // apply returns the origin that a function has made of one; was, where it changed nothing.
-func (o *origin) apply(was *cdn.Origin, scheme string) (*cdn.Origin, string) {
+func (o *origin) apply(was *origins.Origin, scheme string) (*origins.Origin, string) {
 	if o == nil {
 		return was, ""
 	}
@@ -209,20 +209,20 @@ func (o *origin) apply(was *cdn.Origin, scheme string) (*cdn.Origin, string) {
 			return nil, "the custom origin's port, protocol, readTimeout or keepaliveTimeout is out of range"
 		}
 		made.Domain, made.Path, own = c.Domain, c.Path, c.Headers
-		made.Kind, made.AccessControl, made.AccessIdentity = cdn.OriginCustom, nil, nil
-		if was.Kind == cdn.OriginCustom && was.Domain == c.Domain {
+		made.Kind, made.AccessControl, made.AccessIdentity = origins.Custom, nil, nil
+		if was.Kind == origins.Custom && was.Domain == c.Domain {
 			made.AccessControl, made.AccessIdentity = was.AccessControl, was.AccessIdentity
 		}
-		made.Protocol, made.HTTPPort = cdn.OriginHTTPOnly, uint16(c.Port)
+		made.Protocol, made.HTTPPort = origins.HTTPOnly, uint16(c.Port)
 		if c.Protocol == "https" {
-			made.Protocol, made.HTTPPort, made.HTTPSPort = cdn.OriginHTTPSOnly, was.HTTPPort, uint16(c.Port)
+			made.Protocol, made.HTTPPort, made.HTTPSPort = origins.HTTPSOnly, was.HTTPPort, uint16(c.Port)
 		}
 		made.ReadTimeout, made.KeepaliveTimeout = time.Duration(c.Read)*time.Second, time.Duration(c.Keepalive)*time.Second
 		made.TLS = versions(c.TLS)
 	default:
 		made.Domain, made.Path, own = o.S3.Domain, o.S3.Path, o.S3.Headers
-		made.Kind = cdn.OriginS3
-		if was.Kind != cdn.OriginS3 || o.S3.Auth == "none" {
+		made.Kind = origins.S3
+		if was.Kind != origins.S3 || o.S3.Auth == "none" {
 			made.AccessControl, made.AccessIdentity = nil, nil
 		}
 	}
@@ -238,7 +238,7 @@ func (o *origin) apply(was *cdn.Origin, scheme string) (*cdn.Origin, string) {
 	}
 	made.Domain, made.CustomHeaders = strings.ToLower(made.Domain), nil
 	for _, f := range h {
-		made.CustomHeaders = append(made.CustomHeaders, cdn.HeaderField{Name: f.Name, Value: f.Value})
+		made.CustomHeaders = append(made.CustomHeaders, origins.HeaderField{Name: f.Name, Value: f.Value})
 	}
 	return &made, ""
 }

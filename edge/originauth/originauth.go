@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/sigv4"
 )
@@ -21,13 +22,13 @@ import (
 // Signer signs a request to an origin on behalf of whom that ARN names: the
 // distribution, or the origin access identity.
 type Signer interface {
-	Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error
+	Sign(r *message.Request, o *origins.Origin, arn string, now time.Time) error
 }
 
 // Sign signs a request to an origin of a plan that has an access control or identity.
 // Fields that speak to S3 are not taken from viewers then: they would be signed for. s
 // may be nil where no origin has either.
-func Sign(s Signer, r *message.Request, plan *cdn.Plan, o *cdn.Origin) error {
+func Sign(s Signer, r *message.Request, plan *cdn.Plan, o *origins.Origin) error {
 	arn := asks(r, plan, o)
 	if arn == "" {
 		return nil
@@ -46,10 +47,10 @@ func Sign(s Signer, r *message.Request, plan *cdn.Plan, o *cdn.Origin) error {
 // two, of which the API takes one, the control goes first. An identity has no signing
 // behavior: it signs always, and what the viewer authorized with does not reach the
 // bucket.
-func asks(r *message.Request, plan *cdn.Plan, o *cdn.Origin) string {
+func asks(r *message.Request, plan *cdn.Plan, o *origins.Origin) string {
 	ac := o.AccessControl
 	switch {
-	case o.Kind != cdn.OriginS3:
+	case o.Kind != origins.S3:
 	case ac != nil && ac.SigningBehavior != "never" && (ac.SigningBehavior != "no-override" || !r.Header.Has("Authorization")):
 		return plan.ARN
 	case ac == nil && o.AccessIdentity != nil:
@@ -72,7 +73,7 @@ type S3 struct {
 const SourceARN = "X-Amz-Source-Arn"
 
 // Sign implements Signer.
-func (s S3) Sign(r *message.Request, o *cdn.Origin, arn string, now time.Time) error {
+func (s S3) Sign(r *message.Request, o *origins.Origin, arn string, now time.Time) error {
 	path, err := url.PathUnescape(r.Path)
 	if err != nil {
 		return fmt.Errorf("signing the path %q: %w", r.Path, err)

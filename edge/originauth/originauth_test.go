@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
 // noted says for whom it was asked to sign.
 type noted struct{ arn string }
 
-func (n *noted) Sign(_ *message.Request, _ *cdn.Origin, arn string, _ time.Time) error {
+func (n *noted) Sign(_ *message.Request, _ *origins.Origin, arn string, _ time.Time) error {
 	n.arn = arn
 	return nil
 }
@@ -20,22 +21,22 @@ func (n *noted) Sign(_ *message.Request, _ *cdn.Origin, arn string, _ time.Time)
 // identities always (belief 460), nothing else.
 func TestWhoIsSignedFor(t *testing.T) {
 	const distribution = "arn:aws:cloudfront::1:distribution/E1"
-	identity := &cdn.AccessIdentity{ID: "EOAI"}
-	control := func(behavior string) *cdn.AccessControl { return &cdn.AccessControl{SigningBehavior: behavior} }
+	identity := &origins.AccessIdentity{ID: "EOAI"}
+	control := func(behavior string) *origins.AccessControl { return &origins.AccessControl{SigningBehavior: behavior} }
 	for _, c := range []struct {
 		name          string
-		origin        cdn.Origin
+		origin        origins.Origin
 		authorization bool
 		want          string
 	}{
-		{"neither", cdn.Origin{Kind: cdn.OriginS3}, false, ""},
-		{"always", cdn.Origin{Kind: cdn.OriginS3, AccessControl: control("always")}, true, distribution},
-		{"never", cdn.Origin{Kind: cdn.OriginS3, AccessControl: control("never")}, false, ""},
-		{"no-override, of a viewer without", cdn.Origin{Kind: cdn.OriginS3, AccessControl: control("no-override")}, false, distribution},
-		{"no-override, of a viewer with a signature", cdn.Origin{Kind: cdn.OriginS3, AccessControl: control("no-override")}, true, ""},
-		{"an identity", cdn.Origin{Kind: cdn.OriginS3, AccessIdentity: identity}, true, identity.ARN()},
-		{"both", cdn.Origin{Kind: cdn.OriginS3, AccessIdentity: identity, AccessControl: control("never")}, false, ""},
-		{"a custom origin", cdn.Origin{AccessControl: control("always"), AccessIdentity: identity}, false, ""},
+		{"neither", origins.Origin{Kind: origins.S3}, false, ""},
+		{"always", origins.Origin{Kind: origins.S3, AccessControl: control("always")}, true, distribution},
+		{"never", origins.Origin{Kind: origins.S3, AccessControl: control("never")}, false, ""},
+		{"no-override, of a viewer without", origins.Origin{Kind: origins.S3, AccessControl: control("no-override")}, false, distribution},
+		{"no-override, of a viewer with a signature", origins.Origin{Kind: origins.S3, AccessControl: control("no-override")}, true, ""},
+		{"an identity", origins.Origin{Kind: origins.S3, AccessIdentity: identity}, true, identity.ARN()},
+		{"both", origins.Origin{Kind: origins.S3, AccessIdentity: identity, AccessControl: control("never")}, false, ""},
+		{"a custom origin", origins.Origin{AccessControl: control("always"), AccessIdentity: identity}, false, ""},
 	} {
 		r, by := &message.Request{Header: message.Header{{Name: "X-Amz-Acl", Value: "public-read"}, {Name: "X-Amz-Cf-Id", Value: "id"}}}, noted{}
 		if c.authorization {
@@ -48,7 +49,7 @@ func TestWhoIsSignedFor(t *testing.T) {
 			t.Errorf("%s: %v", c.name, r.Header)
 		}
 	}
-	if err := Sign(nil, &message.Request{}, &cdn.Plan{}, &cdn.Origin{Kind: cdn.OriginS3, AccessIdentity: identity}); err == nil {
+	if err := Sign(nil, &message.Request{}, &cdn.Plan{}, &origins.Origin{Kind: origins.S3, AccessIdentity: identity}); err == nil {
 		t.Error("an edge without a key asked in the identity's name")
 	}
 }

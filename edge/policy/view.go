@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/geo"
@@ -14,7 +15,7 @@ type View struct {
 	Request  *message.Request
 	Plan     *cdn.Plan
 	Behavior *cdn.Behavior
-	Origin   *cdn.Origin
+	Origin   *origins.Origin
 	// Path is what is asked for: the viewer's, or the default root object.
 	Path string
 	// Query is the query string as far as the cache policy selects it, and Encoding

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/upstream"
 )
@@ -182,7 +182,7 @@ func (c *client) ask(ctx context.Context, t Tier, a Ask, r *message.Request) (*m
 }
 
 // place is a node as an origin: the connection is made secure by dial.
-func (c *client) place(t Tier, timeout time.Duration) *cdn.Origin {
+func (c *client) place(t Tier, timeout time.Duration) *origins.Origin {
 	address := netip.AddrPortFrom(t.Node.Dial(), t.Node.PeerPort).String()
 	c.mu.Lock()
 	c.ids[address] = t.Node.ID
@@ -191,8 +191,8 @@ func (c *client) place(t Tier, timeout time.Duration) *cdn.Origin {
 	if t.Level == Peer {
 		connect = connectPeer
 	}
-	return &cdn.Origin{
-		ID: t.Node.ID, Domain: t.Node.Dial().String(), Protocol: cdn.OriginHTTPOnly, HTTPPort: t.Node.PeerPort,
+	return &origins.Origin{
+		ID: t.Node.ID, Domain: t.Node.Dial().String(), Protocol: origins.HTTPOnly, HTTPPort: t.Node.PeerPort,
 		ConnectAttempts: 1, ConnectTimeout: connect, ReadTimeout: timeout, KeepaliveTimeout: keptIdle,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // Level is how far up a tier is. A request goes up only, from one level to a
@@ -52,7 +53,7 @@ type Asking struct {
 	Up    func(id string) bool
 	Plan  *cdn.Plan
 	// Origin is the one of the behavior, the primary one of a group.
-	Origin *cdn.Origin
+	Origin *origins.Origin
 	Key    string
 }
 
@@ -119,7 +120,7 @@ func OriginShield(far func(a, b string) float64) Route {
 // besideBucket reports whether a regional edge cache is in the AWS region of the bucket
 // that is the origin: edge locations go past it then (belief 469).
 func (a Asking) besideBucket(id string) bool {
-	return a.Origin != nil && a.Origin.Kind == cdn.OriginS3 && a.Nodes[id].Regional == bucketRegion(a.Origin.Domain)
+	return a.Origin != nil && a.Origin.Kind == origins.S3 && a.Nodes[id].Regional == bucketRegion(a.Origin.Domain)
 }
 
 // bucketRegion is the AWS region that a bucket's host name tells, in its newer form,

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // line is a world on a line: places by their distance from its beginning.
@@ -72,7 +73,7 @@ func TestCloudFrontsRoute(t *testing.T) {
 			got := ""
 			for _, tier := range CloudFront(far)(Asking{
 				Self: nodes[c.self], Nodes: nodes, Up: func(id string) bool { return !slices.Contains(c.down, id) },
-				Origin: &cdn.Origin{Shield: c.shield}, Key: "c",
+				Origin: &origins.Origin{Shield: c.shield}, Key: "c",
 			}) {
 				if got != "" {
 					got += ", "
@@ -103,7 +104,7 @@ func TestBucketsBesideARegionalCache(t *testing.T) {
 		got := ""
 		for _, tier := range CloudFront(far)(Asking{
 			Self: nodes[c.self], Nodes: nodes, Up: func(string) bool { return true },
-			Origin: &cdn.Origin{Kind: cdn.OriginS3, Domain: c.domain, Shield: c.shield}, Key: "c",
+			Origin: &origins.Origin{Kind: origins.S3, Domain: c.domain, Shield: c.shield}, Key: "c",
 		}) {
 			got += tier.Level.String() + " " + tier.Node.ID
 		}
@@ -111,7 +112,7 @@ func TestBucketsBesideARegionalCache(t *testing.T) {
 			t.Errorf("%s, %s, shield %q: %q, want %q", c.self, c.domain, c.shield, got, c.want)
 		}
 	}
-	if r := CloudFront(far)(Asking{Self: nodes["VIE-1"], Nodes: nodes, Up: func(string) bool { return true }, Origin: &cdn.Origin{Domain: "demo.s3.eu-central-1.amazonaws.com"}}); len(r) != 1 {
+	if r := CloudFront(far)(Asking{Self: nodes["VIE-1"], Nodes: nodes, Up: func(string) bool { return true }, Origin: &origins.Origin{Domain: "demo.s3.eu-central-1.amazonaws.com"}}); len(r) != 1 {
 		t.Errorf("a custom origin of such a name: %v", r)
 	}
 	for host, want := range map[string]string{"b.s3.amazonaws.com": "us-east-1", "b.s3-us-west-2.amazonaws.com": "us-west-2", "x.eu-west-1.elb.amazonaws.com": "", "origin.test": "", ".amazonaws.com": ""} {
@@ -140,7 +141,7 @@ func TestOriginShield(t *testing.T) {
 		{"no regional cache runs: edges are", edges, "NRT-1", "eu-west-2", "", "FRA-1"},
 	} {
 		nodes, got := registry(c.nodes...), ""
-		for _, tier := range OriginShield(far)(Asking{Self: nodes[c.self], Nodes: nodes, Up: func(id string) bool { return id != c.down }, Origin: &cdn.Origin{Shield: c.shield}, Key: "c"}) {
+		for _, tier := range OriginShield(far)(Asking{Self: nodes[c.self], Nodes: nodes, Up: func(id string) bool { return id != c.down }, Origin: &origins.Origin{Shield: c.shield}, Key: "c"}) {
 			got += tier.Node.ID
 		}
 		if got != c.want {
@@ -165,7 +166,7 @@ func TestNobodyIsWaitedForInACircle(t *testing.T) {
 				up[other] = random.IntN(3) > 0
 			}
 			last := Viewer
-			for _, tier := range CloudFront(far)(Asking{Self: self, Nodes: nodes, Up: func(id string) bool { return up[id] }, Origin: &cdn.Origin{Shield: "eu-west-2"}, Key: fmt.Sprint(round)}) {
+			for _, tier := range CloudFront(far)(Asking{Self: self, Nodes: nodes, Up: func(id string) bool { return up[id] }, Origin: &origins.Origin{Shield: "eu-west-2"}, Key: fmt.Sprint(round)}) {
 				if tier.Level <= last || tier.Node.ID == id {
 					t.Fatalf("%s asks %s as %v after %v", id, tier.Node.ID, tier.Level, last)
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -113,7 +114,7 @@ func (t *Tiers) Close() error {
 
 // Above lists whom to ask for what has that key and is that origin's, for a request
 // that came from a level. A nil Tiers asks nobody.
-func (t *Tiers) Above(from Level, nodes map[string]cdn.Node, plan *cdn.Plan, origin *cdn.Origin, key string) []Tier {
+func (t *Tiers) Above(from Level, nodes map[string]cdn.Node, plan *cdn.Plan, origin *origins.Origin, key string) []Tier {
 	if t == nil {
 		return nil
 	}
@@ -123,7 +124,7 @@ func (t *Tiers) Above(from Level, nodes map[string]cdn.Node, plan *cdn.Plan, ori
 
 // Shielding lists, as tiers of a level, the Origin Shield of an origin where that is
 // another node. A nil Tiers knows none.
-func (t *Tiers) Shielding(level Level, nodes map[string]cdn.Node, plan *cdn.Plan, origin *cdn.Origin, key string) []Tier {
+func (t *Tiers) Shielding(level Level, nodes map[string]cdn.Node, plan *cdn.Plan, origin *origins.Origin, key string) []Tier {
 	if t == nil || t.cfg.Shield == nil {
 		return nil
 	}

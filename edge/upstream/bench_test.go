@@ -10,7 +10,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -51,7 +51,7 @@ func benchRequest() *message.Request {
 }
 
 // benchOrigin answers every request with the same bytes.
-func benchOrigin(b *testing.B, scheme string, size int) (*Upstream, *cdn.Origin) {
+func benchOrigin(b *testing.B, scheme string, size int) (*Upstream, *origins.Origin) {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,9 +98,9 @@ func benchOrigin(b *testing.B, scheme string, size int) (*Upstream, *cdn.Origin)
 		b.Fatal(err)
 	}
 	b.Cleanup(u.Close)
-	o := &cdn.Origin{Domain: "example.com", HTTPPort: 80, HTTPSPort: 443, Protocol: cdn.OriginHTTPOnly}
+	o := &origins.Origin{Domain: "example.com", HTTPPort: 80, HTTPSPort: 443, Protocol: origins.HTTPOnly}
 	if scheme == "https" {
-		o.Protocol = cdn.OriginHTTPSOnly
+		o.Protocol = origins.HTTPSOnly
 	}
 	return u, o
 }

@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -71,7 +71,7 @@ func TestAllAddressesWithinAnAttempt(t *testing.T) {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			conn, err := u.dial(t.Context(), u.place(&cdn.Origin{Domain: "a.test", HTTPPort: 80, ConnectAttempts: 2, ConnectTimeout: time.Second}, "http"))
+			conn, err := u.dial(t.Context(), u.place(&origins.Origin{Domain: "a.test", HTTPPort: 80, ConnectAttempts: 2, ConnectTimeout: time.Second}, "http"))
 			after := time.Since(began)
 			got := ""
 			if err != nil {

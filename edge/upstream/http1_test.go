@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -189,7 +189,7 @@ func TestTheKeepAliveTimeout(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			origin := &cdn.Origin{Domain: "a.test", HTTPPort: 80, KeepaliveTimeout: time.Minute}
+			origin := &origins.Origin{Domain: "a.test", HTTPPort: 80, KeepaliveTimeout: time.Minute}
 			for range 2 {
 				if _, _, err := get(t, u, origin, request("/")); err != nil {
 					t.Fatal(err)
@@ -402,7 +402,7 @@ func TestAnOriginAtWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, body, err := get(t, u, &cdn.Origin{Domain: "a.test", HTTPPort: 80, ReadTimeout: 5 * time.Second}, request("/"))
+		_, body, err := get(t, u, &origins.Origin{Domain: "a.test", HTTPPort: 80, ReadTimeout: 5 * time.Second}, request("/"))
 		if body != "ok" || err != nil {
 			t.Error(body, err)
 		}

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -56,11 +56,11 @@ func serveHTTP(t *testing.T, secure, two bool, h http.HandlerFunc) (*httptest.Se
 }
 
 // askerOf asks a test server, whose certificate is of example.com.
-func askerOf(t *testing.T, s *httptest.Server, cfg Config) (*Upstream, *cdn.Origin) {
+func askerOf(t *testing.T, s *httptest.Server, cfg Config) (*Upstream, *origins.Origin) {
 	t.Helper()
-	o := &cdn.Origin{Domain: "example.com", HTTPPort: 80, HTTPSPort: 443, Protocol: cdn.OriginHTTPOnly, ConnectAttempts: 3, ReadTimeout: 5 * time.Second}
+	o := &origins.Origin{Domain: "example.com", HTTPPort: 80, HTTPSPort: 443, Protocol: origins.HTTPOnly, ConnectAttempts: 3, ReadTimeout: 5 * time.Second}
 	if s.TLS != nil {
-		o.Protocol = cdn.OriginHTTPSOnly
+		o.Protocol = origins.HTTPSOnly
 		cfg.Roots = x509.NewCertPool()
 		cfg.Roots.AddCert(s.Certificate())
 	}

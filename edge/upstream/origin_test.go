@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -101,7 +101,7 @@ func saying(text string) func(*rawConn, int) {
 }
 
 // asker asks an origin at an address under the name "named.test".
-func asker(t testing.TB, addr net.Addr, cfg Config) (*Upstream, *cdn.Origin) {
+func asker(t testing.TB, addr net.Addr, cfg Config) (*Upstream, *origins.Origin) {
 	t.Helper()
 	cfg.Names = map[string]string{"named.test": addr.String()}
 	u, err := New(cfg)
@@ -109,11 +109,11 @@ func asker(t testing.TB, addr net.Addr, cfg Config) (*Upstream, *cdn.Origin) {
 		t.Fatal(err)
 	}
 	t.Cleanup(u.Close)
-	return u, &cdn.Origin{Domain: "named.test", HTTPPort: 80, HTTPSPort: 443, Protocol: cdn.OriginHTTPOnly, ConnectAttempts: 3, ReadTimeout: 5 * time.Second}
+	return u, &origins.Origin{Domain: "named.test", HTTPPort: 80, HTTPSPort: 443, Protocol: origins.HTTPOnly, ConnectAttempts: 3, ReadTimeout: 5 * time.Second}
 }
 
 // get asks for "/" and reads the answer whole.
-func get(t testing.TB, u *Upstream, o *cdn.Origin, r *message.Request) (*message.Response, string, error) {
+func get(t testing.TB, u *Upstream, o *origins.Origin, r *message.Request) (*message.Response, string, error) {
 	t.Helper()
 	resp, err := u.Do(t.Context(), o, r)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // place is where and how an origin is connected to. Connections of the same place
@@ -40,11 +40,11 @@ func (p place) name() string {
 // place finds where a request to o goes. Names of S3 (and origins of that kind)
 // go to the S3 endpoint, where there is one; names that the operator mapped go
 // where they say; all others are resolved.
-func (u *Upstream) place(o *cdn.Origin, scheme string) place {
+func (u *Upstream) place(o *origins.Origin, scheme string) place {
 	p := place{host: o.Domain, attempts: max(1, o.ConnectAttempts), connect: cmp.Or(o.ConnectTimeout, 10*time.Second), idle: cmp.Or(o.KeepaliveTimeout, 5*time.Second), tls: versionsOf(o)}
 	p.scheme = "http"
 	switch {
-	case o.Kind == cdn.OriginS3, o.Protocol == cdn.OriginHTTPSOnly, o.Protocol == cdn.OriginMatchViewer && scheme == "https":
+	case o.Kind == origins.S3, o.Protocol == origins.HTTPSOnly, o.Protocol == origins.MatchViewer && scheme == "https":
 		p.scheme = "https"
 	}
 	port := o.HTTPPort
@@ -55,12 +55,12 @@ func (u *Upstream) place(o *cdn.Origin, scheme string) place {
 	if to, ok := u.named(o.Domain); ok {
 		p.trusted = true
 		p.addr = withPort(to, port)
-		if o.Kind == cdn.OriginS3 { // reached as it is named: in the clear
+		if o.Kind == origins.S3 { // reached as it is named: in the clear
 			p.scheme = "http"
 		}
 		return p
 	}
-	if u.s3 != nil && (o.Kind == cdn.OriginS3 || isS3Name(o.Domain)) {
+	if u.s3 != nil && (o.Kind == origins.S3 || isS3Name(o.Domain)) {
 		p.trusted, p.endpoint = true, true
 		p.scheme, p.host, p.addr = u.s3.Scheme, u.s3.Hostname(), u.s3.Host
 	}

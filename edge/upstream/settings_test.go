@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // TestConnectionAttempts are as many as the settings say (belief 102).
@@ -53,13 +53,13 @@ func TestProtocolPolicyAndPorts(t *testing.T) {
 	}
 	defer u.Close()
 	for _, c := range []struct {
-		policy       cdn.OriginProtocol
+		policy       origins.Protocol
 		viewer, want string
 	}{
-		{cdn.OriginHTTPOnly, "http", "http"}, {cdn.OriginHTTPOnly, "https", "http"}, {cdn.OriginHTTPSOnly, "http", "https"},
-		{cdn.OriginHTTPSOnly, "https", "https"}, {cdn.OriginMatchViewer, "http", "http"}, {cdn.OriginMatchViewer, "https", "https"},
+		{origins.HTTPOnly, "http", "http"}, {origins.HTTPOnly, "https", "http"}, {origins.HTTPSOnly, "http", "https"},
+		{origins.HTTPSOnly, "https", "https"}, {origins.MatchViewer, "http", "http"}, {origins.MatchViewer, "https", "https"},
 	} {
-		o := &cdn.Origin{Domain: "named.test", Protocol: c.policy, HTTPPort: port(t, plain.Addr()), HTTPSPort: port(t, secure), ReadTimeout: 5 * time.Second}
+		o := &origins.Origin{Domain: "named.test", Protocol: c.policy, HTTPPort: port(t, plain.Addr()), HTTPSPort: port(t, secure), ReadTimeout: 5 * time.Second}
 		r := request("/")
 		r.Scheme, r.Host = c.viewer, "named.test"
 		if _, got, err := get(t, u, o, r); got != c.want || err != nil {
@@ -83,7 +83,7 @@ func TestSSLProtocols(t *testing.T) {
 			{[]uint16{tls.VersionTLS10, tls.VersionTLS11}, "1.0 1.1"}, {[]uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13}, "1.0 1.2 1.3"},
 		} {
 			u, o := asker(t, at, Config{Roots: ca.pool})
-			o.Protocol, o.TLS = cdn.OriginHTTPSOnly, c.set
+			o.Protocol, o.TLS = origins.HTTPSOnly, c.set
 			r := request("/")
 			r.Host = "named.test"
 			_, got, err := get(t, u, o, r)
@@ -126,7 +126,7 @@ func TestCertificatesOfOrigins(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			at := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{c.leaf}}, "ok")
 			u, o := asker(t, at, Config{Roots: ca.pool})
-			o.Protocol = cdn.OriginHTTPSOnly
+			o.Protocol = origins.HTTPSOnly
 			for range 2 { // the second time over a session that is resumed, or the same connection
 				r := request("/")
 				r.Host = c.host

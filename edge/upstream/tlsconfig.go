@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // versions is a set of versions of TLS.
@@ -18,7 +18,7 @@ type versions struct{ least, most, without uint16 }
 // versionsOf returns what an origin may be spoken to by: TLS 1.2 and newer unless its
 // settings say otherwise (belief 103). TLS itself can agree on a range alone: one that
 // was left out between two others is refused once it was agreed on.
-func versionsOf(o *cdn.Origin) versions {
+func versionsOf(o *origins.Origin) versions {
 	if len(o.TLS) == 0 {
 		return versions{least: tls.VersionTLS12, most: tls.VersionTLS13}
 	}
@@ -77,11 +77,11 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, names ...string) er
 
 // told says which Host the origin is told: that counts where it differs from the
 // origin's own and TLS is spoken.
-func (p place) told(o *cdn.Origin, host string) place {
+func (p place) told(o *origins.Origin, host string) place {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	if p.scheme == "https" && o.Kind == cdn.OriginCustom && host != "" && !strings.EqualFold(host, o.Domain) {
+	if p.scheme == "https" && o.Kind == origins.Custom && host != "" && !strings.EqualFold(host, o.Domain) {
 		p.forwarded = strings.ToLower(host)
 	}
 	return p

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -111,7 +112,7 @@ func (u *Upstream) pool(at place) *pool {
 //
 // An origin may answer before it has the whole of r.Body. Nothing is read from it
 // after the answer's body has been closed, but for a read that is waiting then.
-func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error) {
+func (u *Upstream) Do(ctx context.Context, o *origins.Origin, r *message.Request) (*message.Response, error) {
 	if o.CompletionTimeout == 0 {
 		return u.do(ctx, o, r)
 	}
@@ -129,7 +130,7 @@ func (u *Upstream) Do(ctx context.Context, o *cdn.Origin, r *message.Request) (*
 	return resp, nil
 }
 
-func (u *Upstream) do(ctx context.Context, o *cdn.Origin, r *message.Request) (*message.Response, error) {
+func (u *Upstream) do(ctx context.Context, o *origins.Origin, r *message.Request) (*message.Response, error) {
 	x := &exchange{ctx: ctx, pool: u.pool(u.place(o, r.Scheme).told(o, r.Host)), req: r, timeout: cmp.Or(o.ReadTimeout, defaultReadTimeout)}
 	fresh := r.Upgrade != ""
 	for {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -82,31 +83,31 @@ func TestPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	custom := func(domain string, p cdn.OriginProtocol) *cdn.Origin {
-		return &cdn.Origin{Domain: domain, Protocol: p, HTTPPort: 8080, HTTPSPort: 8443}
+	custom := func(domain string, p origins.Protocol) *origins.Origin {
+		return &origins.Origin{Domain: domain, Protocol: p, HTTPPort: 8080, HTTPSPort: 8443}
 	}
-	bucket := func(domain string) *cdn.Origin {
-		return &cdn.Origin{Domain: domain, Kind: cdn.OriginS3, HTTPPort: 80, HTTPSPort: 443}
+	bucket := func(domain string) *origins.Origin {
+		return &origins.Origin{Domain: domain, Kind: origins.S3, HTTPPort: 80, HTTPSPort: 443}
 	}
 	for _, c := range []struct {
 		u                  *Upstream
-		origin             *cdn.Origin
+		origin             *origins.Origin
 		viewer             string
 		scheme, host, addr string
 	}{
-		{u, custom("a.test", cdn.OriginHTTPOnly), "https", "http", "a.test", "a.test:8080"},
-		{u, custom("a.test", cdn.OriginHTTPSOnly), "http", "https", "a.test", "a.test:8443"},
-		{u, custom("a.test", cdn.OriginMatchViewer), "http", "http", "a.test", "a.test:8080"},
-		{u, custom("a.test", cdn.OriginMatchViewer), "https", "https", "a.test", "a.test:8443"},
-		{u, custom("192.0.2.1", cdn.OriginHTTPOnly), "http", "http", "192.0.2.1", "192.0.2.1:8080"},
-		{u, custom("api.test", cdn.OriginHTTPSOnly), "http", "https", "api.test", "127.0.0.1:3000"},
-		{u, custom("plain.test", cdn.OriginHTTPOnly), "http", "http", "plain.test", "10.0.0.1:8080"},
-		{u, custom("my-alb-1.us-east-1.elb.amazonaws.com", cdn.OriginHTTPOnly), "http", "http", "my-alb-1.us-east-1.elb.amazonaws.com", "127.0.0.1:8081"},
-		{u, custom("elb.amazonaws.com", cdn.OriginHTTPOnly), "http", "http", "elb.amazonaws.com", "elb.amazonaws.com:8080"},
+		{u, custom("a.test", origins.HTTPOnly), "https", "http", "a.test", "a.test:8080"},
+		{u, custom("a.test", origins.HTTPSOnly), "http", "https", "a.test", "a.test:8443"},
+		{u, custom("a.test", origins.MatchViewer), "http", "http", "a.test", "a.test:8080"},
+		{u, custom("a.test", origins.MatchViewer), "https", "https", "a.test", "a.test:8443"},
+		{u, custom("192.0.2.1", origins.HTTPOnly), "http", "http", "192.0.2.1", "192.0.2.1:8080"},
+		{u, custom("api.test", origins.HTTPSOnly), "http", "https", "api.test", "127.0.0.1:3000"},
+		{u, custom("plain.test", origins.HTTPOnly), "http", "http", "plain.test", "10.0.0.1:8080"},
+		{u, custom("my-alb-1.us-east-1.elb.amazonaws.com", origins.HTTPOnly), "http", "http", "my-alb-1.us-east-1.elb.amazonaws.com", "127.0.0.1:8081"},
+		{u, custom("elb.amazonaws.com", origins.HTTPOnly), "http", "http", "elb.amazonaws.com", "elb.amazonaws.com:8080"},
 		{u, bucket("demo.s3.us-east-1.amazonaws.com"), "https", "http", "127.0.0.1", "127.0.0.1:9000"},
 		{u, bucket("demo.s3.amazonaws.com"), "https", "http", "127.0.0.1", "127.0.0.1:9000"},
-		{u, custom("demo.s3-website-us-east-1.amazonaws.com", cdn.OriginHTTPOnly), "http", "http", "127.0.0.1", "127.0.0.1:9000"},
-		{u, custom("ec2.us-east-1.amazonaws.com", cdn.OriginHTTPOnly), "http", "http", "ec2.us-east-1.amazonaws.com", "ec2.us-east-1.amazonaws.com:8080"},
+		{u, custom("demo.s3-website-us-east-1.amazonaws.com", origins.HTTPOnly), "http", "http", "127.0.0.1", "127.0.0.1:9000"},
+		{u, custom("ec2.us-east-1.amazonaws.com", origins.HTTPOnly), "http", "http", "ec2.us-east-1.amazonaws.com", "ec2.us-east-1.amazonaws.com:8080"},
 		{real, bucket("demo.s3.us-east-1.amazonaws.com"), "http", "https", "demo.s3.us-east-1.amazonaws.com", "demo.s3.us-east-1.amazonaws.com:443"},
 	} {
 		p := c.u.place(c.origin, c.viewer)
@@ -185,7 +186,7 @@ func TestFailuresHaveTheirReasons(t *testing.T) {
 			}
 			defer u.Close()
 			began := time.Now()
-			o := &cdn.Origin{Domain: c.domain, HTTPPort: 80, ConnectAttempts: 3, ConnectTimeout: 2 * time.Second, ReadTimeout: 30 * time.Second}
+			o := &origins.Origin{Domain: c.domain, HTTPPort: 80, ConnectAttempts: 3, ConnectTimeout: 2 * time.Second, ReadTimeout: 30 * time.Second}
 			_, err = u.Do(t.Context(), o, request("/"))
 			var failed *Error
 			if !errors.As(err, &failed) || failed.Reason != c.want || failed.Status() != c.status || failed.Sentence() == "" {
@@ -223,7 +224,7 @@ func TestAttemptsBeginAtTheNextAddressAndGoOnlyToAllowedOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = u.Do(t.Context(), &cdn.Origin{Domain: "a.test", HTTPPort: 80, ConnectAttempts: 3}, request("/"))
+	_, err = u.Do(t.Context(), &origins.Origin{Domain: "a.test", HTTPPort: 80, ConnectAttempts: 3}, request("/"))
 	if got := strings.Join(dialed, " "); err == nil || got != "93.184.216.34:80 93.184.216.35:80 93.184.216.35:80 93.184.216.34:80 93.184.216.34:80 93.184.216.35:80" {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -240,7 +241,7 @@ func TestTheViewersLeavingIsNoFailureOfTheOrigin(t *testing.T) {
 		}
 		ctx, leave := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, leave)
-		_, err = u.Do(ctx, &cdn.Origin{Domain: "a.test", HTTPPort: 80}, request("/"))
+		_, err = u.Do(ctx, &origins.Origin{Domain: "a.test", HTTPPort: 80}, request("/"))
 		var failed *Error
 		if errors.As(err, &failed) || !errors.Is(err, context.Canceled) {
 			t.Error(err)
@@ -262,7 +263,7 @@ func TestABodyThatStopsIsEndedByTheReadTimeout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := u.Do(t.Context(), &cdn.Origin{Domain: "a.test", HTTPPort: 80, ReadTimeout: 5 * time.Second}, request("/"))
+		resp, err := u.Do(t.Context(), &origins.Origin{Domain: "a.test", HTTPPort: 80, ReadTimeout: 5 * time.Second}, request("/"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +301,7 @@ func TestOverRealSockets(t *testing.T) {
 	}
 	defer u.Close()
 	for _, path := range []string{"/a%2Fb/../c|d", "//x/y", "/%zz"} {
-		resp, err := u.Do(t.Context(), &cdn.Origin{Domain: "named.test", HTTPPort: 80}, request(path))
+		resp, err := u.Do(t.Context(), &origins.Origin{Domain: "named.test", HTTPPort: 80}, request(path))
 		if err != nil {
 			t.Fatal(path, err)
 		}
@@ -319,7 +320,7 @@ func TestOverRealSockets(t *testing.T) {
 	}
 	post := request("/p")
 	post.Method, post.Body, post.Length = "POST", strings.NewReader("data"), -1
-	resp, err := u.Do(t.Context(), &cdn.Origin{Domain: "example.com", Protocol: cdn.OriginHTTPSOnly, HTTPSPort: 443}, post)
+	resp, err := u.Do(t.Context(), &origins.Origin{Domain: "example.com", Protocol: origins.HTTPSOnly, HTTPSPort: 443}, post)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,12 +329,12 @@ func TestOverRealSockets(t *testing.T) {
 	if string(got) != `POST /p named.test "data"` || err != nil || resp.Header.Get("X-A") != "1" || resp.Length != int64(len(got)) {
 		t.Errorf("%q %v %v", got, err, resp.Header)
 	}
-	_, err = u.Do(t.Context(), &cdn.Origin{Domain: "wrong.test", Protocol: cdn.OriginHTTPSOnly, HTTPSPort: 443}, request("/"))
+	_, err = u.Do(t.Context(), &origins.Origin{Domain: "wrong.test", Protocol: origins.HTTPSOnly, HTTPSPort: 443}, request("/"))
 	var failed *Error
 	if !errors.As(err, &failed) || failed.Reason != TLS {
 		t.Errorf("another name's certificate: %v", err)
 	}
-	_, err = u.Do(t.Context(), &cdn.Origin{Domain: "named.test", Protocol: cdn.OriginHTTPSOnly, HTTPSPort: 443}, request("/"))
+	_, err = u.Do(t.Context(), &origins.Origin{Domain: "named.test", Protocol: origins.HTTPSOnly, HTTPSPort: 443}, request("/"))
 	if !errors.As(err, &failed) || failed.Reason != TLS {
 		t.Errorf("TLS to a plain port: %v", err)
 	}

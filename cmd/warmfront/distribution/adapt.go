@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // missing tells whether a call failed because there is no such thing here.
@@ -98,7 +98,7 @@ func (im *importer) adaptOrigin(ctx context.Context, o *types.Origin) error {
 // hasIdentity tells whether the origin access identity that a configuration names is
 // here, or would be after a dry run.
 func (im *importer) hasIdentity(ctx context.Context, identity string) (bool, error) {
-	id := cdn.AccessIdentityID(identity)
+	id := origins.IdentityID(identity)
 	if id == "" || im.planned[id] {
 		return id != "", nil
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/cmd/warmfront/template"
 )
 
@@ -57,7 +57,7 @@ func (im *importer) templateAccessIdentity(ctx context.Context, name string, pro
 		return out.CloudFrontOriginAccessIdentity.Id, nil
 	})
 	if err == nil {
-		made["S3CanonicalUserId"] = cdn.CanonicalUserID(made[""])
+		made["S3CanonicalUserId"] = origins.CanonicalUserID(made[""])
 	}
 	return made, err
 }

@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/control/api/call"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
@@ -77,12 +78,12 @@ func accessIdentities() *kind[cloudfront.CloudFrontOriginAccessIdentityConfig] {
 			return sameReference(was.CallerReference, c.CallerReference)
 		},
 		show: func(r shown[cloudfront.CloudFrontOriginAccessIdentityConfig]) any {
-			return &cloudfront.CloudFrontOriginAccessIdentity{Id: r.ID, S3CanonicalUserId: cdn.CanonicalUserID(r.ID), CloudFrontOriginAccessIdentityConfig: r.config}
+			return &cloudfront.CloudFrontOriginAccessIdentity{Id: r.ID, S3CanonicalUserId: origins.CanonicalUserID(r.ID), CloudFrontOriginAccessIdentityConfig: r.config}
 		},
 		list: func(p *call.Page[shown[cloudfront.CloudFrontOriginAccessIdentityConfig]]) any {
 			return &cloudfront.CloudFrontOriginAccessIdentityList{Marker: p.Marker, NextMarker: p.Next, MaxItems: p.MaxItems, IsTruncated: p.Truncated(), Quantity: len(p.Items),
 				Items: items(p, func(r shown[cloudfront.CloudFrontOriginAccessIdentityConfig]) cloudfront.CloudFrontOriginAccessIdentitySummary {
-					return cloudfront.CloudFrontOriginAccessIdentitySummary{Id: r.ID, S3CanonicalUserId: cdn.CanonicalUserID(r.ID), Comment: r.config.Comment}
+					return cloudfront.CloudFrontOriginAccessIdentitySummary{Id: r.ID, S3CanonicalUserId: origins.CanonicalUserID(r.ID), Comment: r.config.Comment}
 				})}
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/control/api/call"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
@@ -73,7 +74,7 @@ func checkStreaming(c *cloudfront.StreamingDistributionConfig) error {
 
 func checkStreamingOrigin(s *cdn.State, r *cdn.Resource, c *cloudfront.StreamingDistributionConfig) error {
 	if identity := c.S3Origin.OriginAccessIdentity; identity != "" {
-		id := cdn.AccessIdentityID(identity)
+		id := origins.IdentityID(identity)
 		if id == "" || s.Resource(cdn.ResourceAccessIdentity, id) == nil {
 			return cloudfront.CodeInvalidOriginAccessIdentity.Errorf("The origin access identity is not valid or doesn't exist: %.200q.", identity)
 		}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 func group(id, members, codes string) string {
@@ -43,7 +45,7 @@ func TestABehaviorMayTargetAnOriginGroup(t *testing.T) {
 		}
 	}
 	for method, want := range map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "POST": false, "PUT": false, "PATCH": false, "DELETE": false} {
-		if FailsOver(method) != want {
+		if origins.FailsOver(method) != want {
 			t.Errorf("%s fails over: %v", method, !want)
 		}
 	}

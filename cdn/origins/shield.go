@@ -1,8 +1,9 @@
-package cdn
+package origins
 
 import (
 	"regexp"
 
+	"github.com/warmfront/warmfront/cdn/apierror"
 	"github.com/warmfront/warmfront/cdn/document"
 )
 
@@ -16,7 +17,7 @@ func compileShield(e *document.Element, o *Origin, lenient bool) error {
 		if lenient {
 			return nil // a release before did not look at it
 		}
-		return Errorf("InvalidArgument", "The Origin Shield of the origin %q needs a region, such as us-east-1.", o.ID)
+		return apierror.Errorf("InvalidArgument", "The Origin Shield of the origin %q needs a region, such as us-east-1.", o.ID)
 	}
 	o.Shield = shieldRegion(region)
 	return nil
