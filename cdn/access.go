@@ -1,58 +1,26 @@
 package cdn
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
+	"maps"
+	"slices"
 
 	"github.com/warmfront/warmfront/cdn/document"
 	"github.com/warmfront/warmfront/cdn/functions"
 	"github.com/warmfront/warmfront/cdn/origins"
+	"github.com/warmfront/warmfront/cdn/signer"
 )
 
 func streamingUses(doc *document.Element) []ResourceRef {
 	return refsTo(ResourceAccessIdentity, origins.IdentityID(doc.String("S3Origin", "OriginAccessIdentity")))
 }
 
-// KeyGroup holds the public keys that viewers' signatures are verified with.
-type KeyGroup struct {
-	ID   string
-	Keys []*PublicKey
-}
-
-// PublicKey is one key of a KeyGroup.
-type PublicKey struct {
-	ID   string // as in Key-Pair-Id
-	Name string // as programs that decrypt fields know it
-	Key  crypto.PublicKey
-}
-
-// compilePublicKey reads the PEM in a PublicKeyConfig: 2048-bit RSA, or ECDSA on
-// P-256 (developer guide, "Create key pairs for your signers").
-func compilePublicKey(doc *document.Element, r *Resource) (*PublicKey, error) {
-	invalid := Errorf("InvalidArgument", "The encoded key is not the PEM form of a 2048-bit RSA key or of an ECDSA key on the curve P-256.")
-	block, _ := pem.Decode([]byte(doc.String("EncodedKey")))
-	if block == nil {
-		return nil, invalid
+// compilePublicKey reads the key of a PublicKeyConfig.
+func compilePublicKey(doc *document.Element, r *Resource) (*signer.Key, error) {
+	key, ok := signer.Parse(doc.String("EncodedKey"))
+	if !ok {
+		return nil, Errorf("InvalidArgument", "The encoded key is not the PEM form of a 2048-bit RSA key or of an ECDSA key on the curve P-256.")
 	}
-	key, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, invalid
-	}
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		if k.N.BitLen() == 2048 {
-			return &PublicKey{r.ID, r.Name, k}, nil
-		}
-	case *ecdsa.PublicKey:
-		if k.Curve == elliptic.P256() {
-			return &PublicKey{r.ID, r.Name, k}, nil
-		}
-	}
-	return nil, invalid
+	return &signer.Key{ID: r.ID, Name: r.Name, Key: key}, nil
 }
 
 func keyGroupUses(doc *document.Element) []ResourceRef {
@@ -66,9 +34,9 @@ func keyGroupUses(doc *document.Element) []ResourceRef {
 }
 
 // keyGroup is what a behavior's key group stands for.
-func (c *compiler) keyGroup(id string) (*KeyGroup, error) {
-	return use(c, ResourceKeyGroup, id, func(doc *document.Element, r *Resource) (*KeyGroup, error) {
-		g := &KeyGroup{ID: r.ID}
+func (c *compiler) keyGroup(id string) (*signer.Signer, error) {
+	return use(c, ResourceKeyGroup, id, func(doc *document.Element, r *Resource) (*signer.Signer, error) {
+		g := &signer.Signer{ID: r.ID}
 		for _, ref := range keyGroupUses(doc) {
 			key, err := use(c, ref.Kind, ref.ID, compilePublicKey)
 			if err != nil {
@@ -80,6 +48,66 @@ func (c *compiler) keyGroup(id string) (*KeyGroup, error) {
 		}
 		return g, nil
 	})
+}
+
+// signers are who a behavior trusts to sign for it; it is private where it says that there
+// are any, whoever they are (beliefs 140 and 591).
+func (c *compiler) signers(e *document.Element) (private bool, trusted []*signer.Signer, err error) {
+	groups, accounts := e.Child("TrustedKeyGroups"), e.Child("TrustedSigners")
+	if groups.Bool("Enabled") {
+		private = true
+		for _, id := range groups.Texts() {
+			g, err := c.keyGroup(id)
+			if err != nil {
+				return true, nil, err
+			}
+			if g != nil {
+				trusted = append(trusted, g)
+			}
+		}
+	}
+	if !accounts.Bool("Enabled") {
+		return private, trusted, nil
+	}
+	for _, account := range accounts.Texts() {
+		s, err := c.keyPairs(account)
+		if err != nil {
+			return true, nil, err
+		}
+		trusted = append(trusted, s)
+	}
+	return true, trusted, nil
+}
+
+// everyKey stands for all public keys of the account: a plan that uses it is made anew when
+// one comes or goes, and none of them is in use by it.
+func everyKey() ResourceRef { return ResourceRef{Kind: ResourcePublicKey} }
+
+// keyPairs is what an account that is a trusted signer has of CloudFront key pairs: of others
+// than the distribution's own none are known.
+func (c *compiler) keyPairs(account string) (*signer.Signer, error) {
+	s := &signer.Signer{ID: account}
+	if !signer.IsOwn(account, c.arn) {
+		return s, nil
+	}
+	c.uses = append(c.uses, everyKey())
+	for _, id := range slices.Sorted(maps.Keys(c.resources[ResourcePublicKey])) {
+		r := c.resources[ResourcePublicKey][id]
+		if !signer.IsKeyPair(r.Name) {
+			continue
+		}
+		doc, err := parse(r.Document)
+		if err != nil {
+			return nil, err
+		}
+		key, err := compilePublicKey(doc, r)
+		if err != nil {
+			return nil, err
+		}
+		key.ID = r.Name
+		s.Keys = append(s.Keys, key)
+	}
+	return s, nil
 }
 
 func functionUses(doc *document.Element) []ResourceRef {

@@ -65,7 +65,7 @@ func compile(d *Distribution, res Resources, lenient bool) (*Plan, error) {
 	for _, a := range doc.Texts("Aliases") {
 		p.Aliases = append(p.Aliases, strings.ToLower(strings.TrimSuffix(a, ".")))
 	}
-	c := &compiler{resources: res, lenient: lenient, made: map[ResourceRef]any{}}
+	c := &compiler{resources: res, arn: d.ARN, lenient: lenient, made: map[ResourceRef]any{}}
 	for _, step := range []func(*document.Element, *Plan, *compiler) error{compileOrigins, compileBehaviors, compileErrorResponses, compileCacheTags, compileDeployment} {
 		if err := step(doc, p, c); err != nil {
 			return nil, err
@@ -189,19 +189,8 @@ func compileBeyond(e *document.Element, b *Behavior, c *compiler) (err error) {
 	if b.ResponseHeaders, err = use(c, ResourceResponseHeadersPolicy, e.String("ResponseHeadersPolicyId"), byID(policies.CompileResponseHeaders)); err != nil {
 		return err
 	}
-	groups := e.Child("TrustedKeyGroups")
-	b.Private = groups.Bool("Enabled")
-	for _, id := range groups.Texts() {
-		if !b.Private {
-			break
-		}
-		group, err := c.keyGroup(id)
-		if err != nil {
-			return err
-		}
-		if group != nil {
-			b.KeyGroups = append(b.KeyGroups, group)
-		}
+	if b.Private, b.Signers, err = c.signers(e); err != nil {
+		return err
 	}
 	for _, f := range e.Items("FunctionAssociations") {
 		if err := compileFunctionAssociation(f, b, c); err != nil {

@@ -9,6 +9,7 @@ import (
 // what it does refer to.
 type compiler struct {
 	resources Resources
+	arn       string // the distribution's
 	// lenient passes over references that releases before did not look at: a journal
 	// may hold configurations with ids of what never was.
 	lenient bool

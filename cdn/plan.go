@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/cdn/policies"
 	"github.com/warmfront/warmfront/cdn/restriction"
+	"github.com/warmfront/warmfront/cdn/signer"
 )
 
 // Plan is what edges and routers see of a distribution: small, immutable, with
@@ -109,10 +110,10 @@ type Behavior struct {
 	// The rest is nil where the behavior has none.
 	OriginRequest   *policies.OriginRequest // as Forward has it
 	ResponseHeaders *policies.ResponseHeaders
-	// Private is set where viewers' requests must be signed, by a key of KeyGroups: by
+	// Private is set where viewers' requests must be signed, by a key of one of Signers: by
 	// nobody's, if there is none.
-	Private   bool
-	KeyGroups []*KeyGroup
+	Private bool
+	Signers []*signer.Signer
 	// ViewerRequest and ViewerResponse are run at these events of viewers, unless Lambdas
 	// are: never both.
 	ViewerRequest, ViewerResponse *functions.Function

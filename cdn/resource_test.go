@@ -98,8 +98,8 @@ func TestPlanHoldsWhatItRefersTo(t *testing.T) {
 	if r := b.ResponseHeaders; r.Set[0] != (policies.ResponseHeader{Name: "X-C", Value: "v", Override: true}) || r.Remove[0] != "Server" || r.ServerTiming != 12.5 || r.CORS != nil {
 		t.Errorf("response headers policy %+v", r)
 	}
-	if len(b.KeyGroups) != 1 || b.KeyGroups[0].Keys[0].ID != "K1" || b.KeyGroups[0].Keys[0].Key == nil {
-		t.Errorf("key groups %+v", b.KeyGroups)
+	if len(b.Signers) != 1 || b.Signers[0].Keys[0].ID != "K1" || b.Signers[0].Keys[0].Key == nil {
+		t.Errorf("key groups %+v", b.Signers)
 	}
 	if f := b.ViewerRequest; f.Code != "one" || f.ETag != "E1" || f.Runtime != "cloudfront-js-2.0" || !slices.Equal(f.KeyValueStores, []string{"STORE"}) || b.ViewerResponse != nil {
 		t.Errorf("function %+v", f)

@@ -186,7 +186,7 @@ func (s *State) deleteDistribution(c Change) error {
 	// Should the id ever come back, nothing stored under it before may be served.
 	s.invalidations = with(s, s.invalidations, id, &purges{index: Invalidations{}.WithFloor(c.Version)})
 	s.indexHosts()
-	return s.dropResource(ResourceRef{ResourceMonitoringSubscription, id})
+	return s.dropResource(ResourceRef{ResourceMonitoringSubscription, id}, c.Version)
 }
 
 func (s *State) indexHosts() {

@@ -123,7 +123,7 @@ func (r Resources) of(kind ResourceKind) map[string]*Resource {
 func (s *State) recompile(ref ResourceRef, v Version) error {
 	changed := false
 	for id, p := range s.Plans {
-		if !p.UsesResource(ref) {
+		if !p.UsesResource(ref) && (ref.Kind != ResourcePublicKey || !p.UsesResource(everyKey())) {
 			continue
 		}
 		d := *s.Distributions[id]
@@ -150,10 +150,10 @@ func (s *State) deleteResource(c Change) error {
 	if err := json.Unmarshal(c.Body, &ref); err != nil {
 		return err
 	}
-	return s.dropResource(ref)
+	return s.dropResource(ref, c.Version)
 }
 
-func (s *State) dropResource(ref ResourceRef) error {
+func (s *State) dropResource(ref ResourceRef, v Version) error {
 	r := s.resources[ref.Kind][ref.ID]
 	if r == nil {
 		return nil
@@ -166,7 +166,7 @@ func (s *State) dropResource(ref ResourceRef) error {
 	if ref.Kind == ResourceKeyValueStore {
 		s.values = without(s, s.values, ref.ID)
 	}
-	return nil
+	return s.recompile(ref, v)
 }
 
 // putAccessControl reads the change by which releases before made an origin access
@@ -193,5 +193,5 @@ func (s *State) deleteAccessControl(c Change) error {
 	if err != nil {
 		return err
 	}
-	return s.dropResource(ResourceRef{ResourceAccessControl, id})
+	return s.dropResource(ResourceRef{ResourceAccessControl, id}, c.Version)
 }

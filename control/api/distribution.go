@@ -302,7 +302,7 @@ func (h *handler) show(s *cdn.State, d *cdn.Distribution, at settled) (*cloudfro
 	for range inProgress(s, d.ID, at) {
 		shown.InProgressInvalidationBatches++
 	}
-	shown.ActiveTrustedSigners, shown.ActiveTrustedKeyGroups = activeSigners(s, cfg)
+	shown.ActiveTrustedSigners, shown.ActiveTrustedKeyGroups = activeSigners(s, d.ARN, cfg)
 	shown.FillDefaults()
 	return shown, nil
 }

@@ -121,24 +121,26 @@ func TestListDistributionsBy(t *testing.T) {
 }
 
 // TestActiveSigners: who signs for any behavior is listed once, a key group with its
-// keys.
+// keys, this account with its key pairs (belief 591).
 func TestActiveSigners(t *testing.T) {
 	f := newFixture(t)
 	key := `<PublicKeyConfig><EncodedKey>` + publicKey(t) + `</EncodedKey></PublicKeyConfig>`
 	f.resource(cdn.ResourcePublicKey, "K1", key)
 	f.resource(cdn.ResourcePublicKey, "K2", key)
+	must(f.CreatePublicKey(t.Context(), &sdk.CreatePublicKeyInput{PublicKeyConfig: &types.PublicKeyConfig{
+		CallerReference: aws.String("pair"), Name: aws.String("APKAEIBAERJR2EXAMPLE"), EncodedKey: aws.String(publicKey(t))}}))(t)
 	f.resource(cdn.ResourceKeyGroup, "group", `<KeyGroupConfig><Name>g</Name><Items><PublicKey>K1</PublicKey><PublicKey>K2</PublicKey></Items></KeyGroupConfig>`)
 	d := f.create("site", behaviors(2), func(c *types.DistributionConfig) {
-		signers := &types.TrustedSigners{Enabled: aws.Bool(true), Quantity: aws.Int32(2), Items: []string{"self", "123456789012"}}
+		signers := &types.TrustedSigners{Enabled: aws.Bool(true), Quantity: aws.Int32(2), Items: []string{"self", "210987654321"}}
 		c.DefaultCacheBehavior.TrustedSigners, c.CacheBehaviors.Items[1].TrustedSigners = signers, signers
 		groups := &types.TrustedKeyGroups{Enabled: aws.Bool(true), Quantity: aws.Int32(1), Items: []string{"group"}}
 		c.DefaultCacheBehavior.TrustedKeyGroups, c.CacheBehaviors.Items[0].TrustedKeyGroups = groups, groups
 	}).Distribution
 	var accounts []string
 	for _, s := range d.ActiveTrustedSigners.Items {
-		accounts = append(accounts, *s.AwsAccountNumber)
+		accounts = append(accounts, *s.AwsAccountNumber+"="+strings.Join(s.KeyPairIds.Items, ","))
 	}
-	if !*d.ActiveTrustedSigners.Enabled || strings.Join(accounts, " ") != "self 123456789012" {
+	if !*d.ActiveTrustedSigners.Enabled || strings.Join(accounts, " ") != "self=APKAEIBAERJR2EXAMPLE 210987654321=" {
 		t.Errorf("signers %+v", d.ActiveTrustedSigners)
 	}
 	g := d.ActiveTrustedKeyGroups

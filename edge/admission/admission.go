@@ -123,7 +123,7 @@ func (g *Gate) signed(v *policy.View, s *private.Signature, now time.Time) *Refu
 	for _, port := range g.Ports(r.Scheme) {
 		urls = append(urls, r.Scheme+"://"+r.Host+":"+strconv.Itoa(port)+rest)
 	}
-	err := private.Check(*s, v.Behavior.KeyGroups, private.Request{URLs: urls, Viewer: r.Viewer.Addr()}, now)
+	err := private.Check(*s, v.Behavior.Signers, private.Request{URLs: urls, Viewer: r.Viewer.Addr()}, now)
 	if err == nil {
 		return nil
 	}

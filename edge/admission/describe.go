@@ -43,7 +43,7 @@ func describeSignature(v *policy.View, s *private.Signature) Described {
 	d := Described{"signature", "none", "none"}
 	if v.Behavior.Private {
 		var keys []string
-		for _, g := range v.Behavior.KeyGroups {
+		for _, g := range v.Behavior.Signers {
 			for _, k := range g.Keys {
 				keys = append(keys, k.ID)
 			}

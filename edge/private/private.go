@@ -3,7 +3,7 @@
 //
 // One request goes through it like this. [Find] takes what belongs to a signature out of the
 // query string or, where there is none, out of the cookies. [Check] finds the public key by
-// its id among the behavior's key groups, makes the canned policy anew or reads the custom
+// its id among those of whom the behavior trusts, makes the canned policy anew or reads the custom
 // one, verifies the signature over exactly these bytes, and only then looks at what the
 // policy says: for which resource, until when, from when, for which addresses.
 package private
@@ -22,8 +22,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/paths"
+	"github.com/warmfront/warmfront/cdn/signer"
 )
 
 // maxPolicy bounds a policy, in bytes of its encoded form; a URL cannot be longer.
@@ -93,7 +93,7 @@ type Refusal string
 func (r Refusal) Error() string { return string(r) }
 
 // Check returns nil if s lets r pass, else a Refusal.
-func Check(s Signature, groups []*cdn.KeyGroup, r Request, now time.Time) error {
+func Check(s Signature, trusted []*signer.Signer, r Request, now time.Time) error {
 	switch {
 	case s == (Signature{}):
 		return Refusal("This content is private: the URL, or the request's cookies, must be signed.")
@@ -106,9 +106,9 @@ func Check(s Signature, groups []*cdn.KeyGroup, r Request, now time.Time) error 
 	case len(s.Policy) > maxPolicy:
 		return Refusal("The policy is too long.")
 	}
-	key := find(groups, s.KeyID)
+	key := find(trusted, s.KeyID)
 	if key == nil {
-		return Refusal("The Key-Pair-Id " + strconv.Quote(abridged(s.KeyID)) + " is that of no key in the trusted key groups.")
+		return Refusal("The Key-Pair-Id " + strconv.Quote(abridged(s.KeyID)) + " is that of no key that is trusted here.")
 	}
 	signature, err := decode(s.Signature)
 	if err != nil {
@@ -122,8 +122,8 @@ func Check(s Signature, groups []*cdn.KeyGroup, r Request, now time.Time) error 
 
 func abridged(s string) string { return s[:min(len(s), 32)] }
 
-func find(groups []*cdn.KeyGroup, id string) crypto.PublicKey {
-	for _, g := range groups {
+func find(trusted []*signer.Signer, id string) crypto.PublicKey {
+	for _, g := range trusted {
 		for _, k := range g.Keys {
 			if k.ID == id {
 				return k.Key

@@ -17,7 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/feature/cloudfront/sign"
 
-	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/signer"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -31,8 +31,8 @@ func rsaKey(t *testing.T) *rsa.PrivateKey {
 	return k
 }
 
-func groups(id string, k crypto.PublicKey) []*cdn.KeyGroup {
-	return []*cdn.KeyGroup{{ID: "other"}, {ID: "KG", Keys: []*cdn.PublicKey{{ID: "K0", Key: &rsa.PublicKey{}}, {ID: id, Key: k}}}}
+func groups(id string, k crypto.PublicKey) []*signer.Signer {
+	return []*signer.Signer{{ID: "other"}, {ID: "KG", Keys: []*signer.Key{{ID: "K0", Key: &rsa.PublicKey{}}, {ID: id, Key: k}}}}
 }
 
 // request is the viewer's request for a signed URL, with its signature taken out.
