@@ -1,10 +1,10 @@
 package http2
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/warmfront/warmfront/edge/http2/hpack"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -12,7 +12,7 @@ import (
 func (c *conn) appendAnswer(st *stream, resp *message.Response, last bool, now time.Time) {
 	out := c.room()
 	start := c.startHeaders(out)
-	out.b = c.encoder.status(out.b, resp.Status)
+	out.b = c.encoder.Status(out.b, resp.Status)
 	dated := false
 	for i := range resp.Header {
 		f := &resp.Header[i]
@@ -22,15 +22,15 @@ func (c *conn) appendAnswer(st *stream, resp *message.Response, last bool, now t
 		case fieldDate:
 			dated = true
 		}
-		out.b = c.encoder.field(out.b, f.Name, f.Value)
+		out.b = c.encoder.Field(out.b, f.Name, f.Value)
 	}
 	if resp.Length >= 0 && resp.Status != 204 && resp.Status != 304 {
-		out.b = appendContentLength(out.b, resp.Length)
+		out.b = hpack.AppendContentLength(out.b, resp.Length)
 	}
 	if !dated {
 		// An origin server with a clock sends one, and so must who answers for it
 		// (RFC 9110 section 6.6.1).
-		out.b = c.encoder.field(out.b, "date", c.dateAt(now))
+		out.b = c.encoder.Field(out.b, "date", c.dateAt(now))
 	}
 	st.began = true
 	c.endHeaders(st, out, start, last)
@@ -43,7 +43,7 @@ func (c *conn) appendInterim(st *stream, status int, h message.Header) {
 	}
 	out := c.room()
 	start := c.startHeaders(out)
-	out.b = c.encoder.status(out.b, status)
+	out.b = c.encoder.Status(out.b, status)
 	c.appendFields(out, h)
 	c.endHeaders(st, out, start, false)
 }
@@ -87,7 +87,7 @@ func (st *stream) sendTrailer(resp *message.Response) error {
 func (c *conn) appendFields(out *buffer, h message.Header) {
 	for i := range h {
 		if kindOf(h[i].Name) != fieldForbidden {
-			out.b = c.encoder.field(out.b, h[i].Name, h[i].Value)
+			out.b = c.encoder.Field(out.b, h[i].Name, h[i].Value)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func (c *conn) appendFields(out *buffer, h message.Header) {
 // startHeaders begins a header block and returns where its frame lies.
 func (c *conn) startHeaders(out *buffer) int {
 	start := len(out.b)
-	out.b = c.encoder.begin(appendFrameHeader(out.b, 0, frameHeaders, 0, 0))
+	out.b = c.encoder.Begin(appendFrameHeader(out.b, 0, frameHeaders, 0, 0))
 	return start
 }
 
@@ -168,14 +168,6 @@ func kindOf(name string) fieldKind {
 		}
 	}
 	return fieldPlain
-}
-
-func appendContentLength(dst []byte, n int64) []byte {
-	const name = 28 // in the static table
-	dst = appendInteger(dst, 0, 4, name)
-	var digits [20]byte
-	d := strconv.AppendInt(digits[:0], n, 10)
-	return append(append(dst, byte(len(d))), d...)
 }
 
 // dateLayout is IMF-fixdate (RFC 9110 section 5.6.7).

@@ -63,7 +63,7 @@ func (c *conn) takeSettings(f frame, p []byte) error {
 func (c *conn) set(id uint16, v uint32) error {
 	switch id {
 	case settingHeaderTableSize:
-		c.encoder.setLimit(v)
+		c.encoder.SetLimit(v)
 	case settingEnablePush:
 		if v > 1 {
 			return connError{codeProtocol, "SETTINGS_ENABLE_PUSH is neither 0 nor 1"}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/warmfront/warmfront/edge/http2/hpack"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 // writer is the part of a connection that its mutex guards for the sake of what is
 // sent.
 type writer struct {
-	encoder *encoder
+	encoder *hpack.Encoder
 	out     *buffer // what is to be written next, nil if nothing is
 	// flushing is set while someone writes, without the mutex; flushed is told
 	// each time that ends, and when the last goroutine of a stream has.
@@ -47,7 +49,7 @@ type buffer struct{ b []byte }
 
 func (w *writer) init(mu *sync.Mutex) {
 	w.flushed.L = mu
-	w.encoder, w.window, w.initial, w.maxFrame = newEncoder(), defaultWindow, defaultWindow, maxWriteFrame
+	w.encoder, w.window, w.initial, w.maxFrame = hpack.NewEncoder(), defaultWindow, defaultWindow, maxWriteFrame
 }
 
 // room returns where to append what is to be sent.

@@ -1,13 +1,17 @@
-package http2
+// Package hpack compresses the header fields of answers over HTTP/2 (RFC 7541). What
+// viewers send is read by the decoder of golang.org/x/net; its encoder puts into the table
+// whatever it is given, and allocates.
+package hpack
 
 import (
 	"hash/maphash"
+	"strconv"
 	"strings"
 
-	"golang.org/x/net/http2/hpack"
+	huffman "golang.org/x/net/http2/hpack"
 )
 
-// encoder compresses the header fields of one connection (RFC 7541).
+// Encoder compresses the header fields of one connection (RFC 7541).
 //
 // A field enters the dynamic table the second time it is seen: what repeats
 // (server, content type, cache control, the validators of a hot object) costs one
@@ -15,7 +19,7 @@ import (
 // pushes it out nor costs more than its bytes. To find a field the encoder hashes
 // its name and value as they are; it holds copies, for the strings of an answer
 // are its owner's.
-type encoder struct {
+type Encoder struct {
 	seed maphash.Seed
 	// slots remember fields by hash, two to a hash.
 	slots [slotCount]slot
@@ -37,23 +41,27 @@ type slot struct {
 
 type entry struct{ name, value string }
 
+// maxTable is the size of the dynamic table before any SETTINGS, in bytes (RFC 9113 section
+// 6.5.2).
+const maxTable = 4096
+
 const (
 	slotCount     = 256
 	entryOverhead = 32
-	maxTable      = defaultTableSize
 	maxEntries    = maxTable / entryOverhead
 	staticEntries = 61
 	// worthIndexing is how long a value must be to be worth a place in the table.
 	worthIndexing = 4
 )
 
-func newEncoder() *encoder {
-	return &encoder{seed: maphash.MakeSeed(), oldest: 1, limit: maxTable}
+// NewEncoder returns the encoder of a new connection.
+func NewEncoder() *Encoder {
+	return &Encoder{seed: maphash.MakeSeed(), oldest: 1, limit: maxTable}
 }
 
-// setLimit follows the viewer's SETTINGS_HEADER_TABLE_SIZE; more than maxTable is
+// SetLimit follows the viewer's SETTINGS_HEADER_TABLE_SIZE; more than maxTable is
 // not made use of.
-func (e *encoder) setLimit(n uint32) {
+func (e *Encoder) SetLimit(n uint32) {
 	limit := int(min(n, maxTable))
 	if !e.changed {
 		e.changed, e.lowest = true, limit
@@ -63,8 +71,8 @@ func (e *encoder) setLimit(n uint32) {
 	e.evict(0)
 }
 
-// begin starts a header block.
-func (e *encoder) begin(dst []byte) []byte {
+// Begin starts a header block.
+func (e *Encoder) Begin(dst []byte) []byte {
 	if !e.changed {
 		return dst
 	}
@@ -81,8 +89,8 @@ func (e *encoder) begin(dst []byte) []byte {
 	return appendInteger(dst, 0x20, 5, uint64(e.limit))
 }
 
-// status appends ":status".
-func (e *encoder) status(dst []byte, status int) []byte {
+// Status appends ":status".
+func (e *Encoder) Status(dst []byte, status int) []byte {
 	switch status {
 	case 200:
 		return append(dst, 0x80|8)
@@ -102,8 +110,8 @@ func (e *encoder) status(dst []byte, status int) []byte {
 	return append(dst, 8, 3, byte('0'+status/100%10), byte('0'+status/10%10), byte('0'+status%10))
 }
 
-// field appends one field; its name may have capitals, which HTTP/2 has not.
-func (e *encoder) field(dst []byte, name, value string) []byte {
+// Field appends one field; its name may have capitals, which HTTP/2 has not.
+func (e *Encoder) Field(dst []byte, name, value string) []byte {
 	h := uint32(maphash.String(e.seed, name)*31 + maphash.String(e.seed, value))
 	if number := e.find(h, name, value); number > 0 {
 		return appendInteger(dst, 0x80, 7, uint64(e.added-number)+staticEntries+1)
@@ -138,7 +146,7 @@ func sensitive(name string) bool {
 }
 
 // find returns the number of the entry that is this field, 0 if none is.
-func (e *encoder) find(h uint32, name, value string) uint32 {
+func (e *Encoder) find(h uint32, name, value string) uint32 {
 	for _, s := range e.places(h) {
 		if s.hash == h && s.number >= e.oldest {
 			if o := &e.entries[s.number%maxEntries]; o.name == name && o.value == value {
@@ -150,7 +158,7 @@ func (e *encoder) find(h uint32, name, value string) uint32 {
 }
 
 // seen reports whether a field has been seen before. It has been from now on.
-func (e *encoder) seen(h uint32) bool {
+func (e *Encoder) seen(h uint32) bool {
 	places := e.places(h)
 	for _, s := range places {
 		if s.hash == h {
@@ -165,7 +173,7 @@ func (e *encoder) seen(h uint32) bool {
 	return false
 }
 
-func (e *encoder) add(h uint32, name, value string) {
+func (e *Encoder) add(h uint32, name, value string) {
 	size := len(name) + len(value) + entryOverhead
 	e.evict(size)
 	if e.entries == nil {
@@ -181,12 +189,12 @@ func (e *encoder) add(h uint32, name, value string) {
 	}
 }
 
-func (e *encoder) places(h uint32) [2]*slot {
+func (e *Encoder) places(h uint32) [2]*slot {
 	return [2]*slot{&e.slots[h%slotCount], &e.slots[h%slotCount^1]}
 }
 
 // evict makes room for size more bytes.
-func (e *encoder) evict(size int) {
+func (e *Encoder) evict(size int) {
 	for e.size+size > e.limit && e.oldest <= e.added {
 		o := &e.entries[e.oldest%maxEntries]
 		e.size -= len(o.name) + len(o.value) + entryOverhead
@@ -213,8 +221,8 @@ func appendName(dst []byte, kind byte, prefix, known int, name []byte) []byte {
 // appendText appends a string in Huffman's code if that is shorter (RFC 7541
 // section 5.2).
 func appendText(dst []byte, s string) []byte {
-	if n := hpack.HuffmanEncodeLength(s); n < uint64(len(s)) {
-		return hpack.AppendHuffmanString(appendInteger(dst, 0x80, 7, n), s)
+	if n := huffman.HuffmanEncodeLength(s); n < uint64(len(s)) {
+		return huffman.AppendHuffmanString(appendInteger(dst, 0x80, 7, n), s)
 	}
 	return appendRaw(dst, s)
 }
@@ -234,6 +242,15 @@ func appendInteger(dst []byte, kind byte, prefix int, n uint64) []byte {
 		dst = append(dst, byte(n)|0x80)
 	}
 	return append(dst, byte(n))
+}
+
+// AppendContentLength appends the field Content-Length, which enters no table.
+func AppendContentLength(dst []byte, n int64) []byte {
+	const name = 28 // in the static table
+	dst = appendInteger(dst, 0, 4, name)
+	var digits [20]byte
+	d := strconv.AppendInt(digits[:0], n, 10)
+	return append(append(dst, byte(len(d))), d...)
 }
 
 func appendLower(dst []byte, name string) []byte {

@@ -1,4 +1,4 @@
-package http2
+package hpack
 
 import (
 	"bytes"
@@ -8,19 +8,19 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/http2/hpack"
+	xnet "golang.org/x/net/http2/hpack"
 )
 
 // repeated is what a connection's third answer costs, and the first.
 func TestEncoderIndexesWhatRepeats(t *testing.T) {
-	e := newEncoder()
+	e := NewEncoder()
 	answer := func(id string) []byte {
-		b := e.status(e.begin(nil), 200)
+		b := e.Status(e.Begin(nil), 200)
 		for _, f := range [][2]string{
 			{"Content-Type", "text/html; charset=utf-8"}, {"ETag", `"0123456789abcdef"`}, {"X-Cache", "Hit from cloudfront"},
 			{"X-Amz-Cf-Id", id}, {"Age", "12"}, {"Set-Cookie", "secret=1; HttpOnly"},
 		} {
-			b = e.field(b, f[0], f[1])
+			b = e.Field(b, f[0], f[1])
 		}
 		return b
 	}
@@ -32,16 +32,16 @@ func TestEncoderIndexesWhatRepeats(t *testing.T) {
 	if e.added != 3 {
 		t.Errorf("%d fields are in the table, of which 3 repeat and may be there", e.added)
 	}
-	if n := testing.AllocsPerRun(100, func() { e.field(make([]byte, 0, 100), "Content-Type", "text/html; charset=utf-8") }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { e.Field(make([]byte, 0, 100), "Content-Type", "text/html; charset=utf-8") }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 func TestEncoderNeverIndexesSecrets(t *testing.T) {
-	e := newEncoder()
+	e := NewEncoder()
 	for range 5 {
 		for _, name := range []string{"Set-Cookie", "authorization", "Proxy-Authorization"} {
-			b := e.field(nil, name, "something secret")
+			b := e.Field(nil, name, "something secret")
 			if b[0]&0xf0 != 0x10 {
 				t.Errorf("%s begins with %#x", name, b[0])
 			}
@@ -62,14 +62,14 @@ func TestEncoderTellsChangesOfTheTable(t *testing.T) {
 		{[]uint32{200, 100}, "3f45"},
 		{[]uint32{100, 200}, "203fa901"},
 	} {
-		e := newEncoder()
+		e := NewEncoder()
 		for _, n := range test.limits {
-			e.setLimit(n)
+			e.SetLimit(n)
 		}
-		if got := fmt.Sprintf("%x", e.begin(nil)); got != test.want {
+		if got := fmt.Sprintf("%x", e.Begin(nil)); got != test.want {
 			t.Errorf("%v: %s, want %s", test.limits, got, test.want)
 		}
-		if again := e.begin(nil); len(again) > 0 {
+		if again := e.Begin(nil); len(again) > 0 {
 			t.Errorf("%v: told twice", test.limits)
 		}
 	}
@@ -83,7 +83,7 @@ func TestStaticNames(t *testing.T) {
 		"proxy-authenticate", "proxy-authorization", "refresh", "retry-after", "server", "set-cookie", "strict-transport-security",
 		"vary", "via", "www-authenticate"} {
 		n := staticName(name)
-		got, err := hpack.NewDecoder(0, nil).DecodeFull(appendLiteral(nil, 0, 4, n, []byte("wrong"), "v"))
+		got, err := xnet.NewDecoder(0, nil).DecodeFull(appendLiteral(nil, 0, 4, n, []byte("wrong"), "v"))
 		if err != nil || n == 0 || len(got) != 1 || got[0].Name != name {
 			t.Errorf("%s is not %d: %v, %v", name, n, got, err)
 		}
@@ -98,8 +98,8 @@ func FuzzEncoder(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, blocks uint16) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		e := newEncoder()
-		d := hpack.NewDecoder(defaultTableSize, nil)
+		e := NewEncoder()
+		d := xnet.NewDecoder(maxTable, nil)
 		values := make([]string, 150)
 		for i := range values {
 			values[i] = strings.Repeat(fmt.Sprint(random.Uint32()), random.IntN(20))
@@ -109,17 +109,17 @@ func FuzzEncoder(f *testing.F) {
 		for range blocks % 512 {
 			for random.IntN(10) == 0 {
 				n := random.Uint32N(6000)
-				e.setLimit(n)
+				e.SetLimit(n)
 				d.SetAllowedMaxDynamicTableSize(n)
 			}
 			status := 100 + random.IntN(900)
-			b := e.status(e.begin(nil), status)
-			want := []hpack.HeaderField{{Name: ":status", Value: fmt.Sprint(status)}}
+			b := e.Status(e.Begin(nil), status)
+			want := []xnet.HeaderField{{Name: ":status", Value: fmt.Sprint(status)}}
 			for range random.IntN(20) {
 				name, value := names[random.IntN(len(names))], values[random.IntN(len(values))]
-				b = e.field(b, name, value)
+				b = e.Field(b, name, value)
 				lower := strings.ToLower(name)
-				want = append(want, hpack.HeaderField{Name: lower, Value: value, Sensitive: lower == "set-cookie"})
+				want = append(want, xnet.HeaderField{Name: lower, Value: value, Sensitive: lower == "set-cookie"})
 			}
 			got, err := d.DecodeFull(bytes.Clone(b))
 			if err != nil || !slices.Equal(got, want) {
