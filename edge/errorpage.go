@@ -26,6 +26,9 @@ func (x *exchange) errorPage(f fault) *message.Response {
 	if x.done.errorType == accesslog.LimitExceeded {
 		x.done.result = result.LimitExceeded
 	}
+	if x.done.document != "" {
+		return x.own(f.status, "text/xml", x.done.document)
+	}
 	return x.page(f.status, f.sentence)
 }
 
@@ -40,10 +43,15 @@ func (x *exchange) page(status int, sentence string) *message.Response {
 <body><h1>` + title + `</h1><p>` + html.EscapeString(sentence) + `</p>
 <p>Answered by the edge location <code>` + html.EscapeString(x.edge.pop) + `</code>; request id <code>` + x.id + `</code></p></body></html>
 `
+	return x.own(status, "text/html; charset=utf-8", text)
+}
+
+// own is an answer that the edge makes itself.
+func (x *exchange) own(status int, kind, text string) *message.Response {
 	resp := &message.Response{Status: status, Length: int64(len(text)), Header: make(message.Header, 0, roomForOwnFields)}
 	resp.Header.Add("Server", "CloudFront")
 	resp.Header.Add("Date", rfc9111.FormatDate(x.edge.cfg.Now()))
-	resp.Header.Add("Content-Type", "text/html; charset=utf-8")
+	resp.Header.Add("Content-Type", kind)
 	if x.Request.Method != "HEAD" {
 		resp.Body = io.NopCloser(strings.NewReader(text))
 	}

@@ -101,6 +101,8 @@ type record struct {
 	failure string
 	// errorType is CloudFront's detailed result type of an error, where it is known.
 	errorType string
+	// document is the body of an error that is no page, but XML; else "".
+	document string
 	// encryption is what became of a form whose fields are encrypted, "" where none are,
 	// and encrypted how many were.
 	encryption fieldencryption.Status

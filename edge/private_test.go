@@ -60,7 +60,7 @@ func TestPrivateContent(t *testing.T) {
 	}
 	n.edge.cfg.Sandbox = true // its dates go by the clock that can be moved
 	n.move(func(c cdn.Clock) (cdn.Clock, error) { return c.Advanced(2 * time.Minute) })
-	if r := n.get(uri); r.Status != 403 || !strings.Contains(r.body, "expired") {
+	if r := n.get(uri); r.Status != 403 || !strings.Contains(r.body, "<Code>AccessDenied</Code>") || r.Header.Get("Content-Type") != "text/xml" {
 		t.Errorf("expired: %d %s", r.Status, r.body)
 	}
 }

@@ -25,7 +25,7 @@ func (x *exchange) refused() *fault {
 }
 
 func (x *exchange) refuse(r *admission.Refusal) *fault {
-	x.done.errorType = r.Detail
+	x.done.errorType, x.done.document = r.Detail, r.Document
 	return &fault{r.Status, r.Sentence}
 }
 

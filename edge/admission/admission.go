@@ -26,6 +26,8 @@ type Refusal struct {
 	Sentence string // for a person
 	// Detail is CloudFront's detailed result type; "" where the status says it.
 	Detail string
+	// Document is the answer's body, as text/xml; "" for a page of the edge's own.
+	Document string
 }
 
 // Malformed refuses what is too large or malformed; nil for what is neither.
@@ -86,11 +88,11 @@ func (g *Gate) Check(c Check, v *policy.View, s *private.Signature, now time.Tim
 		}
 	case Stacked:
 		if strings.Count(v.Request.Header.Joined("Via"), ".cloudfront.net (CloudFront)") >= maxStacked {
-			return &Refusal{403, "The request has come through too many distributions; it may be going in a circle.", accesslog.LimitExceeded}
+			return &Refusal{403, "The request has come through too many distributions; it may be going in a circle.", accesslog.LimitExceeded, ""}
 		}
 	case Country:
 		if v.Plan.Countries.Limited() && !v.Plan.Countries.Admit(v.Country()) {
-			return &Refusal{403, "This distribution is configured not to serve viewers in your country.", accesslog.ClientGeoBlocked}
+			return &Refusal{403, "This distribution is configured not to serve viewers in your country.", accesslog.ClientGeoBlocked, ""}
 		}
 	case Method:
 		if !v.Behavior.Allows(v.Request.Method) && !v.Strict() {
@@ -118,16 +120,22 @@ func protocol(v *policy.View) *Refusal {
 
 // signed refuses a request for private content that is not signed for it.
 func (g *Gate) signed(v *policy.View, s *private.Signature, now time.Time) *Refusal {
+	refusal := private.Check(*s, v.Behavior.Signers, g.signable(v), now)
+	if refusal == nil {
+		return nil
+	}
+	return &Refusal{Status: 403, Sentence: refusal.Why, Document: refusal.Document()}
+}
+
+// signable is what a policy may speak of: the URL without its signature, with and without the
+// ports by which this network is reached.
+func (g *Gate) signable(v *policy.View) private.Request {
 	r, rest := v.Request, v.Request.URI()
 	urls := []string{r.Scheme + "://" + r.Host + rest}
 	for _, port := range g.Ports(r.Scheme) {
 		urls = append(urls, r.Scheme+"://"+r.Host+":"+strconv.Itoa(port)+rest)
 	}
-	err := private.Check(*s, v.Behavior.Signers, private.Request{URLs: urls, Viewer: r.Viewer.Addr()}, now)
-	if err == nil {
-		return nil
-	}
-	return &Refusal{Status: 403, Sentence: err.Error()}
+	return private.Request{URLs: urls, Viewer: r.Viewer.Addr()}
 }
 
 // loopParameter says, in a member of CDN-Loop, which distribution a request came

@@ -34,30 +34,26 @@ func (g *Gate) Describe(c Check, v *policy.View, s *private.Signature) Described
 	case Protocol:
 		return Described{"protocol", [...]string{"allow-all", "redirect-to-https", "https-only"}[v.Behavior.ViewerProtocol], v.Request.Scheme}
 	case Signature:
-		return describeSignature(v, s)
+		return g.describeSignature(v, s)
 	}
 	return Described{}
 }
 
-func describeSignature(v *policy.View, s *private.Signature) Described {
-	d := Described{"signature", "none", "none"}
-	if v.Behavior.Private {
-		var keys []string
-		for _, g := range v.Behavior.Signers {
-			for _, k := range g.Keys {
-				keys = append(keys, k.ID)
-			}
-		}
-		d.Rule = "by one of the keys " + strings.Join(keys, ", ")
+func (g *Gate) describeSignature(v *policy.View, s *private.Signature) Described {
+	if !v.Behavior.Private {
+		return Described{"signature", "none", "none"}
 	}
-	if s.KeyID != "" {
-		kind := "with a canned policy"
-		if s.Policy != "" {
-			kind = "with a custom policy"
+	var keys []string
+	for _, by := range v.Behavior.Signers {
+		for _, k := range by.Keys {
+			keys = append(keys, k.ID+" of "+by.ID)
 		}
-		d.Found = "by the key " + s.KeyID + " " + kind
 	}
-	return d
+	rule := "by one of the keys " + strings.Join(keys, ", ")
+	if len(keys) == 0 {
+		rule = "by a key of whom the behavior trusts, and they have none"
+	}
+	return Described{"signature", rule, private.Describe(*s, v.Behavior.Signers, g.signable(v))}
 }
 
 // orNone is a value with what it is before it, or "none" for the empty one.

@@ -5,7 +5,9 @@
 // query string or, where there is none, out of the cookies. [Check] finds the public key by
 // its id among those of whom the behavior trusts, makes the canned policy anew or reads the custom
 // one, verifies the signature over exactly these bytes, and only then looks at what the
-// policy says: for which resource, until when, from when, for which addresses.
+// policy says: for which resource, until when, from when, for which addresses. What it
+// refuses is told to the viewer by CloudFront's code and message; the sentence with the
+// particulars is for logs and for whoever asks why ([Describe] besides).
 package private
 
 import (
@@ -35,6 +37,7 @@ type Signature struct {
 	Expires          string // of a canned policy
 	Policy           string // a custom policy, encoded
 	Hash             string // "SHA1", which is also the default, or "SHA256"
+	Cookies          bool   // it was in cookies
 }
 
 // names are the query parameters of a signature; cookies have "CloudFront-" before them.
@@ -52,6 +55,7 @@ func Find(query, cookies string) (s Signature, restQuery, restCookies string) {
 	restCookies = take(cookies, ";", "; ", "CloudFront-", &fromCookies)
 	if !inQuery {
 		s = fromCookies
+		s.Cookies = s != (Signature{})
 	}
 	return s, restQuery, restCookies
 }
@@ -87,40 +91,36 @@ type Request struct {
 	Viewer netip.Addr
 }
 
-// Refusal is why a request is not answered: a sentence for a person.
-type Refusal string
-
-func (r Refusal) Error() string { return string(r) }
-
-// Check returns nil if s lets r pass, else a Refusal.
-func Check(s Signature, trusted []*signer.Signer, r Request, now time.Time) error {
+// Check returns nil if s, by one of trusted, lets r pass.
+func Check(s Signature, trusted []*signer.Signer, r Request, now time.Time) *Refusal {
 	switch {
 	case s == (Signature{}):
-		return Refusal("This content is private: the URL, or the request's cookies, must be signed.")
+		return refuse(MissingKey, "This content is private: the URL, or the request's cookies, must be signed.")
 	case s.KeyID == "":
-		return Refusal("The Key-Pair-Id of the signature is missing.")
+		return refuse(MissingKey, "The Key-Pair-Id of the signature is missing.")
 	case s.Signature == "":
-		return Refusal("The Signature is missing.")
+		return refuse(AccessDenied, "The Signature is missing.")
 	case (s.Expires == "") == (s.Policy == ""):
-		return Refusal("A signature needs either Expires or Policy.")
+		return refuse(AccessDenied, "A signature needs either Expires or Policy.")
 	case len(s.Policy) > maxPolicy:
-		return Refusal("The policy is too long.")
+		return refuse(MalformedPolicy, "The policy is too long.")
 	}
 	key := find(trusted, s.KeyID)
 	if key == nil {
-		return Refusal("The Key-Pair-Id " + strconv.Quote(abridged(s.KeyID)) + " is that of no key that is trusted here.")
+		return refuse(InvalidKey, "The Key-Pair-Id %s is that of no key that is trusted here.", quoted(s.KeyID))
 	}
 	signature, err := decode(s.Signature)
 	if err != nil {
-		return Refusal("The Signature is not in CloudFront's form of base64.")
+		return refuse(MalformedSignature, "The Signature is not in CloudFront's form of base64.")
+	}
+	if s.Hash != "" && s.Hash != "SHA1" && s.Hash != "SHA256" {
+		return refuse(AccessDenied, "The Hash-Algorithm %s is neither SHA1 nor SHA256.", quoted(s.Hash))
 	}
 	if s.Policy == "" {
 		return checkCanned(s, key, signature, r, now)
 	}
 	return checkCustom(s, key, signature, r, now)
 }
-
-func abridged(s string) string { return s[:min(len(s), 32)] }
 
 func find(trusted []*signer.Signer, id string) crypto.PublicKey {
 	for _, g := range trusted {
@@ -138,73 +138,99 @@ func decode(s string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(strings.NewReplacer("-", "+", "~", "/", "_", "=").Replace(s))
 }
 
-const badSignature = Refusal("The signature does not fit the policy, the URL and the key.")
-
-// checkCanned verifies a signature with a canned policy, which says nothing but the URL and
-// its end, and is made anew, to the byte.
-func checkCanned(s Signature, key crypto.PublicKey, signature []byte, r Request, now time.Time) error {
-	expires, err := strconv.ParseInt(s.Expires, 10, 64)
-	if err != nil || expires < 0 {
-		return Refusal("Expires is not a time in seconds.")
-	}
-	fits := false
-	for _, url := range r.URLs {
-		policy := fmt.Sprintf(`{"Statement":[{"Resource":"%s","Condition":{"DateLessThan":{"AWS:EpochTime":%s}}}]}`, url, s.Expires)
-		fits = fits || verify(key, s.Hash, []byte(policy), signature)
-	}
-	switch {
-	case !fits:
-		return badSignature
-	case now.Unix() >= expires:
-		return expired(expires)
-	}
-	return nil
+// canned is the canned policy for a URL, to the byte.
+func canned(url, expires string) []byte {
+	return fmt.Appendf(nil, `{"Statement":[{"Resource":"%s","Condition":{"DateLessThan":{"AWS:EpochTime":%s}}}]}`, url, expires)
 }
 
-func expired(at int64) Refusal {
-	return Refusal("The signature has expired, at " + time.Unix(at, 0).UTC().Format(time.RFC3339) + ".")
+// checkCanned verifies a signature with a canned policy, which says nothing but the URL and
+// its end, and is made anew.
+func checkCanned(s Signature, key crypto.PublicKey, signature []byte, r Request, now time.Time) *Refusal {
+	expires, err := strconv.ParseInt(s.Expires, 10, 64)
+	if err != nil || !isTime(expires) {
+		return refuse(MalformedPolicy, "Expires, %s, is not a time in seconds since 1970.", quoted(s.Expires))
+	}
+	for _, url := range r.URLs {
+		if verify(key, s.Hash, canned(url, s.Expires), signature) {
+			return checkEnd(expires, now)
+		}
+	}
+	return refuse(AccessDenied, "The signature is not that of the canned policy for %s until %s by this key.", quoted(r.URLs[0]), when(expires))
+}
+
+// lastTime is the last one that policies may have: milliseconds, which look like times of
+// thousands of years ahead, are malformed (belief 592).
+const lastTime = 1<<31 - 1
+
+func isTime(at int64) bool { return at >= 0 && at <= lastTime }
+
+// checkEnd refuses what has ended.
+func checkEnd(at int64, now time.Time) *Refusal {
+	if now.Unix() < at {
+		return nil
+	}
+	return refuse(AccessDenied, "The signature has expired, at %s: %v ago.", when(at), apart(at, now))
 }
 
 // policy is a custom policy, of which one statement counts.
 type policy struct {
-	Statement []struct {
-		Resource  *string
-		Condition struct {
-			DateLessThan, DateGreaterThan *struct {
-				Time int64 `json:"AWS:EpochTime"`
-			}
-			IPAddress *struct {
-				Source string `json:"AWS:SourceIp"`
-			} `json:"IpAddress"`
+	Statement []statement
+}
+
+type statement struct {
+	Resource  *string
+	Condition struct {
+		DateLessThan, DateGreaterThan *struct {
+			Time int64 `json:"AWS:EpochTime"`
 		}
+		IPAddress *struct {
+			Source string `json:"AWS:SourceIp"`
+		} `json:"IpAddress"`
 	}
 }
 
-func checkCustom(s Signature, key crypto.PublicKey, signature []byte, r Request, now time.Time) error {
+// parse reads a custom policy.
+func parse(text []byte) (statement, error) {
+	var p policy
+	if err := json.Unmarshal(text, &p); err != nil {
+		return statement{}, err
+	}
+	if len(p.Statement) != 1 {
+		return statement{}, fmt.Errorf("it has %d statements", len(p.Statement))
+	}
+	return p.Statement[0], nil
+}
+
+func checkCustom(s Signature, key crypto.PublicKey, signature []byte, r Request, now time.Time) *Refusal {
 	text, err := decode(s.Policy)
 	if err != nil {
-		return Refusal("The Policy is not in CloudFront's form of base64.")
+		return refuse(MalformedPolicy, "The Policy is not in CloudFront's form of base64.")
 	}
 	if !verify(key, s.Hash, text, signature) {
-		return badSignature
+		return refuse(AccessDenied, "The signature is not that of the Policy by this key.")
 	}
-	var p policy
-	if err := json.Unmarshal(text, &p); err != nil || len(p.Statement) != 1 {
-		return Refusal("The policy is not a JSON document with one statement.")
+	p, err := parse(text)
+	if err != nil {
+		return refuse(MalformedPolicy, "The policy is not a JSON document with one statement: %v.", err)
 	}
-	statement := p.Statement[0]
-	condition := statement.Condition
+	c := p.Condition
+	if c.DateLessThan == nil {
+		return refuse(MalformedPolicy, "The policy lacks DateLessThan.")
+	}
+	if !isTime(c.DateLessThan.Time) || c.DateGreaterThan != nil && !isTime(c.DateGreaterThan.Time) {
+		return refuse(MalformedPolicy, "The policy has a date that is not a time in seconds since 1970, up to %s.", when(lastTime))
+	}
+	if end := checkEnd(c.DateLessThan.Time, now); end != nil {
+		return end
+	}
 	switch {
-	case condition.DateLessThan == nil:
-		return Refusal("The policy lacks DateLessThan.")
-	case now.Unix() >= condition.DateLessThan.Time:
-		return expired(condition.DateLessThan.Time)
-	case condition.DateGreaterThan != nil && now.Unix() <= condition.DateGreaterThan.Time:
-		return Refusal("The signature is not valid before " + time.Unix(condition.DateGreaterThan.Time, 0).UTC().Format(time.RFC3339) + ".")
-	case statement.Resource != nil && !covers(*statement.Resource, r.URLs):
-		return Refusal("The policy is for other resources than this URL.")
-	case condition.IPAddress != nil && !within(condition.IPAddress.Source, r.Viewer):
-		return Refusal("The policy is for other addresses than the viewer's.")
+	case c.DateGreaterThan != nil && now.Unix() <= c.DateGreaterThan.Time:
+		at := c.DateGreaterThan.Time
+		return refuse(AccessDenied, "The signature is not valid before %s: in %v.", when(at), apart(at, now))
+	case p.Resource != nil && !covers(*p.Resource, r.URLs):
+		return refuse(AccessDenied, "The policy is for %s, which this URL is not: %s.", quoted(*p.Resource), quoted(r.URLs[0]))
+	case c.IPAddress != nil && !within(c.IPAddress.Source, r.Viewer):
+		return refuse(AccessDenied, "The policy is for viewers at %s, and this one is at %v.", quoted(c.IPAddress.Source), r.Viewer.Unmap())
 	}
 	return nil
 }
