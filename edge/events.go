@@ -33,6 +33,12 @@ func (x *exchange) serveByFunctions(ctx context.Context) *message.Response {
 		return x.generated(o.Response)
 	case o.Request != nil:
 		x.rewrite(o.Request)
+		fallthrough
+	default:
+		if o.Target != nil {
+			x.GoTo(*o.Target)
+			x.rerouted = o.Rerouted
+		}
 	}
 	if x.explained != nil {
 		x.explained.Functions = explain.Ran + x.Request.Method + " " + x.Request.URI()

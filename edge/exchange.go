@@ -13,6 +13,7 @@ import (
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
 	"github.com/warmfront/warmfront/edge/private"
+	"github.com/warmfront/warmfront/edge/reroute"
 	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -50,6 +51,8 @@ type exchange struct {
 	level tier.Level
 	// handedOn is set where an edge asks that the request be handed to the origin.
 	handedOn bool
+	// rerouted is what tiers are told of where a function sends the request, "" if nowhere.
+	rerouted string
 	// nextOnly is set once a shared fetch was of no use.
 	nextOnly bool
 	// inner is set on the request for a custom error page.
@@ -176,6 +179,7 @@ func (x *exchange) real() time.Time { return x.start.Add(-x.ahead) }
 func (x *exchange) reset() {
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.Path, x.Query, x.Encoding, x.Bound, x.key = "", "", "", "", ""
+	x.Target, x.rerouted = reroute.Target{}, ""
 	x.signature = private.Signature{}
 	x.staged.primary = nil
 	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false

@@ -177,8 +177,8 @@ func (x *exchange) explainOrigin() *explain.Origin {
 			o.Headers = append(o.Headers, f.Name)
 		}
 	}
-	if g := x.Behavior.Failover; g != nil {
-		o.Group = &explain.Group{ID: g.Group, Second: x.Plan.Origins[g.Origin].ID, Statuses: g.Statuses, Used: origins.FailsOver(x.Request.Method)}
+	if g := x.Target.Failover; g != nil {
+		o.Group = &explain.Group{ID: g.Group, Second: x.Target.Second.ID, Statuses: g.Statuses, Used: origins.FailsOver(x.Request.Method)}
 	}
 	return o
 }

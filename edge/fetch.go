@@ -12,7 +12,7 @@ import (
 // fetch makes the fetch of what the request asks for.
 func (x *exchange) fetch() fetch.Fetch {
 	f := fetch.Fetch{
-		Plan: x.Plan, Behavior: x.Behavior, Origin: x.Origin, Planned: x.state.Version, Arrived: x.arrived,
+		Plan: x.Plan, Behavior: x.Behavior, Origin: x.Origin, Failover: x.Target.Failover, Planned: x.state.Version, Arrived: x.arrived,
 		Key: strings.Clone(x.key), Request: x.OriginRequest(x.asking(false)), Encoding: x.Encoding, Pattern: strings.Clone(x.Bound),
 	}
 	for _, u := range x.uris {
@@ -43,6 +43,7 @@ func (x *exchange) fetch() fetch.Fetch {
 	}
 	f.Second = x.second(x.asking(false))
 	if len(f.Tiers) > 0 || f.Second != nil && len(f.Second.Shield) > 0 {
+		f.Rerouted = x.rerouted
 		f.Upward, f.ID = x.TierRequest(false), strings.Clone(x.id)
 	}
 	return f
@@ -51,11 +52,11 @@ func (x *exchange) fetch() fetch.Fetch {
 // second is the second origin of the behavior's group and the request to it; nil where
 // there is none.
 func (x *exchange) second(a policy.Asking) *fetch.Target {
-	if x.Behavior.Failover == nil || !origins.FailsOver(x.Request.Method) || x.Second || x.handedOn {
+	if x.Target.Second == nil || !origins.FailsOver(x.Request.Method) || x.Second || x.handedOn {
 		return nil
 	}
 	v := x.View
-	v.Origin = &x.Plan.Origins[x.Behavior.Failover.Origin]
+	v.Origin = x.Target.Second
 	return &fetch.Target{Origin: v.Origin, Request: v.OriginRequest(a), Shield: x.shield(tier.Second, v.Origin)}
 }
 

@@ -3,9 +3,11 @@ package edge
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reroute"
 	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
 	"github.com/warmfront/warmfront/edge/upstream"
@@ -68,8 +70,11 @@ func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 	if a.Behavior != "" && !x.keepTo(a.Behavior) {
 		return tier.Pass(tier.Unknown)
 	}
+	if a.Rerouted != "" && !x.goTo(a.Rerouted) {
+		return tier.Pass(tier.Unknown)
+	}
 	switch {
-	case x.Second && x.Behavior.Failover == nil:
+	case x.Second && x.Target.Second == nil:
 		return tier.Pass(tier.Unknown)
 	case a.Passing:
 		return p.passOn(ctx)
@@ -114,6 +119,22 @@ func (x *exchange) keepTo(pattern string) bool {
 		}
 	}
 	return false
+}
+
+// goTo sends a request where a function sent it at the node that asks. False if this plan
+// has not what that needs.
+func (x *exchange) goTo(rerouted string) bool {
+	changes, err := reroute.Decode(rerouted)
+	if err != nil {
+		return false
+	}
+	target, err := changes.Apply(x.Plan, x.Target)
+	if err != nil {
+		return false
+	}
+	x.GoTo(target)
+	x.rerouted = strings.Clone(rerouted)
+	return true
 }
 
 // result is what the asker tells its viewer that the caches did. Only what the Origin

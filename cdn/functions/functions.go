@@ -18,6 +18,20 @@ type Function struct {
 	KeyValueStores []string
 }
 
+// Reroutes reports whether a function may send requests to another origin than their
+// behavior's: it names a helper method that does. One that it does not name it cannot call.
+func (f *Function) Reroutes() bool {
+	if f == nil || f.Runtime != "cloudfront-js-2.0" {
+		return false
+	}
+	for _, name := range [...]string{"updateRequestOrigin", "selectRequestOriginById", "createRequestOriginGroup"} {
+		if strings.Contains(f.Code, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // Lambda is a Lambda function of which a behavior is associated with one version.
 type Lambda struct {
 	ARN string // ends with the version

@@ -50,8 +50,14 @@ type Origin struct {
 	CompletionTimeout time.Duration
 	KeepaliveTimeout  time.Duration
 	CustomHeaders     []HeaderField
-	AccessControl     *AccessControl  // nil for none
-	AccessIdentity    *AccessIdentity // nil for none
+	// Host is what the origin is told in place of its Domain or of the viewer's Host, SNI what
+	// TLS asks it for, CertificateNames what its certificate may be of and Addresses, "ipv4" or
+	// "ipv6", what it is reached at: where a function says so (edge/reroute), else "".
+	Host, SNI        string
+	CertificateNames []string
+	Addresses        string
+	AccessControl    *AccessControl  // nil for none
+	AccessIdentity   *AccessIdentity // nil for none
 }
 
 // HeaderField is one header line.

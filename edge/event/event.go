@@ -13,6 +13,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reroute"
 	"github.com/warmfront/warmfront/edge/rfc9111"
 )
 
@@ -41,7 +42,7 @@ type Info struct {
 	Now time.Time
 }
 
-// Outcome is what came of a function. Exactly one of its fields is set; none, if everything
+// Outcome is what came of a function: a request, an answer, or a fault; none, if everything
 // stays as it was.
 type Outcome struct {
 	// Request goes on in place of the one the function was given, and shares no string
@@ -52,6 +53,10 @@ type Outcome struct {
 	// leaves that body as it is; NoBody takes it away.
 	Response *message.Response
 	NoBody   bool
+	// Target is where a request goes, changed or not; nil: where its behavior says. Rerouted
+	// tells other nodes so.
+	Target   *reroute.Target
+	Rerouted string
 	// Fault is why there is neither: the viewer is told.
 	Fault *Fault
 }

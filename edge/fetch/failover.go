@@ -37,8 +37,10 @@ type Question struct {
 	Second   *Target
 	Failover *origins.Failover
 	// Upward is what shields are asked, with X-Amz-Cf-Id ID; nil where there is none.
-	Upward *message.Request
-	ID     string
+	// Rerouted is what they are told of where a function sent the request.
+	Upward   *message.Request
+	ID       string
+	Rerouted string
 	// asks says what a shield must know, and take whether what it answered is of use;
 	// both nil where the request is passed on as it is.
 	asks func() tier.Ask
@@ -99,7 +101,7 @@ func (f *Fetch) question(interim func(int, message.Header)) Question {
 		t.Request = &r
 		return t
 	}
-	q := Question{Plan: f.Plan, Behavior: f.Behavior, Primary: own(Target{Origin: f.Origin, Request: f.Request}), Failover: f.Behavior.Failover, ID: f.ID}
+	q := Question{Plan: f.Plan, Behavior: f.Behavior, Primary: own(Target{Origin: f.Origin, Request: f.Request}), Failover: f.Failover, ID: f.ID, Rerouted: f.Rerouted}
 	if f.Upward != nil {
 		q.Upward = f.upward(q.Primary.Request)
 	}
@@ -116,10 +118,13 @@ func (f *Fetch) question(interim func(int, message.Header)) Question {
 
 // Which of a group's origins an object came from is nowhere kept, and two origins may
 // well have different things under one date. Of a group therefore an entity tag alone
-// tells whether what one of them says is of what the other sent.
+// tells whether what one of them says is of what the other sent. The same holds where a
+// function sends requests of one key to several origins (difference 577).
 
-// grouped reports whether the behavior's target is a group of origins.
-func (f *Fetch) grouped() bool { return f.Behavior.Failover != nil }
+// grouped reports whether what is stored may have come from several origins.
+func (f *Fetch) grouped() bool {
+	return f.Behavior.Failover != nil || f.Failover != nil || f.Behavior.ViewerRequest.Reroutes()
+}
 
 // validated reports whether the origin can be asked whether o still holds.
 func (f *Fetch) validated(o *cache.Object) bool {

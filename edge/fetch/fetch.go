@@ -18,6 +18,8 @@ type Fetch struct {
 	Plan     *cdn.Plan
 	Behavior *cdn.Behavior
 	Origin   *origins.Origin
+	// Failover says when Second is asked; nil where the target is a single origin.
+	Failover *origins.Failover
 	// Pattern is the behavior's, where tiers cannot tell the behavior by the path.
 	Pattern string
 	// Planned is the version of the state that the plan was taken from.
@@ -25,7 +27,7 @@ type Fetch struct {
 	Key     string
 	URIs    []string
 	Request *message.Request // finished, but for its signature
-	// Second is asked if Origin fails; nil where the behavior has no origin group.
+	// Second is asked if Origin fails; nil where the target is no origin group.
 	Second *Target
 	// Varying are the fields by which an answer may vary.
 	Varying message.Header
@@ -34,10 +36,12 @@ type Fetch struct {
 	// Ranged is set where only a part is asked for, Fenced where the node had no
 	// lease for the request.
 	Ranged, Fenced bool
-	// Tiers are asked before the origin, with Upward and X-Amz-Cf-Id ID.
-	Tiers  []tier.Tier
-	Upward *message.Request
-	ID     string
+	// Tiers are asked before the origin, with Upward and X-Amz-Cf-Id ID, and told that a
+	// function sent the request elsewhere by Rerouted.
+	Tiers    []tier.Tier
+	Upward   *message.Request
+	ID       string
+	Rerouted string
 	// Stored is the key of what a GET stored, where a HEAD may say something of it.
 	Stored string
 	// Arrived is the place in the order of the request that it was made for.

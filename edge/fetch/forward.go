@@ -68,7 +68,7 @@ func (ft *Fetcher) asks(f *Fetch) tier.Ask {
 	inv := state.Invalidations(f.Plan.ID)
 	least, newest := reuse.Need(reuse.Newest(inv, slices.Concat(f.URIs, f.others)), inv.Tagged().Max(f.Plan.Version), state.Version.Epoch)
 	return tier.Ask{
-		Distribution: f.Plan.ID, Behavior: f.Pattern, Newest: newest, Least: least, Confirm: !leased || f.Fenced,
+		Distribution: f.Plan.ID, Behavior: f.Pattern, Rerouted: f.Rerouted, Newest: newest, Least: least, Confirm: !leased || f.Fenced,
 		Viewer: f.Upward.Viewer, Scheme: f.Upward.Scheme, Major: f.Upward.Major, Minor: f.Upward.Minor, ID: f.ID,
 		Timeout: patience(f.Origin, f.Second),
 	}

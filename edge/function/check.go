@@ -3,12 +3,17 @@ package function
 import (
 	"fmt"
 	"strings"
+
+	"github.com/warmfront/warmfront/edge/reroute"
 )
 
 // Returned is what a handler returned, if it may: one of the two.
 type Returned struct {
 	Request  *Request
 	Response *Response
+	// Changes are those of the request's origin, and Target what they come to.
+	Changes reroute.Changes
+	Target  *reroute.Target
 }
 
 // maxBody bounds the body that a function may make.

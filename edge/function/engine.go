@@ -12,6 +12,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/keyvalues"
 	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/function/quickjs"
+	"github.com/warmfront/warmfront/edge/reroute"
 )
 
 // Fuel is how much work a run may take: its compute utilization is what it took, in
@@ -200,7 +201,8 @@ func failed(err error) (Report, error) {
 // run runs a function in an instance; again is whether that may be used again.
 func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
 	logged := 0
-	h := &quickjs.Host{Now: r.Now, Random: rand.Uint64, Ask: r.ask, Log: func(line string) {
+	var calls []reroute.Call
+	h := &quickjs.Host{Now: r.Now, Random: rand.Uint64, Ask: r.asking(&calls), Log: func(line string) {
 		line = line[:min(len(line), maxLog-logged)]
 		if logged += len(line); line != "" {
 			report.Logs = append(report.Logs, line)
@@ -219,7 +221,10 @@ func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
 		return report, true, nil
 	}
 	report.Output = made.Output
-	if report.Returned, err = Check(r.Event, made.Output); err != nil {
+	if report.Returned, err = Check(r.Event, made.Output); err == nil {
+		err = report.Returned.parse(calls)
+	}
+	if err != nil {
 		report.Failure = &Failure{event.FunctionValidation, "The function returned an invalid value: " + err.Error() + "."}
 	}
 	return report, true, nil

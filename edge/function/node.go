@@ -119,7 +119,9 @@ func (n *Node) ViewerRequest(ctx context.Context, in *event.Info, r *message.Req
 	case returned.Response != nil:
 		return returned.Response.response(nil, nil)
 	}
-	return event.Outcome{Request: returned.Request.apply(&e.Request, r, in.Added)}
+	return event.Outcome{
+		Request: returned.Request.apply(&e.Request, r, in.Added), Target: returned.Target, Rerouted: returned.Changes.Encode(),
+	}
 }
 
 // ViewerResponse implements edge.Events.
@@ -178,6 +180,7 @@ func (n *Node) run(ctx context.Context, in *event.Info, f *functions.Function, e
 	report, err := n.runIn(poolKey{in.Plan.ID, f.Name, f.ETag, f.Code}, Run{
 		Event: e, Function: f, Environment: environment, Values: in.State.KeyValues, Now: in.Now,
 	})
+	report.settle(in)
 	note := func(level slog.Level, what string, value any) {
 		n.cfg.Logger.Log(ctx, level, "function", "function", f.Name, "distribution", in.Plan.ID, what, value)
 	}

@@ -30,7 +30,10 @@ func (v *View) OriginRequest(a Asking) *message.Request {
 		Query:  selectQuery(v.Text, v.Behavior.Forward.Query, q.Query),
 		Header: make(message.Header, 0, len(q.Header)+8), Viewer: q.Viewer,
 	}
-	if v.selectsHeader("Host") {
+	switch {
+	case v.Origin.Host != "":
+		r.Host = v.Origin.Host
+	case v.selectsHeader("Host"):
 		r.Host = q.Host
 	}
 	named := message.Items(q.Header.Joined("Connection"))

@@ -7,6 +7,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/cdn/paths"
 	"github.com/warmfront/warmfront/edge/message"
+	"github.com/warmfront/warmfront/edge/reroute"
 	"github.com/warmfront/warmfront/geo"
 )
 
@@ -16,6 +17,9 @@ type View struct {
 	Plan     *cdn.Plan
 	Behavior *cdn.Behavior
 	Origin   *origins.Origin
+	// Target is the origins that the request goes to: those of its behavior, unless a
+	// function sends it elsewhere (GoTo). Origin is one of them.
+	Target reroute.Target
 	// Path is what is asked for: the viewer's, or the default root object.
 	Path string
 	// Query is the query string as far as the cache policy selects it, and Encoding
@@ -68,14 +72,19 @@ func (v *View) root(path string) string {
 // take makes a behavior the request's.
 func (v *View) take(b *cdn.Behavior, path string) {
 	v.Path, v.Behavior = path, b
-	v.Origin = &v.Plan.Origins[b.Origin]
-	if v.Second && v.Behavior.Failover != nil {
-		v.Origin = &v.Plan.Origins[v.Behavior.Failover.Origin]
-	}
+	v.GoTo(reroute.Of(v.Plan, b))
 	v.Query = selectQuery(v.Text, v.Behavior.Cache.Query, v.Request.Query)
 	v.Encoding = ""
 	if v.Request.Major > 1 || v.Request.Minor > 0 { // HTTP/1.0 gets nothing compressed (developer guide, "Serve compressed files")
 		v.Encoding = normalEncoding(v.Request.Header.Joined("Accept-Encoding"), v.Behavior.Cache)
+	}
+}
+
+// GoTo sends the request to a target. It is no part of the key (compatibility.md, 572).
+func (v *View) GoTo(t reroute.Target) {
+	v.Target, v.Origin = t, t.Origin
+	if v.Second && t.Second != nil {
+		v.Origin = t.Second
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	fieldLeast        = prefix + "Least"        // epoch.number that must have been applied
 	fieldConfirm      = prefix + "Confirm"      // "1": the origin's own word is needed
 	fieldPassing      = prefix + "Passing"      // "1": the request is not to be answered by a cache
+	fieldRerouted     = prefix + "Rerouted"     // where a function sent the request (edge/reroute)
 	fieldViewer       = prefix + "Viewer"       // "192.0.2.7:1234 https 2.0"
 	fieldID           = prefix + "Id"           // the request's X-Amz-Cf-Id
 
@@ -50,6 +51,8 @@ type Ask struct {
 	// Behavior is the pattern of the behavior, where it is not the path's: a function has
 	// changed that. "" otherwise.
 	Behavior string
+	// Rerouted says where a function sent the request, if not to the behavior's target.
+	Rerouted string
 	// Least must have been applied by the tier: then it knows of every invalidation
 	// that the asker knew of when it asked (D). Newest is that of the newest one of
 	// what is asked for; it is not sent, but holds the answer to account.
@@ -76,8 +79,18 @@ func (a Ask) Accepts(birth cdn.Version) bool {
 	return a.Passing || birth.Epoch == a.Least.Epoch && !birth.Before(a.Newest)
 }
 
+// rerouted follows the level where a function sent the request elsewhere: a node of a
+// release that knows nothing of that knows no such level, and is passed over, instead of
+// asking the wrong origin.
+const rerouted = "+rerouted"
+
 func (a Ask) appendTo(l Level, h *message.Header) {
-	h.Add(fieldLevel, l.String())
+	if a.Rerouted == "" {
+		h.Add(fieldLevel, l.String())
+	} else {
+		h.Add(fieldLevel, l.String()+rerouted)
+		h.Add(fieldRerouted, a.Rerouted)
+	}
 	h.Add(fieldDistribution, a.Distribution)
 	h.Add(fieldLeast, a.Least.String())
 	if a.Confirm {
@@ -100,9 +113,13 @@ func parseAsk(h message.Header) (a Ask, err error) {
 			return a, err
 		}
 	}
+	level, elsewhere := strings.CutSuffix(h.Get(fieldLevel), rerouted)
 	var ok bool
-	if a.Level, ok = parseLevel(h.Get(fieldLevel)); !ok {
+	if a.Level, ok = parseLevel(level); !ok {
 		return a, fmt.Errorf("the level %q is none to ask at", h.Get(fieldLevel))
+	}
+	if a.Rerouted = h.Get(fieldRerouted); elsewhere != (a.Rerouted != "") {
+		return a, errors.New("it is not clear which origin is to be asked")
 	}
 	if a.Least, err = cdn.ParseVersion(h.Get(fieldLeast)); err != nil {
 		return a, err

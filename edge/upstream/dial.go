@@ -118,6 +118,9 @@ func (u *Upstream) addresses(ctx context.Context, p place) ([]netip.AddrPort, er
 	refused := "the name has no address"
 	for _, ip := range ips {
 		a := netip.AddrPortFrom(ip.Unmap(), uint16(port))
+		if p.family == "ipv4" && !a.Addr().Is4() || p.family == "ipv6" && a.Addr().Is4() {
+			continue
+		}
 		why := u.check(p, a)
 		if why == "" {
 			allowed = append(allowed, a)

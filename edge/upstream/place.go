@@ -29,6 +29,9 @@ type place struct {
 	tls               versions
 	// forwarded is the viewers' Host where the origin is told that instead of its own.
 	forwarded string
+	// sni and names are what a function says of TLS, names one after the other with spaces
+	// between; family limits the addresses to "ipv4" or "ipv6".
+	sni, names, family string
 }
 
 // name is the host that is dialed.
@@ -41,7 +44,7 @@ func (p place) name() string {
 // go to the S3 endpoint, where there is one; names that the operator mapped go
 // where they say; all others are resolved.
 func (u *Upstream) place(o *origins.Origin, scheme string) place {
-	p := place{host: o.Domain, attempts: max(1, o.ConnectAttempts), connect: cmp.Or(o.ConnectTimeout, 10*time.Second), idle: cmp.Or(o.KeepaliveTimeout, 5*time.Second), tls: versionsOf(o)}
+	p := place{host: o.Domain, attempts: max(1, o.ConnectAttempts), connect: cmp.Or(o.ConnectTimeout, 10*time.Second), idle: cmp.Or(o.KeepaliveTimeout, 5*time.Second), tls: versionsOf(o), family: o.Addresses}
 	p.scheme = "http"
 	switch {
 	case o.Kind == origins.S3, o.Protocol == origins.HTTPSOnly, o.Protocol == origins.MatchViewer && scheme == "https":

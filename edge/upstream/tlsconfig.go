@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -38,18 +39,22 @@ func (p *pool) tlsConfig(roots *x509.CertPool) *tls.Config {
 		MinVersion: at.tls.least, MaxVersion: at.tls.most, RootCAs: roots, ServerName: strings.Trim(at.host, "[]"),
 		ClientSessionCache: tls.NewLRUClientSessionCache(maxSessions), NextProtos: []string{"http/1.1"},
 	}
-	if at.forwarded != "" {
-		cfg.ServerName = at.forwarded
-		cfg.InsecureSkipVerify = true // VerifyConnection does it, by either of two names
+	named := at.forwarded != "" || at.sni != "" || at.names != ""
+	if named {
+		cfg.ServerName = cmp.Or(at.sni, at.forwarded, cfg.ServerName)
+		cfg.InsecureSkipVerify = true // VerifyConnection does it, by either of several names
 	}
 	cfg.VerifyConnection = func(s tls.ConnectionState) error {
 		if at.tls.without != 0 && s.Version == at.tls.without {
 			return fmt.Errorf("%s is not among the origin's SSL protocols", tls.VersionName(s.Version))
 		}
-		if at.forwarded == "" {
+		switch {
+		case !named:
 			return nil
+		case at.names != "":
+			return verify(s.PeerCertificates, roots, strings.Fields(at.names)...)
 		}
-		return verify(s.PeerCertificates, roots, strings.Trim(at.host, "[]"), at.forwarded)
+		return verify(s.PeerCertificates, roots, strings.Trim(at.host, "[]"), at.forwarded, at.sni)
 	}
 	return cfg
 }
@@ -68,11 +73,27 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, names ...string) er
 	}
 	var err error
 	for _, name := range names {
-		if err = chain[0].VerifyHostname(name); err == nil {
+		if name == "" {
+			continue
+		}
+		if wildcard, found := strings.CutPrefix(name, "*."); found && ofDomain(chain[0].DNSNames, wildcard) {
 			return nil
+		}
+		if e := chain[0].VerifyHostname(name); e == nil {
+			return nil
+		} else if err == nil {
+			err = e
 		}
 	}
 	return err
+}
+
+// ofDomain reports whether a certificate has a name directly below a domain, or all of them.
+func ofDomain(names []string, domain string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, rest, _ := strings.Cut(name, ".")
+		return strings.EqualFold(rest, domain)
+	})
 }
 
 // told says which Host the origin is told: that counts where it differs from the
@@ -83,6 +104,9 @@ func (p place) told(o *origins.Origin, host string) place {
 	}
 	if p.scheme == "https" && o.Kind == origins.Custom && host != "" && !strings.EqualFold(host, o.Domain) {
 		p.forwarded = strings.ToLower(host)
+	}
+	if p.scheme == "https" && o.Kind == origins.Custom {
+		p.sni, p.names = o.SNI, strings.Join(o.CertificateNames, " ")
 	}
 	return p
 }

@@ -1,6 +1,6 @@
 // The module cloudfront, of the runtime 2.0. It comes last, and takes away what the others
 // were made with.
-const { host, ASK, env, parse, modules, bytes, encoding } = globalThis.$internal;
+const { host, ASK, env, parse, stringify, modules, bytes, encoding } = globalThis.$internal;
 const fromUTF8 = encoding('utf8')[1];
 const store = (id) => {
   const known = host(ASK, 'store', id === undefined ? '' : `${id}`, '');
@@ -21,13 +21,16 @@ const store = (id) => {
     async meta() { return parse(host(ASK, 'meta', known, '')); },
   };
 };
-const unsupported = (name) => () => { throw new Error(`cf.${name} is not supported`); };
+// What is asked for is looked at once the handler has returned.
+const reroute = (name) => (...args) => {
+  if (host(ASK, name, stringify(args), '') === undefined) throw new Error(`cf.${name} cannot be called here: it is for viewer requests, a few times in a run, by its name as it is`);
+};
 const cf = {
   kvs: store,
   get edgeLocation() { return env().edgeLocation ?? {}; },
-  updateRequestOrigin: unsupported('updateRequestOrigin'),
-  selectRequestOriginById: unsupported('selectRequestOriginById'),
-  createRequestOriginGroup: unsupported('createRequestOriginGroup'),
+  updateRequestOrigin: reroute('updateRequestOrigin'),
+  selectRequestOriginById: reroute('selectRequestOriginById'),
+  createRequestOriginGroup: reroute('createRequestOriginGroup'),
 };
 modules.cloudfront = cf;
 delete globalThis.$internal;
