@@ -120,6 +120,7 @@ type site struct {
 	tagHeader            string // CacheTagConfig
 	failover             string // statuses: the target is a group of two origins then
 	more                 string // elements of its own
+	edit                 func(config string) string
 }
 
 func (s site) change(id string) cdn.Change {
@@ -148,6 +149,9 @@ func (s site) change(id string) cdn.Change {
 		config = withSecondOrigin(config, s.failover)
 	}
 	config = strings.Replace(config, "</DistributionConfig>", s.more+"</DistributionConfig>", 1)
+	if s.edit != nil {
+		config = s.edit(config)
+	}
 	d := cdn.Distribution{ID: id, ARN: "arn:aws:cloudfront::1:distribution/" + id, Domain: "d" + strings.ToLower(id) + ".warmfront.test", Config: config}
 	if s.strict {
 		d.Tags = map[string]string{cdn.CachingTag: cdn.CachingTagRFC9111}

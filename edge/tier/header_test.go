@@ -24,6 +24,7 @@ func TestAsksComeThroughAsTheyAre(t *testing.T) {
 		func(a *Ask) { a.Confirm = false },
 		func(a *Ask) { a.Passing, a.Level = true, Second },
 		func(a *Ask) { a.Level, a.Scheme, a.Major, a.Minor = Peer, "http", 1, 0 },
+		func(a *Ask) { a.Rerouted, a.Level = "W10", Shield },
 		func(a *Ask) { a.Least, a.Viewer = cdn.Version{}, netip.MustParseAddrPort("192.0.2.7:1") },
 	} {
 		a, h := anAsk(), message.Header{{Name: "Accept", Value: "*/*"}}
@@ -40,7 +41,7 @@ func TestAsksComeThroughAsTheyAre(t *testing.T) {
 
 func TestWhatIsNoAskIsRefused(t *testing.T) {
 	for field, values := range map[string][]string{
-		fieldLevel:        {"", "viewer", "origin", "Peer"},
+		fieldLevel:        {"", "viewer", "origin", "Peer", "regional+rerouted"},
 		fieldDistribution: {""},
 		fieldLeast:        {"", "1", "1.x", "-1.2", "1.2.3"},
 		fieldViewer:       {"", "192.0.2.7 http 1.1", "192.0.2.7:1 ftp 1.1", "192.0.2.7:1 http 1", "192.0.2.7:1 http 1.1 x", "192.0.2.7:1 http 1.a"},

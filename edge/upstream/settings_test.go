@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -90,6 +91,40 @@ func TestSSLProtocols(t *testing.T) {
 			if want := slices.Contains(strings.Fields(c.good), name); want != (got == "ok" && err == nil) || !want && reason(err) != TLS {
 				t.Errorf("an origin of TLS %s by the settings %x: %q, %v", name, c.set, got, err)
 			}
+		}
+	}
+}
+
+// TestWhatAFunctionSaysOfTLS holds the code to belief 570: which name is asked for, and what
+// the certificate may be of.
+func TestWhatAFunctionSaysOfTLS(t *testing.T) {
+	ca := newAuthority(t)
+	for _, c := range []struct {
+		leaf, sni string
+		names     []string
+		good      bool
+	}{
+		{"named.test", "", nil, true}, {"other.test", "", nil, false}, {"other.test", "other.test", nil, true}, {"named.test", "other.test", nil, true},
+		{"www.cert.test", "", []string{"www.cert.test"}, true}, {"www.cert.test", "", []string{"*.cert.test"}, true}, {"*.cert.test", "", []string{"*.cert.test"}, true},
+		{"*.cert.test", "", []string{"a.test", "www.cert.test"}, true}, {"www.cert.test", "", []string{"cert.test"}, false}, {"a.www.cert.test", "", []string{"*.cert.test"}, false},
+		{"named.test", "", []string{"www.cert.test"}, false},
+	} {
+		leaf := ca.leaf(t, c.leaf)
+		var asked atomic.Pointer[string]
+		at := serveTLS(t, &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			asked.Store(&h.ServerName)
+			return &leaf, nil
+		}}, "ok")
+		u, o := asker(t, at, Config{Roots: ca.pool})
+		o.Protocol, o.SNI, o.CertificateNames = cdn.OriginHTTPSOnly, c.sni, c.names
+		r := request("/")
+		r.Host = "named.test"
+		_, got, err := get(t, u, o, r)
+		if c.good != (got == "ok" && err == nil) || !c.good && reason(err) != TLS {
+			t.Errorf("%+v: %q, %v", c, got, err)
+		}
+		if want := cmp.Or(c.sni, "named.test"); asked.Load() == nil || *asked.Load() != want {
+			t.Errorf("%+v: asked for %v", c, asked.Load())
 		}
 	}
 }
