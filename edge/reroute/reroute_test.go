@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/origins"
 )
 
 // plan has a custom origin, a bucket with an access control, and one with an identity.
 func plan() *cdn.Plan {
 	return &cdn.Plan{
-		Origins: []cdn.Origin{
-			{ID: "app", Domain: "app.example.com", Path: "/base", Protocol: cdn.OriginHTTPOnly, HTTPPort: 8080, HTTPSPort: 8443, TLS: []uint16{0x0303}, Shield: "us-east-1",
-				ConnectAttempts: 3, ReadTimeout: 30 * time.Second, KeepaliveTimeout: 5 * time.Second, CustomHeaders: []cdn.HeaderField{{Name: "X-Own", Value: "1"}}},
-			{ID: "bucket", Domain: "a.s3.us-east-1.amazonaws.com", Kind: cdn.OriginS3, HTTPPort: 80, HTTPSPort: 443, AccessControl: &cdn.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: "always"}},
-			{ID: "old", Domain: "b.s3.us-east-1.amazonaws.com", Kind: cdn.OriginS3, HTTPPort: 80, HTTPSPort: 443, AccessIdentity: &cdn.AccessIdentity{ID: "E1"}},
+		Origins: []origins.Origin{
+			{ID: "app", Domain: "app.example.com", Path: "/base", Protocol: origins.HTTPOnly, HTTPPort: 8080, HTTPSPort: 8443, TLS: []uint16{0x0303}, Shield: "us-east-1",
+				ConnectAttempts: 3, ReadTimeout: 30 * time.Second, KeepaliveTimeout: 5 * time.Second, CustomHeaders: []origins.HeaderField{{Name: "X-Own", Value: "1"}}},
+			{ID: "bucket", Domain: "a.s3.us-east-1.amazonaws.com", Kind: origins.S3, HTTPPort: 80, HTTPSPort: 443, AccessControl: &origins.AccessControl{ID: "EOAC", OriginType: "s3", SigningBehavior: "always"}},
+			{ID: "old", Domain: "b.s3.us-east-1.amazonaws.com", Kind: origins.S3, HTTPPort: 80, HTTPSPort: 443, AccessIdentity: &origins.AccessIdentity{ID: "E1"}},
 		},
-		Behaviors: []cdn.Behavior{{Origin: 0, Failover: &cdn.Failover{Group: "g", Origin: 1, Statuses: []int{503}}}},
+		Behaviors: []cdn.Behavior{{Origin: 0, Failover: &origins.Failover{Group: "g", Origin: 1, Statuses: []int{503}}}},
 	}
 }
 
@@ -46,39 +47,39 @@ func TestApply(t *testing.T) {
 	for name, c := range map[string]struct {
 		calls []Call
 		// want is set of the origin that the request would go to.
-		want   func(*cdn.Origin)
+		want   func(*origins.Origin)
 		second string
 	}{
-		"nothing":     {[]Call{{update, `[{}]`}}, func(*cdn.Origin) {}, "bucket"},
-		"domain name": {[]Call{{update, `[{"domainName":"WWW.example.com"}]`}}, func(o *cdn.Origin) { o.Domain, o.Host = "www.example.com", "www.example.com" }, "bucket"},
+		"nothing":     {[]Call{{update, `[{}]`}}, func(*origins.Origin) {}, "bucket"},
+		"domain name": {[]Call{{update, `[{"domainName":"WWW.example.com"}]`}}, func(o *origins.Origin) { o.Domain, o.Host = "www.example.com", "www.example.com" }, "bucket"},
 		"everything of a custom origin": {[]Call{{update, `[{"domainName":"www.example.com","hostHeader":"h.example.com","sni":"s.example.com","allowedCertificateNames":["*.example.com"],"originPath":"/v2",
 			"customHeaders":{"x-stage":"p"},"connectionAttempts":1,"originShield":{"enabled":true,"region":"eu-west-1"},"timeouts":{"readTimeout":3,"responseCompletionTimeout":9,"keepAliveTimeout":2,"connectionTimeout":1},
-			"customOriginConfig":{"port":8444,"protocol":"https","sslProtocols":["TLSv1.2"],"ipAddressType":"ipv6"},"unknown":1}]`}}, func(o *cdn.Origin) {
+			"customOriginConfig":{"port":8444,"protocol":"https","sslProtocols":["TLSv1.2"],"ipAddressType":"ipv6"},"unknown":1}]`}}, func(o *origins.Origin) {
 			o.Domain, o.Host, o.SNI, o.CertificateNames, o.Path = "www.example.com", "h.example.com", "s.example.com", []string{"*.example.com"}, "/v2"
-			o.CustomHeaders, o.ConnectAttempts, o.Shield = []cdn.HeaderField{{Name: "X-Stage", Value: "p"}}, 1, "eu-west-1"
+			o.CustomHeaders, o.ConnectAttempts, o.Shield = []origins.HeaderField{{Name: "X-Stage", Value: "p"}}, 1, "eu-west-1"
 			o.ReadTimeout, o.CompletionTimeout, o.KeepaliveTimeout, o.ConnectTimeout = 3*time.Second, 9*time.Second, 2*time.Second, time.Second
-			o.Protocol, o.HTTPSPort, o.TLS, o.Addresses = cdn.OriginHTTPSOnly, 8444, []uint16{0x0303, 0x0304}, "ipv6"
+			o.Protocol, o.HTTPSPort, o.TLS, o.Addresses = origins.HTTPSOnly, 8444, []uint16{0x0303, 0x0304}, "ipv6"
 		}, "bucket"},
-		"headers reset, no shield": {[]Call{{update, `[{"customHeaders":{},"originShield":{"enabled":false},"originPath":""}]`}}, func(o *cdn.Origin) { o.CustomHeaders, o.Shield, o.Path = nil, "", "" }, "bucket"},
-		"a bucket, signed for": {[]Call{{update, `[{"domainName":"c.s3.eu-west-1.amazonaws.com","originAccessControlConfig":{"enabled":true,"signingBehavior":"always","signingProtocol":"sigv4","originType":"s3"}}]`}}, func(o *cdn.Origin) {
-			o.Domain, o.Host, o.Kind, o.HTTPPort, o.HTTPSPort, o.TLS = "c.s3.eu-west-1.amazonaws.com", "c.s3.eu-west-1.amazonaws.com", cdn.OriginS3, 80, 443, nil
-			o.AccessControl = &cdn.AccessControl{OriginType: "s3", SigningBehavior: "always", SigningProtocol: "sigv4"}
+		"headers reset, no shield": {[]Call{{update, `[{"customHeaders":{},"originShield":{"enabled":false},"originPath":""}]`}}, func(o *origins.Origin) { o.CustomHeaders, o.Shield, o.Path = nil, "", "" }, "bucket"},
+		"a bucket, signed for": {[]Call{{update, `[{"domainName":"c.s3.eu-west-1.amazonaws.com","originAccessControlConfig":{"enabled":true,"signingBehavior":"always","signingProtocol":"sigv4","originType":"s3"}}]`}}, func(o *origins.Origin) {
+			o.Domain, o.Host, o.Kind, o.HTTPPort, o.HTTPSPort, o.TLS = "c.s3.eu-west-1.amazonaws.com", "c.s3.eu-west-1.amazonaws.com", origins.S3, 80, 443, nil
+			o.AccessControl = &origins.AccessControl{OriginType: "s3", SigningBehavior: "always", SigningProtocol: "sigv4"}
 		}, "bucket"},
-		"selected":                {[]Call{{choose, `["bucket"]`}}, func(o *cdn.Origin) { *o = plan().Origins[1] }, ""},
-		"selected, told another":  {[]Call{{choose, `["app",{"hostHeader":"H.example.com"}]`}}, func(o *cdn.Origin) { o.Host = "h.example.com" }, ""},
-		"selected, then changed":  {[]Call{{choose, `["bucket"]`}, {update, `[{"originPath":"/p"}]`}}, func(o *cdn.Origin) { *o = plan().Origins[1]; o.Path = "/p" }, ""},
-		"not signed for any more": {[]Call{{choose, `["old"]`}, {update, `[{"originAccessControlConfig":{"enabled":false}}]`}}, func(o *cdn.Origin) { *o = plan().Origins[2]; o.AccessIdentity = nil }, ""},
-		"the bucket is inherited": {[]Call{{choose, `["old"]`}, {update, `[{"domainName":"d.s3.amazonaws.com"}]`}}, func(o *cdn.Origin) {
+		"selected":                {[]Call{{choose, `["bucket"]`}}, func(o *origins.Origin) { *o = plan().Origins[1] }, ""},
+		"selected, told another":  {[]Call{{choose, `["app",{"hostHeader":"H.example.com"}]`}}, func(o *origins.Origin) { o.Host = "h.example.com" }, ""},
+		"selected, then changed":  {[]Call{{choose, `["bucket"]`}, {update, `[{"originPath":"/p"}]`}}, func(o *origins.Origin) { *o = plan().Origins[1]; o.Path = "/p" }, ""},
+		"not signed for any more": {[]Call{{choose, `["old"]`}, {update, `[{"originAccessControlConfig":{"enabled":false}}]`}}, func(o *origins.Origin) { *o = plan().Origins[2]; o.AccessIdentity = nil }, ""},
+		"the bucket is inherited": {[]Call{{choose, `["old"]`}, {update, `[{"domainName":"d.s3.amazonaws.com"}]`}}, func(o *origins.Origin) {
 			*o = plan().Origins[2]
 			o.Domain, o.Host = "d.s3.amazonaws.com", "d.s3.amazonaws.com"
 		}, ""},
-		"a bucket's website": {[]Call{{choose, `["bucket"]`}, {update, `[{"domainName":"d.s3-website-us-east-1.amazonaws.com"}]`}}, func(o *cdn.Origin) {
+		"a bucket's website": {[]Call{{choose, `["bucket"]`}, {update, `[{"domainName":"d.s3-website-us-east-1.amazonaws.com"}]`}}, func(o *origins.Origin) {
 			*o = plan().Origins[1]
-			o.Domain, o.Host, o.Kind, o.Protocol, o.AccessControl = "d.s3-website-us-east-1.amazonaws.com", "d.s3-website-us-east-1.amazonaws.com", cdn.OriginCustom, cdn.OriginMatchViewer, nil
+			o.Domain, o.Host, o.Kind, o.Protocol, o.AccessControl = "d.s3-website-us-east-1.amazonaws.com", "d.s3-website-us-east-1.amazonaws.com", origins.Custom, origins.MatchViewer, nil
 		}, ""},
-		"buckets ignore customOriginConfig": {[]Call{{choose, `["bucket"]`}, {update, `[{"customOriginConfig":{"port":8080,"protocol":"http","sslProtocols":["TLSv1"]}}]`}}, func(o *cdn.Origin) { *o = plan().Origins[1] }, ""},
-		"a group":                           {[]Call{{combine, `[{"originIds":[{"originId":"bucket"},{"originId":"app","originOverrides":{"sni":"s.example.com"}}],"failoverCriteria":{"statusCodes":[403,500]}}]`}}, func(o *cdn.Origin) { *o = plan().Origins[1] }, "app"},
-		"a group by ids alone":              {[]Call{{combine, `[{"originIds":["old","bucket"],"selectionCriteria":"default","failoverCriteria":{"statusCodes":[500]}}]`}}, func(o *cdn.Origin) { *o = plan().Origins[2] }, "bucket"},
+		"buckets ignore customOriginConfig": {[]Call{{choose, `["bucket"]`}, {update, `[{"customOriginConfig":{"port":8080,"protocol":"http","sslProtocols":["TLSv1"]}}]`}}, func(o *origins.Origin) { *o = plan().Origins[1] }, ""},
+		"a group":                           {[]Call{{combine, `[{"originIds":[{"originId":"bucket"},{"originId":"app","originOverrides":{"sni":"s.example.com"}}],"failoverCriteria":{"statusCodes":[403,500]}}]`}}, func(o *origins.Origin) { *o = plan().Origins[1] }, "app"},
+		"a group by ids alone":              {[]Call{{combine, `[{"originIds":["old","bucket"],"selectionCriteria":"default","failoverCriteria":{"statusCodes":[500]}}]`}}, func(o *origins.Origin) { *o = plan().Origins[2] }, "bucket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := plan().Origins[0]

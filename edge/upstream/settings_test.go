@@ -116,7 +116,7 @@ func TestWhatAFunctionSaysOfTLS(t *testing.T) {
 			return &leaf, nil
 		}}, "ok")
 		u, o := asker(t, at, Config{Roots: ca.pool})
-		o.Protocol, o.SNI, o.CertificateNames = cdn.OriginHTTPSOnly, c.sni, c.names
+		o.Protocol, o.SNI, o.CertificateNames = origins.HTTPSOnly, c.sni, c.names
 		r := request("/")
 		r.Host = "named.test"
 		_, got, err := get(t, u, o, r)
