@@ -24,7 +24,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	}
 	q := fetch.Question{
 		Plan: x.Plan, Behavior: x.Behavior, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true)), Shield: x.shield(tier.Shield, x.Origin)},
-		Second: x.second(x.asking(true)), Failover: x.Target.Failover, ID: x.id, Rerouted: x.rerouted,
+		Second: x.second(x.asking(true)), Failover: x.Target.Failover, Pattern: x.Bound, ID: x.id, Rerouted: x.rerouted,
 	}
 	if len(q.Primary.Shield) > 0 || q.Second != nil && len(q.Second.Shield) > 0 {
 		q.Upward = x.TierRequest(true)

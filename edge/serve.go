@@ -8,6 +8,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/result"
@@ -275,9 +276,11 @@ func (x *exchange) failed(err error) *message.Response {
 	return resp
 }
 
-// noteEvent has the answer be counted as what a function brought about, if one failed.
+// noteEvent has the answer be counted as what a function brought about, if one failed: at
+// this node, or at a tier that was asked.
 func (x *exchange) noteEvent(err error) {
-	if function := (*fetch.EventError)(nil); errors.As(err, &function) {
-		x.done.result = result.OfEvent(function.Result)
+	var function interface{ Result() string }
+	if errors.As(err, &function) && function.Result() != "" {
+		x.done.result = result.OfEvent(event.Result(function.Result()))
 	}
 }

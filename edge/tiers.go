@@ -83,8 +83,7 @@ func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 	}
 	resp := x.serve(ctx)
 	if x.done.failure != "" {
-		resp.Close()
-		return &message.Response{Status: resp.Status}, tier.Answer{Failed: x.done.failure}
+		return x.failedAbove(resp)
 	}
 	resp.Header.Add("Cache-Status", x.cacheStatus())
 	if o := x.done.from; o != nil {
@@ -100,11 +99,20 @@ func (p peer) passOn(ctx context.Context) (*message.Response, tier.Answer) {
 	x.done.forward = "bypass"
 	resp := x.pass(ctx)
 	if x.done.failure != "" {
-		resp.Close()
-		return &message.Response{Status: resp.Status}, tier.Answer{Failed: x.done.failure}
+		return x.failedAbove(resp)
 	}
 	resp.Header.Add("Cache-Status", x.cacheStatus())
 	return resp, tier.Answer{Birth: x.state.Version}
+}
+
+// failedAbove tells the asker why the origin gave no answer.
+func (x *exchange) failedAbove(resp *message.Response) (*message.Response, tier.Answer) {
+	resp.Close()
+	a := tier.Answer{Failed: x.done.failure}
+	if x.done.result.OfFunction() {
+		a.Result = x.done.result.String()
+	}
+	return &message.Response{Status: resp.Status}, a
 }
 
 // keepTo has a request belong to the behavior with that pattern: a function has changed its

@@ -16,14 +16,21 @@ type OriginEvents interface {
 	// OriginRequest is given a request to an origin before it is signed, and returns the
 	// origin that it goes to.
 	OriginRequest(ctx context.Context, in *event.Info, o *origins.Origin, r *message.Request) (*origins.Origin, event.Outcome)
-	OriginResponse(ctx context.Context, in *event.Info, r *message.Request, resp *message.Response) event.Outcome
+	// OriginResponse is given what the origin answered to the request that it was sent.
+	OriginResponse(ctx context.Context, in *event.Info, o *origins.Origin, r *message.Request, resp *message.Response) event.Outcome
 }
 
 // EventError is why there is no answer where a function failed. Nobody else is asked then:
 // it is no failure of the origin.
 type EventError struct{ *event.Fault }
 
-func (e *EventError) Error() string { return string(e.Fault.Result) + ": " + e.Fault.Sentence }
+func (e *EventError) Error() string { return e.Result() + ": " + e.Fault.Sentence }
+
+// Result is CloudFront's result type.
+func (e *EventError) Result() string { return string(e.Fault.Result) }
+
+// Passing reports whether asking again may well be answered: too many events were under way.
+func (e *EventError) Passing() bool { return e.Fault.Result == event.LambdaLimit }
 
 // Status is the viewer's answer's.
 func (e *EventError) Status() int { return e.Fault.Status }
@@ -40,6 +47,9 @@ func (ft *Fetcher) askOrigin(ctx context.Context, q *Question, t Target, with fu
 	if ft.Events == nil {
 		return nil, &EventError{&event.Fault{Status: 503, Result: event.LambdaExecution, Sentence: "This edge location does not run functions."}}
 	}
+	if with != nil { // functions see by which condition it is asked for
+		with(&t.Request.Header)
+	}
 	in := &event.Info{State: ft.State(), Plan: q.Plan, Behavior: q.Behavior, RequestID: t.Request.Header.Get("X-Amz-Cf-Id"), Now: ft.Now()}
 	o, out := ft.Events.OriginRequest(ctx, in, t.Origin, t.Request)
 	switch t.Origin = o; {
@@ -53,11 +63,11 @@ func (ft *Fetcher) askOrigin(ctx context.Context, q *Question, t Target, with fu
 	case out.Request != nil:
 		t.Request = out.Request
 	}
-	resp, err := ft.do(ctx, q, t, with)
+	resp, err := ft.do(ctx, q, t, nil)
 	if err != nil || resp.Upgraded != nil {
 		return resp, err
 	}
-	out = ft.Events.OriginResponse(ctx, in, t.Request, resp)
+	out = ft.Events.OriginResponse(ctx, in, t.Origin, t.Request, resp)
 	switch made := out.Response; {
 	case out.Fault != nil:
 		resp.Close()

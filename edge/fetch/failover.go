@@ -36,6 +36,8 @@ type Question struct {
 	// Second is nil where there is none, or the request's method does not fail over.
 	Second   *Target
 	Failover *origins.Failover
+	// Pattern is the behavior's, where a shield cannot tell the behavior by the path.
+	Pattern string
 	// Upward is what shields are asked, with X-Amz-Cf-Id ID; nil where there is none.
 	// Rerouted is what they are told of where a function sent the request.
 	Upward   *message.Request
@@ -69,10 +71,10 @@ func (ft *Fetcher) Ask(ctx context.Context, q Question, with func(*message.Heade
 func failure(f *origins.Failover, resp *message.Response, err error) string {
 	var known *upstream.Error
 	var told interface{ Sentence() string }
-	var ours *EventError
+	var function interface{ Result() string }
 	switch {
-	case errors.As(err, &ours):
-		return ""
+	case errors.As(err, &function) && function.Result() != "":
+		return "" // which failed, here or at a shield, and not the origin
 	case errors.As(err, &known):
 		return string(known.Reason)
 	case errors.As(err, &told):

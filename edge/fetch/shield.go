@@ -53,7 +53,7 @@ func (ft *Fetcher) passing(q *Question) tier.Ask {
 	least, _ := reuse.Need(cdn.Version{}, q.Plan.Version, ft.State().Version.Epoch)
 	r := q.Upward
 	return tier.Ask{
-		Distribution: q.Plan.ID, Rerouted: q.Rerouted, Least: least, Passing: true,
+		Distribution: q.Plan.ID, Behavior: q.Pattern, Rerouted: q.Rerouted, Least: least, Passing: true,
 		Viewer: r.Viewer, Scheme: r.Scheme, Major: r.Major, Minor: r.Minor, ID: q.ID,
 		Timeout: patience(q.Primary.Origin, q.Second),
 	}

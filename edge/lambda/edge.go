@@ -45,13 +45,7 @@ func (f *Functions) OriginRequest(ctx context.Context, in *event.Info, o *origin
 	if l == nil {
 		return o, event.Outcome{}
 	}
-	given := *r
-	given.Path = strings.TrimPrefix(r.Path, o.Path)
-	given.Header = r.Header.Clone(len(o.CustomHeaders))
-	for _, h := range o.CustomHeaders {
-		given.Header.Del(h.Name)
-	}
-	out := f.at(ctx, l, &Input{Event: OriginRequest, Plan: in.Plan, RequestID: in.RequestID, Request: &given, Origin: o})
+	out := f.at(ctx, l, &Input{Event: OriginRequest, Plan: in.Plan, RequestID: in.RequestID, Request: seen(r, o), Origin: o})
 	if out.Request == nil {
 		return o, out.event()
 	}
@@ -62,13 +56,24 @@ func (f *Functions) OriginRequest(ctx context.Context, in *event.Info, o *origin
 	return out.Origin, out.event()
 }
 
+// seen is a request to an origin as functions see it: without what is the origin's own.
+func seen(r *message.Request, o *origins.Origin) *message.Request {
+	given := *r
+	given.Path = strings.TrimPrefix(r.Path, o.Path)
+	given.Header = r.Header.Clone(len(o.CustomHeaders))
+	for _, h := range o.CustomHeaders {
+		given.Header.Del(h.Name)
+	}
+	return &given
+}
+
 // OriginResponse implements fetch.OriginEvents.
-func (f *Functions) OriginResponse(ctx context.Context, in *event.Info, r *message.Request, resp *message.Response) event.Outcome {
+func (f *Functions) OriginResponse(ctx context.Context, in *event.Info, o *origins.Origin, r *message.Request, resp *message.Response) event.Outcome {
 	l := in.Behavior.Lambdas.OriginResponse
 	if l == nil {
 		return event.Outcome{}
 	}
-	return f.at(ctx, l, &Input{Event: OriginResponse, Plan: in.Plan, RequestID: in.RequestID, Request: r, Response: resp}).event()
+	return f.at(ctx, l, &Input{Event: OriginResponse, Plan: in.Plan, RequestID: in.RequestID, Request: seen(r, o), Response: resp}).event()
 }
 
 // at runs a function, which is shown the request's body where its behavior says so.

@@ -58,8 +58,11 @@ func Above(said string) Type {
 // Made reports whether a function made the answer.
 func (t Type) Made() bool { return t == FunctionGenerated || t == LambdaGenerated }
 
+// OfFunction reports whether a function failed.
+func (t Type) OfFunction() bool { return t > FunctionGenerated && t != LambdaGenerated }
+
 // Failed reports whether the answer is an error.
-func (t Type) Failed() bool { return t == Error || t >= FunctionExecution && t != LambdaGenerated }
+func (t Type) Failed() bool { return t == Error || t.OfFunction() }
 
 // Names are the names of all types, each at its number.
 func Names() []string {

@@ -123,6 +123,7 @@ var errSilent = errors.New("the tier says nothing")
 type Failure struct {
 	status   int
 	sentence string
+	result   string
 }
 
 func (f *Failure) Error() string { return "at a tier: " + f.sentence }
@@ -130,6 +131,9 @@ func (f *Failure) Error() string { return "at a tier: " + f.sentence }
 // Status is what viewers are told, Sentence says it to a person.
 func (f *Failure) Status() int      { return f.status }
 func (f *Failure) Sentence() string { return f.sentence }
+
+// Result is CloudFront's result type where a function of the tier's failed, "" else.
+func (f *Failure) Result() string { return f.result }
 
 // ask asks one tier.
 func (c *client) ask(ctx context.Context, t Tier, a Ask, r *message.Request) (*message.Response, Answer, error) {
@@ -172,7 +176,7 @@ func (c *client) ask(ctx context.Context, t Tier, a Ask, r *message.Request) (*m
 		return nil, answer, &PassedOver{Why: answer.Passed}
 	case answer.Failed != "":
 		resp.Close()
-		return nil, answer, &Failure{resp.Status, answer.Failed}
+		return nil, answer, &Failure{resp.Status, answer.Failed, answer.Result}
 	case !a.Accepts(answer.Birth):
 		resp.Close()
 		return nil, answer, &PassedOver{Why: "older"}
@@ -225,7 +229,7 @@ func (c *client) failed(ctx context.Context, id string, err error, once bool) er
 		return err // of the viewer's body
 	case once && !(isKnown && unmade(known.Reason)):
 		c.rest(id)
-		return &Failure{504, "The Origin Shield did not answer, and the request cannot be made again."}
+		return &Failure{status: 504, sentence: "The Origin Shield did not answer, and the request cannot be made again."}
 	case errors.Is(err, errSilent):
 		c.rest(id)
 		return &PassedOver{"silent", err}

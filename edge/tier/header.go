@@ -168,7 +168,8 @@ type Answer struct {
 	Compressed bool
 	OriginTag  string
 	// Result is what the caches of this tier and those above did for it: Hit,
-	// RefreshHit or ShieldHit; "" where the origin was asked for it.
+	// RefreshHit or ShieldHit; "" where the origin was asked for it. Where Failed is set
+	// it is the result type of the function that failed, "" if none did.
 	Result string
 	// Failed, where it is set, says to a person why the origin gave no answer: the
 	// status is what viewers are told then.
@@ -227,6 +228,7 @@ func parseAnswer(h message.Header) (a Answer, err error) {
 		if a.Failed, err = strconv.Unquote(failed); err != nil || a.Failed == "" {
 			return a, errNoAnswer
 		}
+		a.Result = h.Get(fieldResult)
 		return a, nil
 	}
 	if once(h, fieldBirth) != nil {
