@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/warmfront/warmfront/edge/function/quickjs"
 	"github.com/warmfront/warmfront/edge/reroute"
 )
 
@@ -22,15 +23,14 @@ const maxBody = 1 << 20
 // Check reads what a handler returned for an event and holds it against what functions may
 // do (developer guide, "CloudFront Functions event structure" and "Restrictions on all edge
 // functions"). The error says what is wrong with it, in words for whoever wrote it.
-func Check(e *Event, output string) (Returned, error) {
-	if output == "" {
+func Check(e *Event, m quickjs.Value) (Returned, error) {
+	if m == nil {
 		return Returned{}, fmt.Errorf("the function returned no value")
 	}
-	m, err := object(output, "the value returned")
-	if err != nil {
+	if err := object(m, "the value returned"); err != nil {
 		return Returned{}, err
 	}
-	if e.Type == "viewer-request" && m.get("statusCode") == "" {
+	if e.Type == "viewer-request" && m.Get("statusCode") == nil {
 		r, err := parseRequest(m, "request")
 		if err != nil {
 			return Returned{}, err

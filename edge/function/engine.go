@@ -80,9 +80,9 @@ type Run struct {
 // Report is what came of a run.
 type Report struct {
 	Returned Returned
-	// Output is what the handler returned, as JSON.
-	Output string
-	Logs   []string
+	// Value is what the handler returned, however it is.
+	Value quickjs.Value
+	Logs  []string
 	// Utilization is how much compute the run took, in hundredths of what it may.
 	Utilization int
 	Failure     *Failure
@@ -208,7 +208,9 @@ func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
 			report.Logs = append(report.Logs, line)
 		}
 	}}
-	made, err := i.Run(r.Event.JSON(), r.Environment, h, Fuel)
+	var w quickjs.Writer
+	r.Event.write(&w)
+	made, err := i.Run(&w, r.Environment, h, Fuel)
 	report.Utilization = min(100, (int(made.Used)*100+Fuel-1)/Fuel)
 	switch cut := (*quickjs.Cut)(nil); {
 	case errors.As(err, &cut):
@@ -220,8 +222,8 @@ func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
 		report.Failure = &Failure{event.FunctionExecution, made.Failed}
 		return report, true, nil
 	}
-	report.Output = made.Output
-	if report.Returned, err = Check(r.Event, made.Output); err == nil {
+	report.Value = made.Returned
+	if report.Returned, err = Check(r.Event, made.Returned); err == nil {
 		err = report.Returned.parse(calls)
 	}
 	if err != nil {

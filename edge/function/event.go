@@ -1,9 +1,9 @@
 package function
 
 import (
-	"encoding/json"
 	"slices"
-	"strconv"
+
+	"github.com/warmfront/warmfront/edge/function/quickjs"
 )
 
 // Item is a query argument, a header field or a cookie: its values in order, of which there
@@ -71,87 +71,111 @@ type Event struct {
 	Response *Response // at a viewer's response
 }
 
-// JSON is the event as the handler gets it.
-func (e *Event) JSON() string {
-	b := make([]byte, 0, 2048)
-	b = append(b, `{"version":"1.0","context":{`...)
-	for _, f := range [...][2]string{{"distributionDomainName", e.Domain}, {"distributionId", e.Distribution}, {"eventType", e.Type}, {"requestId", e.RequestID}} {
-		if f[1] != "" {
-			b = append(append(append(b, '"'), f[0]...), `":`...)
-			b = append(appendString(b, f[1]), ',')
-		}
-	}
-	if b[len(b)-1] == ',' {
-		b = b[:len(b)-1]
-	}
-	b = append(appendString(append(b, `},"viewer":{"ip":`...), e.IP), `},"request":`...)
-	b = e.Request.append(b)
+// write writes the event as the handler gets it.
+func (e *Event) write(w *quickjs.Writer) {
+	members := 4
 	if e.Response != nil {
-		b = e.Response.append(append(b, `,"response":`...))
+		members++
 	}
-	return string(append(b, '}'))
+	w.Object(members)
+	member(w, "version", "1.0")
+	w.Known("context")
+	e.writeContext(w)
+	w.Known("viewer")
+	w.Object(1)
+	member(w, "ip", e.IP)
+	w.Known("request")
+	e.Request.write(w)
+	if e.Response != nil {
+		w.Known("response")
+		e.Response.write(w)
+	}
 }
 
-func (r *Request) append(b []byte) []byte {
-	b = appendString(append(b, `{"method":`...), r.Method)
-	b = appendString(append(b, `,"uri":`...), r.URI)
-	b = r.Query.append(append(b, `,"querystring":`...))
-	b = r.Headers.append(append(b, `,"headers":`...))
-	return append(r.Cookies.append(append(b, `,"cookies":`...)), '}')
+func (e *Event) writeContext(w *quickjs.Writer) {
+	all := [...][2]string{{"distributionDomainName", e.Domain}, {"distributionId", e.Distribution}, {"eventType", e.Type}, {"requestId", e.RequestID}}
+	known := 0
+	for _, f := range all {
+		if f[1] != "" {
+			known++
+		}
+	}
+	w.Object(known)
+	for _, f := range all {
+		if f[1] != "" {
+			member(w, f[0], f[1])
+		}
+	}
 }
 
-func (r *Response) append(b []byte) []byte {
-	b = strconv.AppendInt(append(b, `{"statusCode":`...), int64(r.Status), 10)
+// member writes a member that is a text.
+func member(w *quickjs.Writer, name, value string) {
+	w.Known(name)
+	w.Text(value)
+}
+
+func (r *Request) write(w *quickjs.Writer) {
+	w.Object(5)
+	member(w, "method", r.Method)
+	member(w, "uri", r.URI)
+	w.Known("querystring")
+	r.Query.write(w)
+	w.Known("headers")
+	r.Headers.write(w)
+	w.Known("cookies")
+	r.Cookies.write(w)
+}
+
+func (r *Response) write(w *quickjs.Writer) {
+	members := 3
 	if r.Description != "" {
-		b = appendString(append(b, `,"statusDescription":`...), r.Description)
+		members++
 	}
-	b = r.Headers.append(append(b, `,"headers":`...))
-	return append(r.Cookies.append(append(b, `,"cookies":`...)), '}')
+	w.Object(members)
+	w.Known("statusCode")
+	w.Int(int32(r.Status))
+	if r.Description != "" {
+		member(w, "statusDescription", r.Description)
+	}
+	w.Known("headers")
+	r.Headers.write(w)
+	w.Known("cookies")
+	r.Cookies.write(w)
 }
 
-func (i Items) append(b []byte) []byte {
-	b = append(b, '{')
+func (i Items) write(w *quickjs.Writer) {
+	w.Object(len(i))
 	for n := range i {
-		if n > 0 {
-			b = append(b, ',')
-		}
-		b = append(appendString(b, i[n].Name), ':')
-		b = i[n].append(b)
+		w.Member(i[n].Name)
+		i[n].write(w)
 	}
-	return append(b, '}')
 }
 
-func (i *Item) append(b []byte) []byte {
-	b = append(b, '{')
-	b = i.appendValue(b, 0)
-	if len(i.Values) > 1 {
-		b = append(b, `,"multiValue":[`...)
-		for n := range i.Values {
-			if n > 0 {
-				b = append(b, ',')
-			}
-			b = append(i.appendValue(append(b, '{'), n), '}')
-		}
-		b = append(b, ']')
+func (i *Item) write(w *quickjs.Writer) {
+	if len(i.Values) == 1 {
+		i.writeValue(w, 0, 0)
+		return
 	}
-	return append(b, '}')
+	i.writeValue(w, 0, 1)
+	w.Known("multiValue")
+	w.Array(len(i.Values))
+	for n := range i.Values {
+		i.writeValue(w, n, 0)
+	}
 }
 
-func (i *Item) appendValue(b []byte, n int) []byte {
-	b = appendString(append(b, `"value":`...), i.Values[n])
-	if n < len(i.Attributes) && i.Attributes[n] != "" {
-		b = appendString(append(b, `,"attributes":`...), i.Attributes[n])
+// writeValue writes a value and its attributes, in an object with so many members more.
+func (i *Item) writeValue(w *quickjs.Writer, n, more int) {
+	attributes := ""
+	if n < len(i.Attributes) {
+		attributes = i.Attributes[n]
 	}
-	return b
-}
-
-// appendString writes a JSON string. Bytes that are no UTF-8 become U+FFFD.
-func appendString(b []byte, s string) []byte {
-	for n := range len(s) {
-		if c := s[n]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			quoted, _ := json.Marshal(s) // a string always can be
-			return append(b, quoted...)
-		}
+	if attributes != "" {
+		more++
 	}
-	return append(append(append(b, '"'), s...), '"')
+	w.Object(1 + more)
+	member(w, "value", i.Values[n])
+	if attributes != "" {
+		member(w, "attributes", attributes)
+	}
 }

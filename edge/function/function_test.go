@@ -153,7 +153,11 @@ func TestTestedAsRun(t *testing.T) {
 	} {
 		in := testInfo(code, "")
 		made := newEvent(event.ViewerRequest, in, r, nil)
-		read, err := ParseEvent([]byte(made.JSON()))
+		shown, err := engines().Test(Run{Event: made, Function: &functions.Function{Runtime: "cloudfront-js-2.0", Code: `function handler(e) { return e }`}, Now: in.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := ParseEvent([]byte(shown.Value.JSON()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package function
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -210,5 +211,6 @@ func TestEnvironment(e *Event) string {
 	if len(e.Request.Query) == 0 {
 		return "{}"
 	}
-	return `{"rawQueryString":` + string(appendString(nil, e.Request.Query.query())) + `}`
+	quoted, _ := json.Marshal(e.Request.Query.query()) // a string always can be
+	return `{"rawQueryString":` + string(quoted) + `}`
 }

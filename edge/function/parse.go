@@ -2,30 +2,31 @@ package function
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"math"
+
+	"github.com/warmfront/warmfront/edge/function/quickjs"
 )
 
 // ParseEvent reads the event that somebody tests a function with. What may be left out is
 // given a value; what is wrong is said in words for them.
 func ParseEvent(raw []byte) (*Event, error) {
-	if !json.Valid(raw) {
+	m, err := quickjs.ParseJSON(raw)
+	if err != nil {
 		return nil, errors.New("the event is not JSON")
 	}
-	m, err := object(string(raw), "the event")
-	if err != nil {
+	if err := object(m, "the event"); err != nil {
 		return nil, err
 	}
 	e := &Event{}
-	about, err := object(m.get("context"), "context")
-	if err != nil {
+	about := m.Get("context")
+	if err := object(about, "context"); err != nil {
 		return nil, err
 	}
 	for name, at := range map[string]*string{"distributionDomainName": &e.Domain, "distributionId": &e.Distribution, "requestId": &e.RequestID, "eventType": &e.Type} {
-		if raw := about.get(name); raw != "" {
-			if *at, err = text(raw, "context."+name); err != nil {
+		if v := about.Get(name); v != nil {
+			if *at, err = text(v, "context.", name); err != nil {
 				return nil, err
 			}
 		}
@@ -33,66 +34,82 @@ func ParseEvent(raw []byte) (*Event, error) {
 	if e.Type != "viewer-request" && e.Type != "viewer-response" {
 		return nil, errors.New(`context.eventType is neither "viewer-request" nor "viewer-response"`)
 	}
-	if viewer := m.get("viewer"); viewer != "" {
-		v, err := object(viewer, "viewer")
-		if err != nil {
+	if viewer := m.Get("viewer"); viewer != nil {
+		if err := object(viewer, "viewer"); err != nil {
 			return nil, err
 		}
-		if e.IP, err = text(v.get("ip"), "viewer.ip"); err != nil {
+		if e.IP, err = text(viewer.Get("ip"), "viewer", ".ip"); err != nil {
 			return nil, err
 		}
 	}
-	request, err := object(m.get("request"), "request")
-	if err != nil {
+	request, response := m.Get("request"), m.Get("response")
+	if err := object(request, "request"); err != nil {
 		return nil, err
 	}
 	if e.Request, err = parseRequest(request, "request"); err != nil || e.Type == "viewer-request" {
 		return e, err
 	}
-	response, err := object(m.get("response"), "response")
-	if err != nil {
+	if err := object(response, "response"); err != nil {
 		return nil, err
 	}
 	e.Response, err = parseResponse(response, "response")
 	return e, err
 }
 
+// object refuses what is no object; what is what it is called by.
+func object(v quickjs.Value, what string) error {
+	if v.Kind() != quickjs.Object {
+		return fmt.Errorf("%s is not an object", what)
+	}
+	return nil
+}
+
+// text reads a string; where and name are what it is called by.
+func text(v quickjs.Value, where, name string) (string, error) {
+	if v.Kind() != quickjs.String {
+		return "", fmt.Errorf("%s%s is not a string", where, name)
+	}
+	return v[0].Text, nil
+}
+
 // parseRequest reads a request. Of an event's members only method and uri must be there.
-func parseRequest(m members, what string) (r Request, err error) {
-	if r.Method, err = text(m.get("method"), what+".method"); err != nil {
+func parseRequest(m quickjs.Value, what string) (r Request, err error) {
+	if r.Method, err = text(m.Get("method"), what, ".method"); err != nil {
 		return r, err
 	}
-	if r.URI, err = text(m.get("uri"), what+".uri"); err != nil {
+	if r.URI, err = text(m.Get("uri"), what, ".uri"); err != nil {
 		return r, err
 	}
 	for _, part := range [...]struct {
 		name string
 		at   *Items
 	}{{"querystring", &r.Query}, {"headers", &r.Headers}, {"cookies", &r.Cookies}} {
-		if *part.at, err = parseItems(m.get(part.name), what+"."+part.name); err != nil {
+		if *part.at, err = parseItems(m.Get(part.name), what, part.name); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
 }
 
-func parseResponse(m members, what string) (r *Response, err error) {
+func parseResponse(m quickjs.Value, what string) (r *Response, err error) {
 	r = &Response{}
-	if r.Status, err = strconv.Atoi(m.get("statusCode")); err != nil {
+	status := m.Get("statusCode")
+	if status.Kind() != quickjs.Number || status[0].Number != math.Trunc(status[0].Number) || math.Abs(status[0].Number) > math.MaxInt32 {
 		return nil, fmt.Errorf("%s.statusCode is not an integer", what)
 	}
-	if d := m.get("statusDescription"); d != "" {
-		if r.Description, err = text(d, what+".statusDescription"); err != nil {
+	r.Status = int(status[0].Number)
+	if d := m.Get("statusDescription"); d != nil {
+		if r.Description, err = text(d, what, ".statusDescription"); err != nil {
 			return nil, err
 		}
 	}
-	if r.Headers, err = parseItems(m.get("headers"), what+".headers"); err != nil {
+	if r.Headers, err = parseItems(m.Get("headers"), what, "headers"); err != nil {
 		return nil, err
 	}
-	if r.Cookies, err = parseItems(m.get("cookies"), what+".cookies"); err != nil {
+	if r.Cookies, err = parseItems(m.Get("cookies"), what, "cookies"); err != nil {
 		return nil, err
 	}
-	if body := m.get("body"); body != "" {
+	if body := m.Get("body"); body != nil {
 		r.Bodied = true
 		r.Body, err = parseBody(body, what+".body")
 	}
@@ -100,19 +117,19 @@ func parseResponse(m members, what string) (r *Response, err error) {
 }
 
 // parseBody reads a body: a text, or data with an encoding.
-func parseBody(raw, what string) ([]byte, error) {
-	if s, err := text(raw, what); err == nil {
-		return []byte(s), nil
-	}
-	m, err := object(raw, what)
-	if err != nil {
+func parseBody(v quickjs.Value, what string) ([]byte, error) {
+	switch v.Kind() {
+	case quickjs.String:
+		return []byte(v[0].Text), nil
+	case quickjs.Object:
+	default:
 		return nil, fmt.Errorf("%s is neither a string nor an object", what)
 	}
-	data, err := text(m.get("data"), what+".data")
+	data, err := text(v.Get("data"), what, ".data")
 	if err != nil {
 		return nil, err
 	}
-	switch encoding, err := text(m.get("encoding"), what+".encoding"); {
+	switch encoding, err := text(v.Get("encoding"), what, ".encoding"); {
 	case err != nil:
 		return nil, err
 	case encoding == "text":
@@ -127,22 +144,29 @@ func parseBody(raw, what string) ([]byte, error) {
 	return nil, fmt.Errorf(`%s.encoding is neither "text" nor "base64"`, what)
 }
 
+// maxMembers bounds what functions may return of query arguments, headers or cookies.
+const maxMembers = 2000
+
 // parseItems reads query arguments, fields or cookies; none where there are no members.
-func parseItems(raw, what string) (Items, error) {
-	if raw == "" {
+func parseItems(v quickjs.Value, what, name string) (Items, error) {
+	if v == nil {
 		return nil, nil
 	}
-	m, err := object(raw, what)
-	if err != nil {
-		return nil, err
+	if v.Kind() != quickjs.Object {
+		return nil, fmt.Errorf("%s.%s is not an object", what, name)
 	}
-	items := make(Items, 0, len(m))
-	for _, member := range m {
-		item, err := parseItem(member.raw)
-		if err != nil {
-			return nil, fmt.Errorf("%s.%s%w", what, member.name, err)
+	count := v.Count()
+	if count > maxMembers {
+		return nil, fmt.Errorf("%s.%s has more than %d members", what, name, maxMembers)
+	}
+	// One array for all that have one value, which most have.
+	items, values := make(Items, 0, count), make([]string, 0, 2*count)
+	for m := range v.Each() {
+		item := Item{Name: m[0].Name, Values: values[len(values) : len(values) : len(values)+1], Attributes: values[len(values)+1 : len(values)+1 : len(values)+2]}
+		values = values[:len(values)+2]
+		if err := parseItem(&item, m); err != nil {
+			return nil, fmt.Errorf("%s.%s.%s%w", what, name, m[0].Name, err)
 		}
-		item.Name = member.name
 		items = append(items, item)
 	}
 	return items, nil
@@ -151,42 +175,43 @@ func parseItems(raw, what string) (Items, error) {
 // parseItem reads an item. The first of several values stands apart as well, and only
 // whoever knows what the item was can tell which of the two was changed: it is Values[0],
 // and those of multiValue follow, if there are any. An error goes on after the item's name.
-func parseItem(raw string) (item Item, err error) {
-	m, err := object(raw, "")
-	if err != nil {
-		return item, err
+func parseItem(item *Item, v quickjs.Value) error {
+	if err := object(v, ""); err != nil {
+		return err
 	}
-	if err := item.addValue(m); err != nil {
-		return item, err
+	if err := item.addValue(v); err != nil {
+		return err
 	}
-	many := m.get("multiValue")
-	if many == "" || many == "null" {
-		return item, nil
+	many := v.Get("multiValue")
+	switch many.Kind() {
+	case quickjs.Missing, quickjs.Null:
+		return nil
+	case quickjs.Array:
+	default:
+		return errors.New(".multiValue is not an array")
 	}
-	list, ok := array(many)
-	if !ok {
-		return item, errors.New(".multiValue is not an array")
-	}
-	for n, one := range list {
-		m, err := object(one, "")
+	n := 0
+	for one := range many.Each() {
+		err := object(one, "")
 		if err == nil {
-			err = item.addValue(m)
+			err = item.addValue(one)
 		}
 		if err != nil {
-			return item, fmt.Errorf(".multiValue[%d]%w", n, err)
+			return fmt.Errorf(".multiValue[%d]%w", n, err)
 		}
+		n++
 	}
-	return item, nil
+	return nil
 }
 
-func (i *Item) addValue(m members) error {
-	value, err := text(m.get("value"), ".value")
+func (i *Item) addValue(v quickjs.Value) error {
+	value, err := text(v.Get("value"), "", ".value")
 	if err != nil {
 		return err
 	}
 	attributes := ""
-	if a := m.get("attributes"); a != "" {
-		if attributes, err = text(a, ".attributes"); err != nil {
+	if a := v.Get("attributes"); a != nil {
+		if attributes, err = text(a, "", ".attributes"); err != nil {
 			return err
 		}
 	}

@@ -62,12 +62,12 @@ func (t Tester) Test(f *functions.Function, object []byte, values func(store str
 // wrapped is what was returned as TestFunction tells it: under the name of what it is.
 func wrapped(r function.Report) string {
 	switch {
-	case r.Output == "":
+	case r.Value == nil:
 		return ""
 	case r.Returned.Response != nil:
-		return `{"response":` + r.Output + `}`
+		return `{"response":` + r.Value.JSON() + `}`
 	}
-	return `{"request":` + r.Output + `}`
+	return `{"request":` + r.Value.JSON() + `}`
 }
 
 // NewNode makes what runs the functions of a node in a city.

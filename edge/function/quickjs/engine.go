@@ -39,6 +39,7 @@ type Engine struct {
 	// compilers are memories in which source is compiled, bases those in which bytecode
 	// runs, by version of the runtime.
 	compilers, bases map[Version]*snapshot
+	atoms            []string // the engine's own names, by number
 }
 
 // Version is a version of the runtime that code was written for.
@@ -99,6 +100,14 @@ func (e *Engine) cache() wazero.CompilationCache {
 
 // prepare makes the memories that all others are copied from.
 func (e *Engine) prepare() error {
+	i, err := e.blank(context.Background(), false)
+	if err != nil {
+		return err
+	}
+	defer i.Close()
+	if e.atoms, err = i.atomNames(); err != nil {
+		return err
+	}
 	e.compilers, e.bases = map[Version]*snapshot{}, map[Version]*snapshot{}
 	for _, v := range [...]Version{V1, V2} {
 		if err := e.prepareVersion(v); err != nil {

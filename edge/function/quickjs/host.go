@@ -35,6 +35,7 @@ const (
 	hostAsk
 	hostUTF8
 	hostBytes
+	hostValue
 )
 
 // called answers a call of the host's function: its arguments are count values at the
@@ -63,6 +64,10 @@ func (i *Instance) answer(args []value) (value, error) {
 		}
 		return number(int32(i.host.Random())), nil
 	}
+	if what == hostValue {
+		taken, err := i.takeValue(args)
+		return number(taken), err
+	}
 	texts := make([]string, len(args))
 	for n, v := range args {
 		s, err := i.text(v)
@@ -76,7 +81,12 @@ func (i *Instance) answer(args []value) (value, error) {
 	texts = append(texts, "", "", "")
 	switch what {
 	case hostResult:
-		i.done, i.made.Output = true, texts[0]
+		v, err := ParseJSON([]byte(texts[0]))
+		if texts[0] != "" && err != nil {
+			i.done, i.made.Failed = true, "The function returned a value of which "+err.Error()+"."
+			return undefined, nil //nolint:nilerr // it is the function's
+		}
+		i.done, i.made.Returned = true, v
 	case hostFailed:
 		i.done, i.made.Failed = true, texts[0]
 	case hostLog:
@@ -98,6 +108,45 @@ func (i *Instance) answer(args []value) (value, error) {
 		return i.newString(ofBytes(texts[0]))
 	}
 	return undefined, nil
+}
+
+// takeValue takes what the handler returned: 0 where that is more than data, or too much,
+// and JSON is to be made of it.
+func (i *Instance) takeValue(args []value) (taken int32, err error) {
+	if len(args) == 0 || args[0].tag() == tagUndefined {
+		i.done = true
+		return 1, nil
+	}
+	const sizeAt = resultAddress + 8
+	p, err := i.call("JS_WriteObject", uint64(i.context), sizeAt, uint64(args[0]), 0)
+	if err != nil {
+		return 0, err
+	}
+	if p == 0 {
+		v, err := i.call("JS_GetException", uint64(i.context))
+		if err != nil {
+			return 0, err
+		}
+		return 0, i.free(value(v))
+	}
+	n, _ := i.memory.ReadUint32Le(sizeAt)
+	b, ok := i.memory.Read(uint32(p), n)
+	if !ok {
+		return 0, errOutOfMemory
+	}
+	text := string(b)
+	if _, err := i.call("free", p); err != nil {
+		return 0, err
+	}
+	if !i.spend(int32(n >> bytesPerFuel)) {
+		return 0, errors.New("no fuel is left")
+	}
+	v, err := readWire(text, i.engine.atoms)
+	if err != nil {
+		return 0, nil //nolint:nilerr // JSON is another way
+	}
+	i.done, i.made.Returned = true, v
+	return 1, nil
 }
 
 // digest is the hash, in hexadecimal digits, of parts: each of them a kind, "u" for a text

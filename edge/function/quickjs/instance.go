@@ -48,6 +48,7 @@ type Instance struct {
 	host *Host
 	made Made
 	done bool
+	wire []byte // what is handed in, for its memory
 }
 
 // inputBytes is the size of the buffer for what is handed in; larger things get one of
@@ -191,6 +192,26 @@ func (i *Instance) newString(text string) (value, error) {
 	return value(v), err
 }
 
+// newValue makes a value of what was written.
+func (i *Instance) newValue(w *Writer) (value, error) {
+	i.wire = w.appendTo(i.wire[:0])
+	p := i.input
+	if len(i.wire) > inputBytes {
+		var err error
+		if p, err = i.put(string(i.wire)); err != nil {
+			return 0, err
+		}
+		defer i.drop(p)
+	} else if !i.memory.Write(p, i.wire) {
+		return 0, errOutOfMemory
+	}
+	v, err := i.call("JS_ReadObject", uint64(i.context), uint64(p), uint64(len(i.wire)), 0)
+	if err == nil && value(v).tag() == tagException {
+		err = errors.New(i.exception())
+	}
+	return value(v), err
+}
+
 // text returns a value as a string, as UTF-8.
 func (i *Instance) text(v value) (string, error) {
 	const lengthAt = resultAddress + 8
@@ -262,4 +283,29 @@ func (i *Instance) exception() string {
 	}
 	_ = i.free(v)
 	return s
+}
+
+// ownAtoms is more than the engine has names of its own, and less than a context has.
+const ownAtoms = 400
+
+// atomNames are the engine's own names, by number.
+func (i *Instance) atomNames() ([]string, error) {
+	names := make([]string, ownAtoms)
+	for n := 1; n < ownAtoms; n++ {
+		const lengthAt = resultAddress + 8
+		p, err := i.call("JS_AtomToCStringLen", uint64(i.context), lengthAt, uint64(n))
+		if err != nil {
+			return nil, err
+		}
+		size, _ := i.memory.ReadUint32Le(lengthAt)
+		b, ok := i.memory.Read(uint32(p), size)
+		if p == 0 || !ok {
+			return nil, errOutOfMemory
+		}
+		names[n] = string(b)
+		if _, err := i.call("JS_FreeCString", uint64(i.context), p); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }

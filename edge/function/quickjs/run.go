@@ -25,18 +25,18 @@ func (c *Cut) Unwrap() error { return c.Why }
 
 // Made is what came of a run.
 type Made struct {
-	// Output is what the handler returned, as JSON; "" for undefined.
-	Output string
+	// Returned is what the handler returned; Missing for undefined.
+	Returned Value
 	// Failed is why it returned nothing: what it threw. "" if it did.
 	Failed string
 	// Used is how much fuel it took.
 	Used int32
 }
 
-// Run calls the handler with an event, which is JSON, and an environment, which is JSON
-// too and for this package's own modules, and lets it take as much fuel. The error is a
+// Run calls the handler with an event, and an environment, which is JSON and for this
+// package's own modules, and lets it take as much fuel. The error is a
 // *Cut, or about the engine: the instance is of no use after one.
-func (i *Instance) Run(event, environment string, h *Host, fuel int32) (Made, error) {
+func (i *Instance) Run(event *Writer, environment string, h *Host, fuel int32) (Made, error) {
 	i.begin(h, fuel)
 	if err := i.enter(event, environment); err != nil {
 		return Made{Used: i.used(fuel)}, i.cut(err)
@@ -65,8 +65,8 @@ func (i *Instance) begin(h *Host, fuel int32) {
 // argumentsAt is where the arguments of a call are, beside where its result is.
 const argumentsAt = resultAddress + 16
 
-func (i *Instance) enter(event, environment string) error {
-	text, err := i.newString(event)
+func (i *Instance) enter(event *Writer, environment string) error {
+	arg, err := i.newValue(event)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (i *Instance) enter(event, environment string) error {
 	if err != nil {
 		return err
 	}
-	for n, v := range [...]value{i.handler, text, env} {
+	for n, v := range [...]value{i.handler, arg, env} {
 		i.memory.WriteUint64Le(argumentsAt+8*uint32(n), uint64(v))
 	}
 	r, err := i.call("JS_Call", uint64(i.context), uint64(i.run), uint64(undefined), 3, argumentsAt)
@@ -84,7 +84,7 @@ func (i *Instance) enter(event, environment string) error {
 	if value(r).tag() == tagException {
 		i.done, i.made.Failed = true, i.exception()
 	}
-	if err := errors.Join(i.free(value(r)), i.free(text), i.free(env)); err != nil {
+	if err := errors.Join(i.free(value(r)), i.free(arg), i.free(env)); err != nil {
 		return err
 	}
 	return i.settle()

@@ -1,7 +1,9 @@
 package quickjs
 
 import (
+	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +45,46 @@ func testHost() *Host {
 	}
 }
 
+// written is a value, of JSON, for an instance.
+func written(t testing.TB, text string) *Writer {
+	t.Helper()
+	v, err := ParseJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Writer{}
+	write(w, v)
+	return w
+}
+
+func write(w *Writer, v Value) {
+	switch v.Kind() {
+	case False, True:
+		w.body = append(w.body, wireFalse+byte(v.Kind()-False))
+	case Number:
+		if n := int32(v[0].Number); float64(n) == v[0].Number {
+			w.Int(n)
+			return
+		}
+		w.body = binary.LittleEndian.AppendUint64(append(w.body, wireFloat64), math.Float64bits(v[0].Number))
+	case String:
+		w.Text(v[0].Text)
+	case Array:
+		w.Array(v.Count())
+		for one := range v.Each() {
+			write(w, one)
+		}
+	case Object:
+		w.Object(v.Count())
+		for m := range v.Each() {
+			w.Member(m[0].Name)
+			write(w, m)
+		}
+	default:
+		w.body = append(w.body, wireNull)
+	}
+}
+
 // run compiles and runs a function.
 func run(t testing.TB, v Version, code string, h *Host) (Made, error) {
 	t.Helper()
@@ -55,7 +97,7 @@ func run(t testing.TB, v Version, code string, h *Host) (Made, error) {
 		t.Fatal(err)
 	}
 	defer i.Close()
-	return i.Run(testEvent, `{"rawQueryString":"id=42","edgeLocation":{"name":"SYD"}}`, h, testFuel)
+	return i.Run(written(t, testEvent), `{"rawQueryString":"id=42","edgeLocation":{"name":"SYD"}}`, h, testFuel)
 }
 
 func TestRun(t *testing.T) {
@@ -83,7 +125,7 @@ func TestRun(t *testing.T) {
 		"time":        {V2, `function handler() { const a = Date.now(); for (let i = 0; i < 1000; i++); return [a, Date.now() - a, new Date().getTime() - a] }`, `[1700000000123,0,0]`},
 		"random":      {V2, `function handler() { const a = Math.random(), b = Math.random(); return a !== b && a >= 0 && a < 1 && b < 1 }`, `true`},
 		"regexp":      {V2, `function handler(e) { return e.request.uri.replace(/^\/(?<dir>\w+)\/(.*)$/, '/$<dir>-2/$2') }`, `"/media-2/index.mpd"`},
-		"unicode":     {V2, `function handler() { return '\u{1f600}é\ud800' }`, `"😀é\ud800"`},
+		"unicode":     {V2, `function handler() { return '\u{1f600}é\ud800' }`, `"😀é�"`},
 		"undefined":   {V2, `function handler() {}`, ``},
 		"strict":      {V2, `function handler() { try { undeclared = 1 } catch (e) { return e.name } }`, `"ReferenceError"`},
 		"deep enough": {V2, `function handler() { const f = (n) => n > 0 ? f(n - 1) + 1 : 0; return f(500) }`, `500`},
@@ -92,8 +134,8 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			made, err := run(t, tc.v, tc.code, testHost())
-			if err != nil || made.Failed != "" || made.Output != tc.want {
-				t.Errorf("%q, failed %q, %v; want %q", made.Output, made.Failed, err, tc.want)
+			if err != nil || made.Failed != "" || made.Returned.JSON() != tc.want {
+				t.Errorf("%q, failed %q, %v; want %q", made.Returned.JSON(), made.Failed, err, tc.want)
 			}
 		})
 	}
@@ -156,7 +198,7 @@ func TestHostile(t *testing.T) {
 			case err != nil && !errors.As(err, &cut):
 				t.Fatalf("the engine failed: %v", err)
 			case cut == nil && made.Failed == "":
-				t.Fatalf("it returned %.200q", made.Output)
+				t.Fatalf("it returned %.200q", made.Returned.JSON())
 			case cut != nil && tc.want == memory != cut.Memory && tc.want != "":
 				t.Errorf("cut short by %v", cut.Why)
 			case cut == nil && (tc.want == work || tc.want == memory || !strings.Contains(made.Failed, tc.want)):
@@ -164,7 +206,7 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
-	if made, err := run(t, V2, `function handler() { return 1 }`, testHost()); err != nil || made.Output != "1" {
+	if made, err := run(t, V2, `function handler() { return 1 }`, testHost()); err != nil || made.Returned.JSON() != "1" {
 		t.Errorf("afterwards: %+v, %v", made, err)
 	}
 }
@@ -210,7 +252,7 @@ func TestScope(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"1", "2", "3"} {
-			if made, err := i.Run(testEvent, "{}", testHost(), testFuel); err != nil || made.Output != want {
+			if made, err := i.Run(written(t, testEvent), "{}", testHost(), testFuel); err != nil || made.Returned.JSON() != want {
 				t.Errorf("%+v, %v, want %s", made, err, want)
 			}
 		}
@@ -249,7 +291,7 @@ func TestMemoryStaysSmall(t *testing.T) {
 	}
 	defer i.Close()
 	for range 3000 {
-		if _, err := i.Run(testEvent, "{}", testHost(), testFuel); err != nil {
+		if _, err := i.Run(written(t, testEvent), "{}", testHost(), testFuel); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -267,10 +309,10 @@ func BenchmarkRun(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	h := testHost()
+	h, w := testHost(), written(b, testEvent)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := i.Run(testEvent, "{}", h, testFuel); err != nil {
+		if _, err := i.Run(w, "{}", h, testFuel); err != nil {
 			b.Fatal(err)
 		}
 	}

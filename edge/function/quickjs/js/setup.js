@@ -2,14 +2,14 @@
 // ran before it: it runs first, and keeps what it uses later.
 const host = globalThis.$host;
 delete globalThis.$host;
-const RESULT = 0, FAILED = 1, LOG = 2, RANDOM = 3, DIGEST = 4, ASK = 5, UTF8 = 6, BYTES = 7;
+const RESULT = 0, FAILED = 1, LOG = 2, RANDOM = 3, DIGEST = 4, ASK = 5, UTF8 = 6, BYTES = 7, VALUE = 8;
 
 const { parse, stringify } = JSON;
 const { defineProperty, keys } = Object;
 const { isArray } = Array;
 const { fromCharCode } = String;
 const isView = ArrayBuffer.isView;
-const define = (o, name, value) => defineProperty(o, name, { value, writable: true, configurable: true, enumerable: false });
+const define = (o, name, value) => defineProperty(o, name, { __proto__: null, value, writable: true, configurable: true, enumerable: false });
 
 // Bytes travel as strings of one character each.
 const toBinary = (view) => {
@@ -211,7 +211,8 @@ const fail = (e) => {
 };
 const done = (result) => {
   try {
-    const text = stringify(result);
+    if (host(VALUE, result)) return;
+    const text = stringify(result); // there are getters, functions, or what is no plain object
     host(RESULT, text === undefined ? '' : text);
   } catch (e) {
     fail(e);
@@ -220,14 +221,12 @@ const done = (result) => {
 const { then } = Promise.prototype;
 const call = Function.prototype.call.bind(Function.prototype.call);
 const IsPromise = Promise;
-define(globalThis, '$run', (handler, text, about) => {
+const rawQueryString = { __proto__: null, value: () => env().rawQueryString, writable: true, configurable: true, enumerable: false };
+define(globalThis, '$run', (handler, event, about) => {
   environment = about;
   known = undefined;
   try {
-    const event = parse(text);
-    if (event !== null && typeof event === 'object' && event.request !== null && typeof event.request === 'object') {
-      define(event.request, 'rawQueryString', () => env().rawQueryString);
-    }
+    if (event.request !== undefined) defineProperty(event.request, 'rawQueryString', rawQueryString);
     const result = handler(event);
     if (result instanceof IsPromise) call(then, result, done, fail);
     else done(result);

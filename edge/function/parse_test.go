@@ -1,66 +1,10 @@
 package function
 
 import (
-	"bytes"
-	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
 )
-
-// FuzzRead: what is JSON is taken apart as encoding/json does it, and nothing that is not
-// leads astray.
-func FuzzRead(f *testing.F) {
-	for _, s := range []string{
-		`{}`, `[]`, ` { "a" : 1 , "b":[1,{"c":"]"}], "\u0061\n":"\"}" } `, `[1, -2.5e3 ,true,null,"x\\",{"a":{}},[[]]]`, `{"a":"\ud800","é":"` + "\xff" + `"}`, `{"a":`, `[`, `{"a"}`, `[,]`, `"x`, `{"a":1}}`, `12`, "",
-	} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		m, err := object(raw, "it")
-		list, ok := array(raw)
-		if !json.Valid([]byte(raw)) {
-			return
-		}
-		var want map[string]json.RawMessage
-		isObject := json.Unmarshal([]byte(raw), &want) == nil && want != nil
-		if isObject != (err == nil) {
-			t.Fatalf("%q: %v", raw, err)
-		}
-		got := map[string]json.RawMessage{}
-		for _, one := range m {
-			got[one.name] = json.RawMessage(one.raw)
-		}
-		if isObject && !sameJSON(got, want) {
-			t.Errorf("%q: %q, want %q", raw, got, want)
-		}
-		var wantList []json.RawMessage
-		isArray := json.Unmarshal([]byte(raw), &wantList) == nil && wantList != nil
-		if isArray != ok || len(list) != len(wantList) {
-			t.Fatalf("%q: %q, %v", raw, list, ok)
-		}
-		for n := range list {
-			if list[n] != string(wantList[n]) {
-				t.Errorf("%q: %q, want %q", raw, list[n], wantList[n])
-			}
-		}
-		s, err := text(raw, "it")
-		var wantText *string
-		isText := json.Unmarshal([]byte(raw), &wantText) == nil && wantText != nil
-		if isText != (err == nil) || isText && s != *wantText {
-			t.Errorf("%q: %q, %v", raw, s, err)
-		}
-	})
-}
-
-func sameJSON(a, b map[string]json.RawMessage) bool {
-	for name := range a {
-		if !bytes.Equal(bytes.TrimSpace(a[name]), bytes.TrimSpace(b[name])) {
-			return false
-		}
-	}
-	return len(a) == len(b)
-}
 
 func TestParseEventSaysWhatIsWrong(t *testing.T) {
 	const context = `"context":{"eventType":"viewer-request"}`
