@@ -3,9 +3,9 @@
 // One run goes through it like this. What an event shows of a request and its answer is an
 // [Event], made of the edge's messages (http.go) or read from what somebody tests with
 // (parse.go). An [Engine] has the code as it was before its first event (edge/function/quickjs),
-// and a pool of copies of that for each version of a function, distribution and node:
-// what code keeps in its module's scope is seen by later requests to the same copy, and by
-// nothing else. The event goes in as JSON, what the handler returns comes back so, and is
+// and a pool of copies of that for each version of a function, distribution and node.
+// Nothing that code keeps is there in the next run. The event goes in and what the handler
+// returns comes back as QuickJS writes values down (quickjs.Writer, quickjs.Value), and is
 // held against what functions may do (check.go): what a function returned is never believed to
 // be of any form.
 //

@@ -215,7 +215,7 @@ func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
 	switch cut := (*quickjs.Cut)(nil); {
 	case errors.As(err, &cut):
 		report.Failure = &Failure{event.FunctionExecution, cut.Error()}
-		return report, false, nil
+		return report, true, nil
 	case err != nil:
 		return report, false, err
 	case made.Failed != "":

@@ -175,12 +175,13 @@ func TestTestedAsRun(t *testing.T) {
 	}
 }
 
-// TestOwnScope: two distributions never share what the code of a function has kept.
-func TestOwnScope(t *testing.T) {
+// TestNothingIsKept: no request finds what the code of a function kept of another one
+// (compatibility.md, 565).
+func TestNothingIsKept(t *testing.T) {
 	n := NewNode(Config{Engine: engines()})
 	defer func() { _ = n.Close() }()
 	in := testInfo(`let seen = 0; function handler(e) { e.request.uri = '/' + ++seen; return e.request }`, "")
-	for i, want := range []string{"/1", "/2", "/1", "/2"} {
+	for i, want := range []string{"/1", "/1", "/1", "/1"} {
 		if i == 2 {
 			in.Plan = &cdn.Plan{ID: "E2"}
 		}

@@ -12,6 +12,6 @@
 // running it, to bytecode, and runs that, up to the last line of the module, in a context
 // that has no eval, nor any other way to make a function of a text. The memory is what is
 // left of that: a [Program]. [Program.New] copies it, which takes far less time.
-// [Instance.Run] calls the handler, and lets promises be kept until nothing is left to do.
-// An instance whose run was cut short is not to be used again.
+// [Instance.Run] calls the handler, lets promises be kept until nothing is left to do, and
+// makes the memory what it was before (restore.go): no run finds anything of another one.
 package quickjs

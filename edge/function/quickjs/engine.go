@@ -145,10 +145,10 @@ func (e *Engine) prepareVersion(v Version) error {
 	if i.run, err = i.takeGlobal("$run"); err != nil {
 		return err
 	}
-	if e.bases[v], err = i.snapshot(); err != nil {
+	if e.bases[v], err = i.snapshot(nil); err != nil {
 		return err
 	}
-	e.compilers[v], err = compiler.snapshot()
+	e.compilers[v], err = compiler.snapshot(nil)
 	return err
 }
 

@@ -40,10 +40,13 @@ type Instance struct {
 	engine *Engine
 	module api.Module
 	memory api.Memory
-	fuel   api.MutableGlobal
-	calls  map[string]api.Function
-	ctx    context.Context
-	now    time.Time
+	// home is what the memory is before a run.
+	home *snapshot
+	// fuel, the stack's pointer, the lowest that it was, and how large the memory is.
+	fuel, stack, low, pages api.MutableGlobal
+	calls                   map[string]api.Function
+	ctx                     context.Context
+	now                     time.Time
 	// host is asked in the run under way, and made is what it made.
 	host *Host
 	made Made
@@ -84,7 +87,9 @@ func (e *Engine) instantiate(ctx context.Context) (*Instance, error) {
 		return nil, fmt.Errorf("instantiate the engine: %w", err)
 	}
 	i.module, i.memory = m, m.Memory()
-	i.fuel, _ = m.ExportedGlobal(fuelGlobal).(api.MutableGlobal)
+	for name, global := range map[string]*api.MutableGlobal{fuelGlobal: &i.fuel, stackGlobal: &i.stack, lowGlobal: &i.low, pagesGlobal: &i.pages} {
+		*global, _ = m.ExportedGlobal(name).(api.MutableGlobal)
+	}
 	i.fuel.Set(setupFuel)
 	return i, nil
 }

@@ -9,14 +9,16 @@ import (
 // specification 2.0, section 5.4).
 const (
 	opUnreachable, opLoop, opIf, opEnd = 0x00, 0x03, 0x04, 0x0b
-	opCall, opDrop                     = 0x10, 0x1a
+	opReturn, opCall, opDrop           = 0x0f, 0x10, 0x1a
 	opLocalGet, opLocalSet             = 0x20, 0x21
 	opGlobalGet                        = 0x23
 	opGlobalSet                        = 0x24
 	opI64Load                          = 0x29
 	opI32Const                         = 0x41
-	opI32LtS                           = 0x48
-	opI32Sub, opI32ShrU                = 0x6b, 0x76
+	opI32Eq, opI32LtS                  = 0x46, 0x48
+	opI32LtU, opI32GtU                 = 0x49, 0x4b
+	opI32Add, opI32Sub, opI32ShrU      = 0x6a, 0x6b, 0x76
+	opMemorySize, opMemoryGrow         = 0x3f, 0x40
 	opExtended                         = 0xfc
 	extendedCopy, extendedFill         = 10, 11 // memory.copy, memory.fill
 
@@ -77,7 +79,7 @@ func (r *reader) instruction() (op byte, index uint32) {
 	case op >= 0x28 && op <= 0x3e: // loads and stores
 		r.u32()
 		r.u32()
-	case op == 0x3f || op == 0x40 || op == 0xd0: // memory.size, memory.grow, ref.null
+	case op == opMemorySize || op == opMemoryGrow || op == 0xd0: // memory.size, memory.grow, ref.null
 		r.byte()
 	case op == opI32Const || op == 0x42:
 		r.s64()

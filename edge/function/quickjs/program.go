@@ -108,64 +108,6 @@ func (i *Instance) settle() error {
 	}
 }
 
-// snapshot is the memory of an instance at rest, in pieces between which it is zero.
-type snapshot struct {
-	handles
-	pages  uint32
-	pieces []piece
-}
-
-type piece struct {
-	at   uint32
-	data []byte
-}
-
-// snapshotUnit is what is looked at, and copied, at once.
-const snapshotUnit = 4 << 10
-
-func (i *Instance) snapshot() (*snapshot, error) {
-	whole, ok := i.memory.Read(0, i.memory.Size())
-	if !ok {
-		return nil, errOutOfMemory
-	}
-	s := &snapshot{handles: i.handles, pages: i.memory.Size() / pageSize}
-	zero := [snapshotUnit]byte{}
-	for at := 0; at < len(whole); at += snapshotUnit {
-		unit := whole[at : at+snapshotUnit]
-		if string(unit) == string(zero[:]) && uint32(at) >= linkedEnd {
-			continue
-		}
-		if n := len(s.pieces); n > 0 && int(s.pieces[n-1].at)+len(s.pieces[n-1].data) == at {
-			s.pieces[n-1].data = append(s.pieces[n-1].data, unit...)
-			continue
-		}
-		s.pieces = append(s.pieces, piece{uint32(at), append([]byte(nil), unit...)})
-	}
-	return s, nil
-}
-
-// linkedEnd is above all that a new instance has in its memory.
-const linkedEnd = 128 << 10
-
-// restore makes an instance with the memory of a snapshot.
-func (e *Engine) restore(ctx context.Context, s *snapshot) (*Instance, error) {
-	i, err := e.instantiate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	i.handles = s.handles
-	if have := i.memory.Size() / pageSize; have < s.pages {
-		if _, ok := i.memory.Grow(s.pages - have); !ok {
-			i.Close()
-			return nil, errOutOfMemory
-		}
-	}
-	for _, p := range s.pieces {
-		i.memory.Write(p.at, p.data)
-	}
-	return i, nil
-}
-
 // Program is code that has run up to the last line of its module, and has a handler.
 type Program struct {
 	engine *Engine
@@ -197,7 +139,7 @@ func (e *Engine) Compile(v Version, source string, h *Host, fuel int32) (*Progra
 	if i.handler.tag() == tagUndefined {
 		return nil, &CodeError{"The function code has no function named handler."}
 	}
-	memory, err := i.snapshot()
+	memory, err := i.snapshot(e.bases[v])
 	return &Program{e, memory}, err
 }
 

@@ -35,8 +35,9 @@ type Made struct {
 
 // Run calls the handler with an event, and an environment, which is JSON and for this
 // package's own modules, and lets it take as much fuel. The error is a
-// *Cut, or about the engine: the instance is of no use after one.
+// *Cut, or about the engine. Whatever came of it, the next run finds nothing of this one.
 func (i *Instance) Run(event *Writer, environment string, h *Host, fuel int32) (Made, error) {
+	defer i.reset()
 	i.begin(h, fuel)
 	if err := i.enter(event, environment); err != nil {
 		return Made{Used: i.used(fuel)}, i.cut(err)

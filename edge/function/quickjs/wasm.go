@@ -15,10 +15,16 @@ import (
 //     and filling memory takes fuel by its size.
 //   - The stack in linear memory, which nothing guards, is moved to where it has room, and
 //     whoever moves its pointer below its end traps.
+//   - How far down that stack went is kept in a global, and how large the memory is in
+//     another, so that a memory can be made what it was without looking at all of it
+//     (restore.go), and small again after it grew.
 //   - One function more is in the table, that JavaScript can call and that calls the host:
 //     by an import that nothing else calls.
 const (
-	fuelGlobal = "fuel"
+	fuelGlobal  = "fuel"
+	stackGlobal = "stack" // the stack's pointer
+	lowGlobal   = "low"   // the lowest that it was
+	pagesGlobal = "pages" // how large the memory is for the engine
 
 	pageSize   = 64 << 10
 	stackPages = 8 // of the moved stack
@@ -78,7 +84,7 @@ func meter(module []byte) (m metered, err error) {
 		out = appendU32(out, uint32(len(changed)))
 		out = append(out, changed...)
 	}
-	if c.hostType < 0 || c.hostCall < 0 || c.stackTop == 0 {
+	if c.hostType < 0 || c.hostCall < 0 || c.growType < 0 || c.stackTop == 0 {
 		return m, errors.New("the engine's module lacks what its host is to be called by")
 	}
 	return metered{out, c.tableSize, c.stackTop - stackPages*pageSize, c.stackTop}, nil
@@ -87,10 +93,12 @@ func meter(module []byte) (m metered, err error) {
 // changes is what is known of a module while its sections are gone through in order.
 type changes struct {
 	hostType, hostCall  int // the type of functions that JavaScript calls; the host's import
+	growType            int // of a function of a number to a number
 	imported, functions uint32
 	tableSize           uint32
 	globals             uint32
 	stackTop            uint32
+	pages               uint32   // that the memory begins with
 	params              []uint32 // of each type
 	types               []uint32 // of each function
 }
@@ -110,21 +118,33 @@ func (c *changes) section(id byte, r *reader) []byte {
 	case sectionGlobal:
 		return c.addGlobal(r)
 	case sectionExport:
-		return appendOne(r, append(appendName(nil, fuelGlobal), appendU32([]byte{3}, c.globals)...))
+		for n, name := range [...]string{fuelGlobal, lowGlobal, pagesGlobal} {
+			r = &reader{b: appendOne(r, append(appendName(nil, name), appendU32([]byte{3}, c.globals+uint32(n))...))}
+		}
+		return appendOne(r, append(appendName(nil, stackGlobal), 3, 0))
 	case sectionElement:
 		segment := append(appendS32([]byte{0, opI32Const}, int32(c.tableSize)), opEnd, 1)
-		return appendOne(r, appendU32(segment, c.imported+c.functions))
+		return appendOne(r, appendU32(segment, c.host()))
 	case sectionCode:
 		return c.meterCode(r)
 	}
 	return r.b
 }
 
+// The globals that are added, by number.
+func (c *changes) fuel() uint32 { return c.globals }
+func (c *changes) low() uint32  { return c.globals + 1 }
+func (c *changes) size() uint32 { return c.globals + 2 }
+
+// The functions that are added, by number.
+func (c *changes) host() uint32 { return c.imported + c.functions }
+func (c *changes) grow() uint32 { return c.imported + c.functions + 1 }
+
 // readTypes finds the type of a function that JavaScript can call: (context, this, count,
 // arguments) to a value.
 func (c *changes) readTypes(r *reader) []byte {
 	whole := r.b
-	c.hostType, c.hostCall = -1, -1
+	c.hostType, c.hostCall, c.growType = -1, -1, -1
 	for i := range int(r.u32()) {
 		if form := r.byte(); form != 0x60 {
 			panic(malformed{fmt.Errorf("a type of the form %#x", form)})
@@ -134,6 +154,9 @@ func (c *changes) readTypes(r *reader) []byte {
 		c.params = append(c.params, uint32(len(params)))
 		if string(params) == "\x7f\x7e\x7f\x7f" && string(results) == "\x7e" {
 			c.hostType = i
+		}
+		if string(params) == "\x7f" && string(results) == "\x7f" {
+			c.growType = i
 		}
 	}
 	return whole
@@ -162,7 +185,7 @@ func (c *changes) addFunction(r *reader) []byte {
 	for range c.functions {
 		c.types = append(c.types, counted.u32())
 	}
-	return appendOne(r, appendU32(nil, uint32(c.hostType)))
+	return appendOne(&reader{b: appendOne(r, appendU32(nil, uint32(c.hostType)))}, appendU32(nil, uint32(c.growType)))
 }
 
 func (c *changes) growTable(r *reader) []byte {
@@ -178,27 +201,30 @@ func (c *changes) growMemory(r *reader) []byte {
 	if n, limits := r.u32(), r.byte(); n != 1 || limits != 0 {
 		panic(malformed{errors.New("not one memory without a limit")})
 	}
-	pages := r.u32() + stackPages
-	c.stackTop = pages * pageSize
-	return appendU32([]byte{1, 0}, pages)
+	c.pages = r.u32() + stackPages
+	c.stackTop = c.pages * pageSize
+	return appendU32([]byte{1, 0}, c.pages)
 }
 
-// addGlobal has the first global, the stack's pointer, begin elsewhere, and adds fuel.
+// addGlobal has the first global, the stack's pointer, begin elsewhere, and adds the others.
 func (c *changes) addGlobal(r *reader) []byte {
 	c.globals = r.u32()
 	if t, mutable, op := r.byte(), r.byte(), r.byte(); c.globals == 0 || t != 0x7f || mutable != 1 || op != opI32Const {
 		panic(malformed{errors.New("the first global is not the stack's pointer")})
 	}
 	r.s64()
-	out := appendU32(nil, c.globals+1)
+	out := appendU32(nil, c.globals+3)
 	out = appendS32(append(out, 0x7f, 1, opI32Const), int32(c.stackTop))
 	out = append(out, r.b...)
-	return append(out, 0x7f, 1, opI32Const, 0, opEnd)
+	for _, initial := range [...]uint32{0, c.stackTop, c.pages} { // fuel, low and size
+		out = append(appendS32(append(out, 0x7f, 1, opI32Const), int32(initial)), opEnd)
+	}
+	return out
 }
 
 func (c *changes) meterCode(r *reader) []byte {
 	n := r.u32()
-	out := appendU32(nil, n+1)
+	out := appendU32(nil, n+2)
 	for i := range n {
 		body := &reader{b: r.bytes(int(r.u32()))}
 		changed := c.meterBody(body, c.params[c.types[i]])
@@ -207,7 +233,30 @@ func (c *changes) meterCode(r *reader) []byte {
 	host := []byte{0, opLocalGet, 0, opLocalGet, 2, opLocalGet, 3}
 	host = append(appendS32(append(host, opI32Const), hostMagic), opCall)
 	host = append(appendU32(host, uint32(c.hostCall)), opDrop, opI32Const, 0, opI64Load, 3, resultAddress, opEnd)
-	return append(appendU32(out, uint32(len(host))), host...)
+	out = append(appendU32(out, uint32(len(host))), host...)
+	grow := c.growBody()
+	return append(appendU32(out, uint32(len(grow))), grow...)
+}
+
+// growBody is the code of what takes the place of memory.grow: what the memory has already,
+// because it was larger, is given out again.
+func (c *changes) growBody() []byte {
+	const delta, want = 0, 1 // a parameter and a local
+	b := []byte{1, 1, 0x7f}
+	// if delta > maxPages { return -1 }
+	b = appendS32(append(b, opLocalGet, delta, opI32Const), maxPages)
+	b = append(b, opI32GtU, opIf, blockEmpty, opI32Const, 0x7f, opReturn, opEnd)
+	// want = pages + delta; if want > memory.size { if memory.grow(want - memory.size) == -1 { return -1 } }
+	b = appendU32(append(b, opGlobalGet), c.size())
+	b = append(b, opLocalGet, delta, opI32Add, opLocalSet, want)
+	b = append(b, opLocalGet, want, opMemorySize, 0, opI32GtU, opIf, blockEmpty)
+	b = append(b, opLocalGet, want, opMemorySize, 0, opI32Sub, opMemoryGrow, 0, opI32Const, 0x7f, opI32Eq, opIf, blockEmpty)
+	b = append(b, opI32Const, 0x7f, opReturn, opEnd, opEnd)
+	// pages, delta = want, pages; return delta
+	b = append(appendU32(append(b, opGlobalGet), c.size()), opLocalSet, delta)
+	b = append(b, opLocalGet, want)
+	b = appendU32(append(b, opGlobalSet), c.size())
+	return append(b, opLocalGet, delta, opEnd)
 }
 
 // meterBody changes the code of one function with so many parameters.
@@ -225,21 +274,31 @@ func (c *changes) meterBody(r *reader, params uint32) []byte {
 		op, index := r.instruction()
 		if op == opExtended && (index == extendedCopy || index == extendedFill) {
 			out = appendU32(append(out, opLocalSet), locals)
-			out = appendU32(append(out, opGlobalGet), c.globals)
+			out = appendU32(append(out, opGlobalGet), c.fuel())
 			out = appendU32(append(out, opLocalGet), locals)
-			out = appendU32(append(out, opI32Const, bytesPerFuel, opI32ShrU, opI32Sub, opGlobalSet), c.globals)
+			out = appendU32(append(out, opI32Const, bytesPerFuel, opI32ShrU, opI32Sub, opGlobalSet), c.fuel())
 			out = appendU32(append(out, opLocalGet), locals)
 		}
-		out = append(out, at[:len(at)-len(r.b)]...)
+		switch op {
+		case opMemorySize:
+			out = appendU32(append(out, opGlobalGet), c.size())
+		case opMemoryGrow:
+			out = appendU32(append(out, opCall), c.grow())
+		default:
+			out = append(out, at[:len(at)-len(r.b)]...)
+		}
 		switch {
 		case op == opLoop:
-			out = appendU32(append(out, opGlobalGet), c.globals)
-			out = appendU32(append(out, opI32Const, 1, opI32Sub, opGlobalSet), c.globals)
-			out = appendU32(append(out, opGlobalGet), c.globals)
+			out = appendU32(append(out, opGlobalGet), c.fuel())
+			out = appendU32(append(out, opI32Const, 1, opI32Sub, opGlobalSet), c.fuel())
+			out = appendU32(append(out, opGlobalGet), c.fuel())
 			out = append(out, opI32Const, 1, opI32LtS, opIf, blockEmpty, opUnreachable, opEnd)
 		case op == opGlobalSet && index == 0:
 			out = appendS32(append(out, opGlobalGet, 0, opI32Const), int32(c.stackTop-stackPages*pageSize+stackGuard))
 			out = append(out, opI32LtS, opIf, blockEmpty, opUnreachable, opEnd)
+			out = appendU32(append(out, opGlobalGet, 0, opGlobalGet), c.low())
+			out = append(out, opI32LtU, opIf, blockEmpty, opGlobalGet, 0)
+			out = append(appendU32(append(out, opGlobalSet), c.low()), opEnd)
 		}
 	}
 	return out
