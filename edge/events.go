@@ -26,23 +26,11 @@ func (x *exchange) serveByFunctions(ctx context.Context) *message.Response {
 		return x.failedEvent(&event.Fault{Status: 503, Result: event.FunctionExecution, Sentence: "This edge location does not run functions."})
 	}
 	info := x.eventInfo()
-	switch o := x.edge.cfg.Events.ViewerRequest(ctx, info, x.Request); {
+	switch o := x.atRequest(ctx, info); {
 	case o.Fault != nil:
 		return x.failedEvent(o.Fault)
 	case o.Response != nil:
 		return x.generated(o.Response)
-	case o.Request != nil:
-		x.rewrite(o.Request)
-		fallthrough
-	default:
-		if o.Target != nil {
-			x.GoTo(*o.Target)
-			x.rerouted = o.Rerouted
-		}
-	}
-	if x.explained != nil {
-		x.explained.Functions = explain.Ran + x.Request.Method + " " + x.Request.URI()
-		x.explainBeyond(x.explained)
 	}
 	resp := x.serve(ctx)
 	// Errors are not shown to functions, wherever they come from (developer guide,
@@ -58,6 +46,27 @@ func (x *exchange) serveByFunctions(ctx context.Context) *message.Response {
 		return o.Over(resp, x.Request.Method)
 	}
 	return resp
+}
+
+// atRequest has the function at the viewer's request have its say: on what is asked, and of
+// which origin. An explanation is told what it did.
+func (x *exchange) atRequest(ctx context.Context, info *event.Info) event.Outcome {
+	if x.explained != nil {
+		info.Report = &event.Report{Quiet: x.explains == explain.Only}
+	}
+	before := explain.Asked{Request: x.Request, Target: x.Target}
+	o := x.edge.cfg.Events.ViewerRequest(ctx, info, x.Request)
+	if o.Request != nil {
+		x.rewrite(o.Request)
+	}
+	if o.Target != nil {
+		x.GoTo(*o.Target)
+		x.rerouted = o.Rerouted
+	}
+	if x.explained != nil {
+		x.explainFunction(info.Report, o, before)
+	}
+	return o
 }
 
 // eventInfo is what functions are told beside the request.

@@ -133,7 +133,7 @@ func (x *exchange) Handle(ctx context.Context, req *message.Request) *message.Re
 	if resp := x.health(); resp != nil {
 		return resp
 	}
-	if resp := x.onlyExplained(); resp != nil {
+	if resp := x.onlyExplained(ctx); resp != nil {
 		return resp
 	}
 	resp := x.respond(ctx)

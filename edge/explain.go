@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/admission"
 	"github.com/warmfront/warmfront/edge/cache"
+	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
@@ -44,12 +46,16 @@ func (x *exchange) askedToExplain() string {
 }
 
 // onlyExplained answers with nothing but the explanation; nil where more is wanted.
-func (x *exchange) onlyExplained() *message.Response {
+func (x *exchange) onlyExplained(ctx context.Context) *message.Response {
 	if x.explains != explain.Only {
 		return nil
 	}
 	x.done.uncounted = true
-	text, err := json.Marshal(x.explain(x.refused()))
+	x.explained = x.explain(x.refused())
+	if x.explained.Refused == nil && x.Behavior != nil && x.Behavior.HasViewerEvents() && x.edge.cfg.Events != nil {
+		x.atRequest(ctx, x.eventInfo())
+	}
+	text, err := json.Marshal(x.explained)
 	status := 200
 	if err != nil { // nothing in it can fail
 		status, text = 500, []byte(`{}`)
@@ -102,10 +108,33 @@ func (x *exchange) explain(f *fault) *explain.Explanation {
 		e.Refused = &explain.Refused{Status: 302, Why: "The viewer is sent to " + x.betterPOP() + ", which is nearer."}
 		return e
 	}
-	if x.Behavior.HasViewerEvents() {
-		e.Functions = explain.NotRun
-	}
 	return x.explainBeyond(e)
+}
+
+// explainFunction says what the function at the viewer's request did, and of the request as
+// it left it what comes after.
+func (x *exchange) explainFunction(r *event.Report, o event.Outcome, before explain.Asked) {
+	e := x.explained
+	switch {
+	case r.Function == "" && x.Behavior.Lambdas.ViewerRequest != nil:
+		e.Functions = explain.LambdaNotRun
+		return
+	case r.Function == "":
+		e.Functions = explain.OnlyResponse
+		return
+	}
+	e.Function = explain.FunctionOf(r, o, before, explain.Asked{Request: x.Request, Target: x.Target})
+	switch {
+	case o.Fault != nil:
+		e.Functions, e.Refused = explain.Failed, &explain.Refused{Status: o.Fault.Status, Why: o.Fault.Sentence}
+	case o.Response != nil:
+		e.Functions = explain.Made
+	default:
+		e.Functions = explain.Ran + x.Request.Method + " " + x.Request.URI()
+		x.explainBeyond(e)
+		return
+	}
+	e.Key, e.Stored, e.Decision, e.Tiers, e.Origin = nil, nil, nil, nil, nil
 }
 
 // explainBeyond says what comes after the checks, and after a function if there is one.

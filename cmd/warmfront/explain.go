@@ -33,8 +33,8 @@ func newExplain(g *cli.Global) *cobra.Command {
 			"edge location is, which were passed over and why, and for which network the answer holds. NAME is a distribution's\n" +
 			"domain name, an alias in a zone that the routers serve, or a URL. The same is to be had by DNS: dig TXT _explain.NAME\n\n" +
 			"Then that edge says what it would do with the URL, or with / of the name, and does nothing of it: by which name and\n" +
-			"behavior, which checks pass, the cache key part by part, what is stored and how fresh it is, which caches and which origin\n" +
-			"would be asked. It is reached as a viewer reaches it, by the viewer proxy of a sandbox. A request that is to be\n" +
+			"behavior, which checks pass, what a CloudFront function changes, the cache key part by part, what is stored and how fresh it is,\n" +
+			"which caches and which origin would be asked. It is reached as a viewer reaches it, by the viewer proxy of a sandbox. A request that is to be\n" +
 			"answered and explained has the header X-Warmfront-Explain: 1.",
 		Example: "  warmfront explain d111111abcdef8.warmfront.test --from Lagos\n" +
 			"  warmfront explain https://www.example.test/a.css --from SYD -H 'Accept-Encoding: br' -o json",

@@ -40,6 +40,21 @@ type Info struct {
 	Edge netip.Addr
 	// Now is the time that freshness goes by.
 	Now time.Time
+	// Report is what is to be told of a run at the viewer's request; nil: nothing.
+	Report *Report
+}
+
+// Report is what becomes known of a run where somebody asks.
+type Report struct {
+	// Quiet asks that nothing is left of the run but this: no line of a log, no figure,
+	// nothing in the function's own memory. What cannot promise that does not run.
+	Quiet bool
+
+	Function string // its name; "" where none ran
+	// Utilization is the compute that it took, in hundredths of what it may.
+	Utilization int
+	// Why says why it failed, in words for its author.
+	Why string
 }
 
 // Outcome is what came of a function: a request, an answer, or a fault; none, if everything

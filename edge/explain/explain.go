@@ -29,20 +29,16 @@ type Explanation struct {
 	Checks       []Check       `json:"checks,omitempty"`
 	// Refused is the edge's own answer where the request is refused or sent elsewhere.
 	Refused *Refused `json:"refused,omitempty"`
-	// Functions says, where the behavior has any at viewers' events, what request the rest is of.
+	// Functions says, where the behavior has any at viewers' events, what request the rest is
+	// of, and Function what the one at the viewer's request did.
 	Functions string           `json:"functions,omitempty"`
+	Function  *Function        `json:"function,omitempty"`
 	Key       []policy.KeyPart `json:"cache_key,omitempty"`
 	Stored    *Stored          `json:"stored,omitempty"`
 	Decision  *Decision        `json:"decision,omitempty"`
 	Tiers     []Tier           `json:"tiers,omitempty"`
 	Origin    *Origin          `json:"origin,omitempty"`
 }
-
-// What Functions says: they run when a request is answered, not when it is explained alone.
-const (
-	NotRun = "not run by being asked about: what follows is of the request as it came, which a function may change or answer"
-	Ran    = "what follows is of the request as the function left it: "
-)
 
 // Request is what was asked, as the rules see it: without a port, and without a signature.
 type Request struct {

@@ -45,6 +45,7 @@ func (x Explanation) Lines() []Line {
 	for _, c := range x.Checks {
 		l.add("check", "%s", c)
 	}
+	x.Function.lines(&l)
 	if r := x.Refused; r != nil {
 		l.add("refused", "%d: %s", r.Status, r.Why)
 	}

@@ -170,39 +170,68 @@ const (
 	tooManyRuns = "The function associated with this distribution is run too often at present."
 )
 
-// run runs a function for a viewer.
+// run runs a function for a viewer, or for whoever wants to know what it would do.
 func (n *Node) run(ctx context.Context, in *event.Info, f *functions.Function, e *Event, environment string) (Returned, *event.Fault) {
+	quiet := in.Report != nil && in.Report.Quiet
+	note := func(level slog.Level, what string, value any) {
+		if !quiet {
+			n.cfg.Logger.Log(ctx, level, "function", "function", f.Name, "distribution", in.Plan.ID, what, value)
+		}
+	}
+	count := func(outcome string) {
+		if !quiet {
+			n.runs.WithLabelValues(outcome).Inc()
+		}
+	}
 	if !n.enter(ctx) {
-		n.runs.WithLabelValues("throttled").Inc()
+		count("throttled")
+		(&Report{Failure: &Failure{event.FunctionThrottled, tooManyRuns}}).tell(in.Report, f, nil)
 		return Returned{}, &event.Fault{Status: 503, Result: event.FunctionThrottled, Sentence: tooManyRuns}
 	}
 	defer func() { <-n.slots }()
-	report, err := n.runIn(poolKey{in.Plan.ID, f.Name, f.ETag, f.Code}, Run{
-		Event: e, Function: f, Environment: environment, Values: in.State.KeyValues, Now: in.Now,
-	})
-	report.settle(in)
-	note := func(level slog.Level, what string, value any) {
-		n.cfg.Logger.Log(ctx, level, "function", "function", f.Name, "distribution", in.Plan.ID, what, value)
+	r := Run{Event: e, Function: f, Environment: environment, Values: in.State.KeyValues, Now: in.Now}
+	var report Report
+	var err error
+	if quiet { // in a copy of its own: what code keeps in its module's scope is for viewers' requests
+		report, err = n.cfg.Engine.Test(r)
+	} else {
+		report, err = n.runIn(poolKey{in.Plan.ID, f.Name, f.ETag, f.Code}, r)
 	}
+	report.settle(in)
 	for _, line := range report.Logs {
 		note(slog.LevelInfo, "log", line)
 	}
+	report.tell(in.Report, f, err)
 	switch {
 	case err != nil:
 		note(slog.LevelError, "err", err)
-		n.runs.WithLabelValues("error").Inc()
+		count("error")
 		return Returned{}, &event.Fault{Status: 503, Result: event.FunctionExecution, Sentence: didNotRun}
 	case report.Failure == nil:
-		n.runs.WithLabelValues("ok").Inc()
+		count("ok")
 		return report.Returned, nil
 	case report.Failure.Result == event.FunctionValidation:
 		note(slog.LevelInfo, "validation error", report.Failure.Message)
-		n.runs.WithLabelValues("validation").Inc()
+		count("validation")
 		return Returned{}, &event.Fault{Status: 502, Result: event.FunctionValidation, Sentence: notValid}
 	}
 	note(slog.LevelInfo, "execution error", report.Failure.Message)
-	n.runs.WithLabelValues("execution").Inc()
+	count("execution")
 	return Returned{}, &event.Fault{Status: 503, Result: event.FunctionExecution, Sentence: didNotRun}
+}
+
+// tell fills in what is to be told of a run.
+func (r *Report) tell(to *event.Report, f *functions.Function, err error) {
+	if to == nil {
+		return
+	}
+	to.Function, to.Utilization = f.Name, r.Utilization
+	switch {
+	case err != nil:
+		to.Why = err.Error()
+	case r.Failure != nil:
+		to.Why = r.Failure.Message
+	}
 }
 
 // enter waits until there are few enough runs under way for one more.

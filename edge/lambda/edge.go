@@ -15,7 +15,7 @@ import (
 // ViewerRequest implements edge.Events.
 func (f *Functions) ViewerRequest(ctx context.Context, in *event.Info, r *message.Request) event.Outcome {
 	l := in.Behavior.Lambdas.ViewerRequest
-	if l == nil {
+	if l == nil || in.Report != nil && in.Report.Quiet {
 		return event.Outcome{}
 	}
 	given := *r
@@ -25,6 +25,11 @@ func (f *Functions) ViewerRequest(ctx context.Context, in *event.Info, r *messag
 		// What the edge added for the function's sake is none of the viewer's.
 		made.Header.Filter(func(h message.Field) bool { return !in.Added.Has(h.Name) || r.Header.Has(h.Name) })
 		out.Request = made
+	}
+	if rep := in.Report; rep != nil {
+		if rep.Function = l.ARN; out.Fault != nil {
+			rep.Why = out.Fault.Why
+		}
 	}
 	return out.event()
 }
