@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -52,7 +53,36 @@ func (c *Control) Propose(ctx context.Context, f func(*cdn.State) ([]cdn.Change,
 	if b == nil || err != nil {
 		return v, err
 	}
+	c.permitAliases(b)
 	return v, c.commit(b)
+}
+
+// permitAliases has the viewer authority permit the aliases of the distributions that a
+// batch changes, before anybody is told that they are there: a viewer who reads the
+// authority's certificate when a distribution is Deployed can verify what edges show for
+// them. Names that the account's own certificates are for need no authority of ours.
+func (c *Control) permitAliases(b *batch) {
+	var names []string
+	c.mu.Lock()
+	for i := range b.changes {
+		if b.changes[i].Kind != cdn.KindDistributionPut {
+			continue
+		}
+		var d cdn.Distribution
+		if json.Unmarshal(b.changes[i].Body, &d) != nil || b.state.Plans[d.ID] == nil {
+			continue // it was deleted in the same batch
+		}
+		plan := b.state.Plans[d.ID]
+		for _, alias := range plan.Aliases {
+			if plan.Certificate == nil || !plan.Certificate.Covers(alias) {
+				names = append(names, alias)
+			}
+		}
+	}
+	c.mu.Unlock()
+	if err := c.authority.Permit(names, time.Now()); err != nil {
+		c.log.Warn("the viewer authority's certificate does not permit new aliases yet", "error", err)
+	}
 }
 
 func (c *Control) stage(f func(*cdn.State) ([]cdn.Change, error)) (*batch, cdn.Version, error) {

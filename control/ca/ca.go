@@ -289,7 +289,7 @@ func (a *Authority) Serve(csr []byte, name string, now time.Time) ([]byte, error
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.permit(strings.TrimPrefix(name, "*."), now); err != nil {
+	if err := a.permit(now, strings.TrimPrefix(name, "*.")); err != nil {
 		return nil, err
 	}
 	t := leaf(now)
@@ -316,7 +316,7 @@ func (a *Authority) Issue(key crypto.PublicKey, names []string, life time.Durati
 		if err := checkName(name); err != nil {
 			return nil, err
 		}
-		if err := a.permit(strings.TrimPrefix(name, "*."), now); err != nil {
+		if err := a.permit(now, strings.TrimPrefix(name, "*.")); err != nil {
 			return nil, err
 		}
 	}
@@ -330,16 +330,35 @@ func (a *Authority) Issue(key crypto.PublicKey, names []string, life time.Durati
 	return a.viewer.sign(t, key)
 }
 
-func (a *Authority) permit(name string, now time.Time) error {
-	for _, d := range a.viewer.cert.PermittedDNSDomains {
-		if name == d || strings.HasSuffix(name, "."+d) {
-			return nil
+// Permit has the authority's own certificate permit names, host names or such whose first
+// label is "*", ahead of the first certificate for one of them: whoever reads the authority's
+// certificate from then on can verify that one. What is no host name is passed over.
+func (a *Authority) Permit(names []string, now time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var hosts []string
+	for _, name := range names {
+		if checkName(name) == nil {
+			hosts = append(hosts, strings.TrimPrefix(name, "*."))
 		}
 	}
+	return a.permit(now, hosts...)
+}
+
+func (a *Authority) permit(now time.Time, names ...string) error {
 	old := a.viewer.cert
+	permitted := slices.Clone(old.PermittedDNSDomains)
+	for _, name := range names {
+		if !slices.ContainsFunc(permitted, func(d string) bool { return name == d || strings.HasSuffix(name, "."+d) }) {
+			permitted = append(permitted, name)
+		}
+	}
+	if len(permitted) == len(old.PermittedDNSDomains) {
+		return nil
+	}
 	t := template(old.Subject.CommonName, now, rootLife)
 	t.ExtKeyUsage, t.PermittedIPRanges, t.PermittedDNSDomainsCritical = old.ExtKeyUsage, old.PermittedIPRanges, true
-	t.PermittedDNSDomains = append(slices.Clone(old.PermittedDNSDomains), name)
+	t.PermittedDNSDomains = permitted
 	if err := a.viewer.certify(a.keep, "viewer-ca", t); err != nil {
 		return err
 	}
