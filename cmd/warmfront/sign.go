@@ -1,26 +1,33 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto"
-	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/feature/cloudfront/sign"
 	"github.com/spf13/cobra"
 
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
+	"github.com/warmfront/warmfront/control/operator"
+	"github.com/warmfront/warmfront/edge/private"
+	"github.com/warmfront/warmfront/network/statefolder"
 )
 
 // signFlags say what is signed, by whom and for how long.
 type signFlags struct {
-	key, keyID, resource, ip string
-	lifetime, delay          time.Duration
-	cookies                  bool
+	key, keyID, hash            string
+	resource, ip, policy, clock string
+	lifetime, delay             time.Duration
+	cookies                     bool
 }
 
 // newSign makes `warmfront sign`.
@@ -29,111 +36,143 @@ func newSign(g *cli.Global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sign URL --key FILE --key-pair-id K…",
 		Short: "Sign a URL, or cookies, for private content",
-		Long: "Sign a URL for a behavior with trusted key groups, as AWS's signers do. With --resource, --ip or --starts-in the policy is\n" +
-			"a custom one, else a canned one. The time is this machine's.",
+		Long: "Sign a URL for a behavior with trusted key groups or signers, as AWS's tools do. With --resource, --ip, --starts-in or\n" +
+			"--policy the policy is a custom one, else a canned one.\n\n" +
+			"Times count from the time of the network that runs from the state folder (--data) or that --endpoint names, which\n" +
+			"`warmfront clock advance` moves: what is signed for an hour is good for an hour there. Where there is no such network they\n" +
+			"count from this machine's time; --now gives another one.",
 		Example: "  warmfront sign https://d111111abcdef8.warmfront.test/film.mp4 --key private.pem --key-pair-id K2JCJMDEHXQW5F --expires-in 10m\n" +
 			"  warmfront sign 'https://d111111abcdef8.warmfront.test/live/1.ts' --resource 'https://d111111abcdef8.warmfront.test/live/*' --cookies --key private.pem --key-pair-id K2JCJMDEHXQW5F",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return signURL(cmd, g, f, args[0]) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.key, "key", "", "private key, in a PEM file: RSA, or ECDSA on P-256 (PKCS #1 or #8)")
+	flags.StringVar(&f.key, "key", "", "private key, in a PEM file: RSA, or ECDSA on P-256 (PKCS #1 or #8, SEC 1)")
 	flags.StringVar(&f.keyID, "key-pair-id", "", "id of its public key, as create-public-key gave it")
+	flags.StringVar(&f.hash, "hash", "SHA1", "SHA1, or SHA256, which the signature then says")
 	flags.DurationVar(&f.lifetime, "expires-in", time.Hour, "how long from now the signature is valid")
 	flags.DurationVar(&f.delay, "starts-in", 0, "how long from now on it is valid")
 	flags.StringVar(&f.ip, "ip", "", "address or range of the viewers it is for (203.0.113.0/24)")
 	flags.StringVar(&f.resource, "resource", "", "URLs it is for, with * and ? as wildcards (default: the URL)")
+	flags.StringVar(&f.policy, "policy", "", "sign the policy in this `file`, as it is")
+	flags.StringVar(&f.clock, "now", "", "the `time` that the others count from, such as 2026-03-01T12:00:00Z (default: the network's)")
 	flags.BoolVar(&f.cookies, "cookies", false, "print cookies instead of a URL")
 	for _, name := range []string{"key", "key-pair-id"} {
 		_ = c.MarkFlagRequired(name) // it is a flag of this command
+	}
+	for _, name := range []string{"resource", "ip", "starts-in", "expires-in", "now"} {
+		c.MarkFlagsMutuallyExclusive("policy", name)
 	}
 	return c
 }
 
 func signURL(cmd *cobra.Command, g *cli.Global, f signFlags, url string) error {
-	key, err := readSigningKey(f.key)
-	if err != nil {
-		return err
+	if !strings.Contains(url, "://") {
+		return fmt.Errorf("%q is not a URL that begins with https:// or http://", url)
 	}
-	now := time.Now()
 	if f.lifetime <= f.delay {
 		return errors.New("--expires-in must be later than --starts-in, and later than now")
 	}
-	if f.cookies {
-		return signCookies(cmd, g, f, key, url, now)
+	signer, err := readSigningKey(f.key)
+	if err != nil {
+		return err
 	}
-	signer := sign.NewURLSigner(f.keyID, key)
-	var signed string
-	if f.custom() {
-		signed, err = signer.SignWithPolicy(url, f.policy(url, now))
-	} else {
-		signed, err = signer.Sign(url, now.Add(f.lifetime))
-	}
+	s, err := f.sign(cmd, g, private.Key{ID: f.keyID, Signer: signer, Hash: f.hash}, url)
 	if err != nil {
 		return fmt.Errorf("signing %s: %w", url, err)
 	}
-	return g.Print(cmd, map[string]string{"url": signed}, func(w *tabwriter.Writer) { cli.Row(w, signed) })
-}
-
-func signCookies(cmd *cobra.Command, g *cli.Global, f signFlags, key crypto.Signer, url string, now time.Time) error {
-	private, ok := key.(*rsa.PrivateKey)
-	if !ok {
-		return fmt.Errorf("--cookies needs an RSA key; %s is another; sign URLs with it, or make an RSA key of 2048 bits", f.key)
-	}
-	signer := sign.NewCookieSigner(f.keyID, private)
-	var made []*http.Cookie
-	var err error
-	if f.custom() {
-		made, err = signer.SignWithPolicy(f.policy(url, now))
-	} else {
-		made, err = signer.Sign(url, now.Add(f.lifetime))
-	}
-	if err != nil {
-		return fmt.Errorf("signing cookies for %s: %w", url, err)
+	if !f.cookies {
+		signed := s.URL(url)
+		return g.Print(cmd, map[string]string{"url": signed}, func(w *tabwriter.Writer) { cli.Row(w, signed) })
 	}
 	values := map[string]string{}
-	for _, c := range made {
-		values[c.Name] = c.Value
+	for _, c := range s.CookiePairs() {
+		values[c[0]] = c[1]
 	}
 	return g.Print(cmd, values, func(w *tabwriter.Writer) {
-		for _, c := range made {
-			cli.Row(w, c.Name+"="+c.Value)
+		for _, c := range s.CookiePairs() {
+			cli.Row(w, c[0]+"="+c[1])
 		}
 	})
 }
 
-func (f signFlags) custom() bool { return f.resource != "" || f.ip != "" || f.delay > 0 }
-
-func (f signFlags) policy(url string, now time.Time) *sign.Policy {
-	if f.resource != "" {
-		url = f.resource
+func (f signFlags) sign(cmd *cobra.Command, g *cli.Global, k private.Key, url string) (s private.Signature, err error) {
+	if f.policy != "" {
+		policy, err := os.ReadFile(f.policy)
+		if err != nil {
+			return s, fmt.Errorf("--policy: %w", err)
+		}
+		return private.SignCustom(k, policy)
 	}
-	s := sign.Statement{Resource: url, Condition: sign.Condition{DateLessThan: sign.NewAWSEpochTime(now.Add(f.lifetime))}}
+	now, err := f.now(cmd, g)
+	if err != nil {
+		return s, err
+	}
+	if f.resource == "" && f.ip == "" && f.delay == 0 {
+		return private.SignCanned(k, url, now.Add(f.lifetime))
+	}
+	terms := private.Terms{Resource: cmp.Or(f.resource, url), Until: now.Add(f.lifetime), Viewers: f.ip}
 	if f.delay > 0 {
-		s.Condition.DateGreaterThan = sign.NewAWSEpochTime(now.Add(f.delay))
+		terms.From = now.Add(f.delay)
 	}
-	if f.ip != "" {
-		s.Condition.IPAddress = &sign.IPAddress{SourceIP: f.ip}
+	policy, err := terms.Policy()
+	if err != nil {
+		return s, err
 	}
-	return &sign.Policy{Statements: []sign.Statement{s}}
+	return private.SignCustom(k, policy)
 }
 
-// readSigningKey reads a private key in either of its PEM forms.
+// now is the time that signatures are judged by where they are used: of the network that is
+// named or runs from the state folder. That it was moved, or cannot be asked for, is said.
+func (f signFlags) now(cmd *cobra.Command, g *cli.Global) (time.Time, error) {
+	if f.clock != "" {
+		t, err := time.Parse(time.RFC3339, f.clock)
+		if err != nil {
+			return t, fmt.Errorf("--now: %q is no time such as 2026-03-01T12:00:00Z", f.clock)
+		}
+		return t, nil
+	}
+	_, err := statefolder.Folder(g.Data).Running()
+	if err != nil && g.Endpoint == "" && os.Getenv("AWS_ENDPOINT_URL_CLOUDFRONT") == "" {
+		return time.Now(), nil
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), 5*time.Second)
+	defer cancel()
+	var clock operator.Clock
+	c, err := g.Client()
+	if err == nil {
+		err = c.Operator(ctx, http.MethodGet, "/warmfront/v1/clock", nil, &clock)
+	}
+	var refused *cli.Refused
+	switch {
+	case errors.As(err, &refused) && refused.Code == "NotASandbox": // nobody moves its time
+	case err != nil:
+		cmd.PrintErrf("warmfront: times count from this machine's time: the network's is not to be had: %v\n", err)
+	case clock.Ahead != 0:
+		cmd.PrintErrf("warmfront: times count from the network's time, %s, which is %v ahead\n", clock.Now.Format(time.RFC3339), clock.Ahead)
+		return clock.Now, nil
+	}
+	return time.Now(), nil
+}
+
+// readSigningKey reads a private key in one of its PEM forms.
 func readSigningKey(path string) (crypto.Signer, error) {
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("--key: %w", err)
 	}
-	defer file.Close()
-	if key, err := sign.LoadPEMPrivKey(file); err == nil {
-		return key, nil
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+			return key, nil
+		}
+		if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+			return key, nil
+		}
+		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			if signer, ok := key.(crypto.Signer); ok {
+				return signer, nil
+			}
+		}
 	}
-	if _, err := file.Seek(0, 0); err != nil {
-		return nil, fmt.Errorf("--key: %w", err)
-	}
-	key, err := sign.LoadPEMPrivKeyPKCS8AsSigner(file)
-	if err != nil {
-		return nil, fmt.Errorf("--key: %s holds no private key in PEM form that can be read (%w); make one with: openssl genrsa -out %s 2048", path, err, path)
-	}
-	return key, nil
+	return nil, fmt.Errorf("--key: %s holds no private key in PEM form that can be read; make one with: openssl genrsa -out %s 2048", path, path)
 }

@@ -1,5 +1,6 @@
 // Package private verifies signed URLs and signed cookies (developer guide, "Serve private
-// content with signed URLs and signed cookies"). It is pure: `now` is a parameter.
+// content with signed URLs and signed cookies"), and makes them. It is pure: `now` is a
+// parameter.
 //
 // One request goes through it like this. [Find] takes what belongs to a signature out of the
 // query string or, where there is none, out of the cookies. [Check] finds the public key by
@@ -40,7 +41,10 @@ type Signature struct {
 	Cookies          bool   // it was in cookies
 }
 
-// names are the query parameters of a signature; cookies have "CloudFront-" before them.
+// cookiePrefix begins the names of a signature's cookies.
+const cookiePrefix = "CloudFront-"
+
+// names are the query parameters of a signature; cookies have cookiePrefix before them.
 func (s *Signature) names() map[string]*string {
 	return map[string]*string{"Key-Pair-Id": &s.KeyID, "Signature": &s.Signature, "Expires": &s.Expires, "Policy": &s.Policy, "Hash-Algorithm": &s.Hash}
 }
@@ -52,7 +56,7 @@ func Find(query, cookies string) (s Signature, restQuery, restCookies string) {
 	restQuery = take(query, "&", "&", "", &s)
 	inQuery := s != (Signature{})
 	var fromCookies Signature
-	restCookies = take(cookies, ";", "; ", "CloudFront-", &fromCookies)
+	restCookies = take(cookies, ";", "; ", cookiePrefix, &fromCookies)
 	if !inQuery {
 		s = fromCookies
 		s.Cookies = s != (Signature{})
@@ -113,7 +117,7 @@ func Check(s Signature, trusted []*signer.Signer, r Request, now time.Time) *Ref
 	if err != nil {
 		return refuse(MalformedSignature, "The Signature is not in CloudFront's form of base64.")
 	}
-	if s.Hash != "" && s.Hash != "SHA1" && s.Hash != "SHA256" {
+	if _, _, ok := digest(s.Hash, nil); !ok {
 		return refuse(AccessDenied, "The Hash-Algorithm %s is neither SHA1 nor SHA256.", quoted(s.Hash))
 	}
 	if s.Policy == "" {
@@ -260,16 +264,8 @@ func within(source string, viewer netip.Addr) bool {
 
 // verify reports whether signature is that of text by key.
 func verify(key crypto.PublicKey, hash string, text, signature []byte) bool {
-	var sum []byte
-	kind := crypto.SHA1
-	switch hash {
-	case "", "SHA1":
-		s := sha1.Sum(text) //nolint:gosec // see above
-		sum = s[:]
-	case "SHA256":
-		s := sha256.Sum256(text)
-		sum, kind = s[:], crypto.SHA256
-	default:
+	kind, sum, ok := digest(hash, text)
+	if !ok {
 		return false
 	}
 	switch k := key.(type) {
@@ -279,4 +275,17 @@ func verify(key crypto.PublicKey, hash string, text, signature []byte) bool {
 		return ecdsa.VerifyASN1(k, sum, signature)
 	}
 	return false
+}
+
+// digest returns the hash of text by CloudFront's name for it.
+func digest(name string, text []byte) (kind crypto.Hash, sum []byte, ok bool) {
+	switch name {
+	case "", "SHA1":
+		s := sha1.Sum(text) //nolint:gosec // see above
+		return crypto.SHA1, s[:], true
+	case "SHA256":
+		s := sha256.Sum256(text)
+		return crypto.SHA256, s[:], true
+	}
+	return 0, nil, false
 }

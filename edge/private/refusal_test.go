@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -15,11 +14,6 @@ import (
 
 	"github.com/warmfront/warmfront/cdn/signer"
 )
-
-// encode is CloudFront's base64.
-func encode(b []byte) string {
-	return strings.NewReplacer("+", "-", "/", "~", "=", "_").Replace(base64.StdEncoding.EncodeToString(b))
-}
 
 // signed is a signature made as the developer guide says, step by step.
 func signed(t *testing.T, key *rsa.PrivateKey, id, policy, hash string) Signature {

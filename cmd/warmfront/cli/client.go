@@ -85,7 +85,13 @@ func (c *Client) CloudFront() *cloudfront.Client {
 	})
 }
 
-// Operator calls control's own interface; in and out are JSON, in may be nil.
+// Refused is what control's own interface answers to what it does not do.
+type Refused struct{ Code, Message string }
+
+func (r *Refused) Error() string { return r.Message }
+
+// Operator calls control's own interface; in and out are JSON, in may be nil. Where control
+// refuses, its error is a *Refused.
 func (c *Client) Operator(ctx context.Context, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -110,11 +116,11 @@ func (c *Client) Operator(ctx context.Context, method, path string, in, out any)
 		return err
 	}
 	if answer.StatusCode >= 300 {
-		var refused struct{ Code, Message string }
+		var refused Refused
 		if json.Unmarshal(b, &refused) != nil || refused.Message == "" {
 			return fmt.Errorf("control answers %s", answer.Status)
 		}
-		return errors.New(refused.Message)
+		return &refused
 	}
 	return json.Unmarshal(b, out)
 }
