@@ -291,8 +291,5 @@ func (e *Edge) Close() error {
 	if e.logs != nil {
 		role = append(role, e.logs)
 	}
-	if e.functions != nil {
-		role = append(role, e.functions)
-	}
 	return e.close(role...)
 }

@@ -1,11 +1,12 @@
 package function
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/functions"
@@ -29,32 +30,24 @@ const maxLog = 10 << 10
 // Engine runs functions for all nodes of a process. Its zero value is not of use: make it
 // with NewEngine.
 type Engine struct {
-	js quickjs.Engine
-
-	mu       sync.Mutex
-	programs map[string]*program // by runtime and code
-	clock    uint64
-}
-
-// maxPrograms is how many functions' memories are kept, some 600 kB each.
-const maxPrograms = 128
-
-// program is a function's code, started once, when it is first asked for.
-type program struct {
-	once sync.Once
-	made *quickjs.Program
-	err  error
-	used uint64
+	js       quickjs.Engine
+	gate     *gate
+	programs programs
 }
 
 // NewEngine makes an engine, which starts when it is first needed; cacheDir is where it keeps
 // what it compiles, so that the next process need not: "" for nowhere.
 func NewEngine(cacheDir string) *Engine {
-	return &Engine{js: quickjs.Engine{CacheDir: cacheDir}, programs: map[string]*program{}}
+	return &Engine{
+		js: quickjs.Engine{CacheDir: cacheDir}, gate: newGate(runtime.GOMAXPROCS(0)), programs: programs{byKey: map[string]*program{}},
+	}
 }
 
 // Close frees what the engine holds. Nothing may run any more.
-func (e *Engine) Close() error { return e.js.Close() }
+func (e *Engine) Close() error {
+	e.programs.closeAll()
+	return e.js.Close()
+}
 
 // Failure is why a function made nothing.
 type Failure struct {
@@ -75,6 +68,8 @@ type Run struct {
 	Values func(store string) *keyvalues.Values
 	// Now is the time of the run.
 	Now time.Time
+	// Owner is the distribution: owners take turns.
+	Owner string
 }
 
 // Report is what came of a run.
@@ -86,6 +81,7 @@ type Report struct {
 	// Utilization is how much compute the run took, in hundredths of what it may.
 	Utilization int
 	Failure     *Failure
+	slices      int // that it took
 }
 
 // version is the version of the runtime that a function was written for.
@@ -100,25 +96,28 @@ func version(f *functions.Function) (quickjs.Version, error) {
 }
 
 // program returns a function's code, started.
-func (e *Engine) program(f *functions.Function) (*quickjs.Program, error) {
+func (e *Engine) program(f *functions.Function) (*program, error) {
 	v, err := version(f)
 	if err != nil {
 		return nil, &Failure{event.FunctionExecution, err.Error()}
 	}
-	p := e.named(programKey(f))
+	p := e.programs.named(programKey(f))
 	p.once.Do(func() {
-		h := &quickjs.Host{Now: time.Now(), Random: rand.Uint64}
+		h := &quickjs.Host{Now: time.Now(), Random: rand.Uint64, Pause: pauseStart}
 		p.made, p.err = e.js.Compile(v, f.Code, h, startFuel)
 	})
-	return p.made, failure(p.err)
+	return p, failure(p.err)
+}
+
+// pauseStart leaves the core to others while code that is long starts.
+func pauseStart() error {
+	time.Sleep(time.Millisecond)
+	return nil
 }
 
 // prepare starts a function's code in the background, unless somebody has.
 func (e *Engine) prepare(f *functions.Function) {
-	e.mu.Lock()
-	known := e.programs[programKey(f)] != nil
-	e.mu.Unlock()
-	if !known {
+	if !e.programs.known(programKey(f)) {
 		go func() { _, _ = e.program(f) }() // whoever runs it is told
 	}
 }
@@ -139,53 +138,31 @@ func failure(err error) error {
 	return fmt.Errorf("the function could not be run: %w", err)
 }
 
-func (e *Engine) named(key string) *program {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.clock++
-	p := e.programs[key]
-	if p == nil {
-		p = &program{}
-		if len(e.programs) >= maxPrograms {
-			e.dropOldest()
-		}
-		e.programs[key] = p
-	}
-	p.used = e.clock
-	return p
-}
+// Test runs a function once: as an edge does, and in turn with edges' runs.
+func (e *Engine) Test(ctx context.Context, r Run) (Report, error) { return e.run(ctx, r) }
 
-func (e *Engine) dropOldest() {
-	oldest, at := "", e.clock
-	for key, p := range e.programs {
-		if p.used <= at {
-			oldest, at = key, p.used
-		}
-	}
-	delete(e.programs, oldest)
-}
-
-// Check refuses code that cannot be compiled: the error is in words for its author.
-func (e *Engine) Check(f *functions.Function) error {
-	v, err := version(f)
-	if err != nil {
-		return err
-	}
-	return e.js.Check(v, f.Code, startFuel)
-}
-
-// Test runs a function once, in a copy of its own.
-func (e *Engine) Test(r Run) (Report, error) {
+// run runs a function. The error is errThrottled, or about the engine.
+func (e *Engine) run(ctx context.Context, r Run) (report Report, err error) {
 	p, err := e.program(r.Function)
 	if err != nil {
 		return failed(err)
 	}
-	i, err := p.New()
+	way, err := e.gate.pass(ctx, r.Owner, p.long.Load())
 	if err != nil {
 		return Report{}, err
 	}
-	defer i.Close()
-	report, _, err := run(i, r)
+	defer way.close()
+	i, err := e.programs.take(p)
+	if err != nil {
+		return Report{}, err
+	}
+	report, err = run(i, r, way.pause)
+	if err != nil && !errors.Is(err, errThrottled) && ctx.Err() == nil {
+		i.Close()
+		return report, err
+	}
+	p.long.Store(report.slices > 1)
+	e.programs.give(programKey(r.Function), p, i)
 	return report, err
 }
 
@@ -198,11 +175,11 @@ func failed(err error) (Report, error) {
 	return Report{}, err
 }
 
-// run runs a function in an instance; again is whether that may be used again.
-func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
+// run runs a function in an instance; pause is called where it takes long.
+func run(i *quickjs.Instance, r Run, pause func() error) (report Report, err error) {
 	logged := 0
 	var calls []reroute.Call
-	h := &quickjs.Host{Now: r.Now, Random: rand.Uint64, Ask: r.asking(&calls), Log: func(line string) {
+	h := &quickjs.Host{Now: r.Now, Random: rand.Uint64, Ask: r.asking(&calls), Pause: pause, Log: func(line string) {
 		line = line[:min(len(line), maxLog-logged)]
 		if logged += len(line); line != "" {
 			report.Logs = append(report.Logs, line)
@@ -211,16 +188,17 @@ func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
 	var w quickjs.Writer
 	r.Event.write(&w)
 	made, err := i.Run(&w, r.Environment, h, Fuel)
+	report.slices = int(made.Used/quickjs.SliceFuel) + 1
 	report.Utilization = min(100, (int(made.Used)*100+Fuel-1)/Fuel)
 	switch cut := (*quickjs.Cut)(nil); {
 	case errors.As(err, &cut):
 		report.Failure = &Failure{event.FunctionExecution, cut.Error()}
-		return report, true, nil
+		return report, nil
 	case err != nil:
-		return report, false, err
+		return report, err
 	case made.Failed != "":
 		report.Failure = &Failure{event.FunctionExecution, made.Failed}
-		return report, true, nil
+		return report, nil
 	}
 	report.Value = made.Returned
 	if report.Returned, err = Check(r.Event, made.Returned); err == nil {
@@ -229,7 +207,7 @@ func run(i *quickjs.Instance, r Run) (report Report, again bool, err error) {
 	if err != nil {
 		report.Failure = &Failure{event.FunctionValidation, "The function returned an invalid value: " + err.Error() + "."}
 	}
-	return report, true, nil
+	return report, nil
 }
 
 // ask answers the module cloudfront about the key value stores of the function.

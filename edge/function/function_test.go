@@ -153,7 +153,7 @@ func TestTestedAsRun(t *testing.T) {
 	} {
 		in := testInfo(code, "")
 		made := newEvent(event.ViewerRequest, in, r, nil)
-		shown, err := engines().Test(Run{Event: made, Function: &functions.Function{Runtime: "cloudfront-js-2.0", Code: `function handler(e) { return e }`}, Now: in.Now})
+		shown, err := engines().Test(context.Background(), Run{Event: made, Function: &functions.Function{Runtime: "cloudfront-js-2.0", Code: `function handler(e) { return e }`}, Now: in.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestTestedAsRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := engines().Test(Run{Event: read, Function: in.Behavior.ViewerRequest, Environment: "{}", Values: in.State.KeyValues, Now: in.Now})
+		report, err := engines().Test(context.Background(), Run{Event: read, Function: in.Behavior.ViewerRequest, Environment: "{}", Values: in.State.KeyValues, Now: in.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,6 @@ func TestTestedAsRun(t *testing.T) {
 // (compatibility.md, 565).
 func TestNothingIsKept(t *testing.T) {
 	n := NewNode(Config{Engine: engines()})
-	defer func() { _ = n.Close() }()
 	in := testInfo(`let seen = 0; function handler(e) { e.request.uri = '/' + ++seen; return e.request }`, "")
 	for i, want := range []string{"/1", "/1", "/1", "/1"} {
 		if i == 2 {

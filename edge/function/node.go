@@ -3,17 +3,14 @@ package function
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
-	"runtime"
-	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/functions"
 	"github.com/warmfront/warmfront/edge/event"
-	"github.com/warmfront/warmfront/edge/function/quickjs"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -31,39 +28,16 @@ type Config struct {
 
 // Node runs the functions of one edge: it implements edge.Events.
 type Node struct {
-	cfg   Config
-	slots chan struct{} // one for each run under way
-
-	mu    sync.Mutex
-	pools map[poolKey]*pool
-	clock uint64
-
+	cfg  Config
 	runs *prometheus.CounterVec
 }
-
-// poolKey is what an instance may be used again for: the same version of a function for
-// the same distribution.
-type poolKey struct{ distribution, name, etag, code string }
-
-// pool holds the instances that are at rest.
-type pool struct {
-	idle []*quickjs.Instance
-	used uint64
-}
-
-const (
-	// maxPools is how many functions of how many distributions have instances at rest.
-	maxPools = 64
-	// maxWait is how long a run waits for another one to end.
-	maxWait = time.Second
-)
 
 // NewNode makes what runs a node's functions.
 func NewNode(cfg Config) *Node {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, slots: make(chan struct{}, 4*runtime.GOMAXPROCS(0)), pools: map[poolKey]*pool{}}
+	n := &Node{cfg: cfg}
 	n.runs = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "warmfront_edge_function_runs_total", Help: "Runs of CloudFront functions by what came of them.",
 	}, []string{"outcome"})
@@ -85,24 +59,6 @@ func (n *Node) Prepare(s *cdn.State) {
 			}
 		}
 	}
-}
-
-// Close frees the instances at rest.
-func (n *Node) Close() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for key, p := range n.pools {
-		p.close()
-		delete(n.pools, key)
-	}
-	return nil
-}
-
-func (p *pool) close() {
-	for _, i := range p.idle {
-		i.Close()
-	}
-	p.idle = nil
 }
 
 // ViewerRequest implements edge.Events.
@@ -183,19 +139,11 @@ func (n *Node) run(ctx context.Context, in *event.Info, f *functions.Function, e
 			n.runs.WithLabelValues(outcome).Inc()
 		}
 	}
-	if !n.enter(ctx) {
-		count("throttled")
-		(&Report{Failure: &Failure{event.FunctionThrottled, tooManyRuns}}).tell(in.Report, f, nil)
-		return Returned{}, &event.Fault{Status: 503, Result: event.FunctionThrottled, Sentence: tooManyRuns}
-	}
-	defer func() { <-n.slots }()
-	r := Run{Event: e, Function: f, Environment: environment, Values: in.State.KeyValues, Now: in.Now}
-	var report Report
-	var err error
-	if quiet { // in a copy of its own: what code keeps in its module's scope is for viewers' requests
-		report, err = n.cfg.Engine.Test(r)
-	} else {
-		report, err = n.runIn(poolKey{in.Plan.ID, f.Name, f.ETag, f.Code}, r)
+	report, err := n.cfg.Engine.run(ctx, Run{
+		Event: e, Function: f, Environment: environment, Values: in.State.KeyValues, Now: in.Now, Owner: in.Plan.ID,
+	})
+	if errors.Is(err, errThrottled) || err != nil && ctx.Err() != nil {
+		report.Failure, err = &Failure{event.FunctionThrottled, tooManyRuns}, nil
 	}
 	report.settle(in)
 	for _, line := range report.Logs {
@@ -210,6 +158,9 @@ func (n *Node) run(ctx context.Context, in *event.Info, f *functions.Function, e
 	case report.Failure == nil:
 		count("ok")
 		return report.Returned, nil
+	case report.Failure.Result == event.FunctionThrottled:
+		count("throttled")
+		return Returned{}, &event.Fault{Status: 503, Result: event.FunctionThrottled, Sentence: tooManyRuns}
 	case report.Failure.Result == event.FunctionValidation:
 		note(slog.LevelInfo, "validation error", report.Failure.Message)
 		count("validation")
@@ -231,94 +182,5 @@ func (r *Report) tell(to *event.Report, f *functions.Function, err error) {
 		to.Why = err.Error()
 	case r.Failure != nil:
 		to.Why = r.Failure.Message
-	}
-}
-
-// enter waits until there are few enough runs under way for one more.
-func (n *Node) enter(ctx context.Context) bool {
-	select {
-	case n.slots <- struct{}{}:
-		return true
-	default:
-	}
-	wait := time.NewTimer(maxWait)
-	defer wait.Stop()
-	select {
-	case n.slots <- struct{}{}:
-		return true
-	case <-wait.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
-// runIn runs a function in an instance of its pool.
-func (n *Node) runIn(key poolKey, r Run) (Report, error) {
-	i := n.take(key)
-	if i == nil {
-		p, err := n.cfg.Engine.program(r.Function)
-		if err != nil {
-			return failed(err)
-		}
-		if i, err = p.New(); err != nil {
-			return Report{}, err
-		}
-	}
-	report, again, err := run(i, r)
-	if !again || !n.give(key, i) {
-		i.Close()
-	}
-	return report, err
-}
-
-// take returns an instance at rest, nil if there is none.
-func (n *Node) take(key poolKey) *quickjs.Instance {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	p := n.pools[key]
-	if p == nil || len(p.idle) == 0 {
-		return nil
-	}
-	i := p.idle[len(p.idle)-1]
-	p.idle = p.idle[:len(p.idle)-1]
-	return i
-}
-
-// give keeps an instance, if there is room.
-func (n *Node) give(key poolKey, i *quickjs.Instance) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.clock++
-	p := n.pools[key]
-	if p == nil {
-		p = &pool{}
-		n.pools[key] = p
-		n.dropOther(key)
-	}
-	p.used = n.clock
-	if len(p.idle) >= runtime.GOMAXPROCS(0) {
-		return false
-	}
-	p.idle = append(p.idle, i)
-	return true
-}
-
-// dropOther frees instances of other versions of a function, and of whoever was not run
-// for longest where there are too many.
-func (n *Node) dropOther(key poolKey) {
-	var oldest *poolKey
-	for k, p := range n.pools {
-		switch {
-		case k == key:
-		case k.distribution == key.distribution && k.name == key.name:
-			p.close()
-			delete(n.pools, k)
-		case oldest == nil || p.used < n.pools[*oldest].used:
-			oldest = &k
-		}
-	}
-	if len(n.pools) > maxPools && oldest != nil {
-		n.pools[*oldest].close()
-		delete(n.pools, *oldest)
 	}
 }

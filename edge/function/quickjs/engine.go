@@ -194,11 +194,15 @@ func system(name string) api.GoModuleFunc {
 		return func(context.Context, api.Module, []uint64) { panic(errors.New("the engine gave up")) }
 	case hostImport:
 		return func(ctx context.Context, _ api.Module, stack []uint64) {
-			if uint32(stack[3]) != hostMagic {
+			switch uint32(stack[3]) {
+			case hostMagic:
+				of(ctx).called(uint32(stack[1]), uint32(stack[2]))
+			case fuelMagic:
+				of(ctx).outOfFuel()
+			default:
 				stack[0] = wasiNotThere
 				return
 			}
-			of(ctx).called(uint32(stack[1]), uint32(stack[2]))
 			stack[0] = wasiSuccess
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha1" //nolint:gosec // the functions' own choice
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"hash"
 	"strings"
 	"time"
@@ -23,6 +22,10 @@ type Host struct {
 	// Ask answers what this package knows nothing of: a question and what it is about.
 	// False: there is no answer. Nil: there never is.
 	Ask func(question, about, key string) (string, bool)
+	// Pause is called whenever a run has taken another SliceFuel and wants more: code of an
+	// engine is preempted by nobody. An error ends the run, which returns it. Nil: none
+	// pauses.
+	Pause func() error
 }
 
 // What the modules of this package ask the host for, by number (setup.js).
@@ -75,7 +78,7 @@ func (i *Instance) answer(args []value) (value, error) {
 			return 0, err
 		}
 		if texts[n] = s; !i.spend(int32(len(s) >> bytesPerFuel)) {
-			return 0, errors.New("no fuel is left")
+			return 0, errNoFuel
 		}
 	}
 	texts = append(texts, "", "", "")
@@ -139,7 +142,7 @@ func (i *Instance) takeValue(args []value) (taken int32, err error) {
 		return 0, err
 	}
 	if !i.spend(int32(n >> bytesPerFuel)) {
-		return 0, errors.New("no fuel is left")
+		return 0, errNoFuel
 	}
 	v, err := readWire(text, i.engine.atoms)
 	if err != nil {

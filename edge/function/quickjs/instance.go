@@ -51,7 +51,11 @@ type Instance struct {
 	host *Host
 	made Made
 	done bool
-	wire []byte // what is handed in, for its memory
+	// budget is how much fuel the run may have beyond what it was given, and stopped why
+	// the host ended it.
+	budget  int32
+	stopped error
+	wire    []byte // what is handed in, for its memory
 }
 
 // inputBytes is the size of the buffer for what is handed in; larger things get one of

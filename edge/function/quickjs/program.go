@@ -2,7 +2,6 @@ package quickjs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -89,6 +88,9 @@ func (i *Instance) load(code []byte) error {
 	return i.free(promise)
 }
 
+// jobFuel is what a promise's reaction takes besides its own loops.
+const jobFuel = 20
+
 // settle lets everything happen that promises wait for.
 func (i *Instance) settle() error {
 	for {
@@ -102,8 +104,8 @@ func (i *Instance) settle() error {
 		case int32(n) < 0:
 			return &CodeError{i.exception()}
 		}
-		if !i.spend(1) { // or jobs that make jobs would never end
-			return errors.New("no fuel is left")
+		if !i.spend(jobFuel) { // or jobs that make jobs would never end
+			return errNoFuel
 		}
 	}
 }
@@ -120,7 +122,7 @@ func (e *Engine) Compile(v Version, source string, h *Host, fuel int32) (*Progra
 	if err := e.Start(); err != nil {
 		return nil, err
 	}
-	code, err := e.bytecode(v, source, fuel)
+	code, err := e.bytecode(v, source, h, fuel)
 	if err != nil {
 		return nil, err
 	}
@@ -143,22 +145,22 @@ func (e *Engine) Compile(v Version, source string, h *Host, fuel int32) (*Progra
 	return &Program{e, memory}, err
 }
 
-// Check compiles a function's source without running it.
-func (e *Engine) Check(v Version, source string, fuel int32) error {
+// Check compiles a function's source without running it. Of h only Pause is asked.
+func (e *Engine) Check(v Version, source string, h *Host, fuel int32) error {
 	if err := e.Start(); err != nil {
 		return err
 	}
-	_, err := e.bytecode(v, source, fuel)
+	_, err := e.bytecode(v, source, h, fuel)
 	return err
 }
 
-func (e *Engine) bytecode(v Version, source string, fuel int32) ([]byte, error) {
+func (e *Engine) bytecode(v Version, source string, h *Host, fuel int32) ([]byte, error) {
 	i, err := e.restore(context.Background(), e.compilers[v])
 	if err != nil {
 		return nil, err
 	}
 	defer i.Close()
-	i.begin(nil, fuel)
+	i.begin(h, fuel)
 	// What is said last hands the handler over, and nothing else can see it.
 	code, err := i.compile("function.js", source+"\n;globalThis.$handler = typeof handler === 'function' ? handler : undefined;")
 	if err != nil {

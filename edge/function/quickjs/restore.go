@@ -1,8 +1,6 @@
 package quickjs
 
-import (
-	"context"
-)
+import "context"
 
 // snapshot is the memory of an instance at rest. Whatever a run leaves behind, the next one
 // begins with exactly this.
@@ -93,6 +91,9 @@ func (i *Instance) reset() {
 	i.stack.Set(uint64(m.stackTop))
 	i.pages.Set(uint64(s.pages))
 }
+
+// Bytes is how much memory an instance has.
+func (i *Instance) Bytes() int { return int(i.memory.Size()) }
 
 // size is how many pages of its memory the engine has.
 func (i *Instance) size() uint32 { return min(uint32(i.pages.Get()), i.memory.Size()/pageSize) }

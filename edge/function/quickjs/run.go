@@ -35,7 +35,7 @@ type Made struct {
 
 // Run calls the handler with an event, and an environment, which is JSON and for this
 // package's own modules, and lets it take as much fuel. The error is a
-// *Cut, or about the engine. Whatever came of it, the next run finds nothing of this one.
+// *Cut, h.Pause's, or about the engine. Whatever came of it, the next run finds nothing of this one.
 func (i *Instance) Run(event *Writer, environment string, h *Host, fuel int32) (Made, error) {
 	defer i.reset()
 	i.begin(h, fuel)
@@ -54,14 +54,37 @@ func (i *Instance) Run(event *Writer, environment string, h *Host, fuel int32) (
 	return made, nil
 }
 
+// SliceFuel is how much work a run does at a time, before the host is asked whether it may go
+// on: a fifth of a millisecond to one. Few functions take as much in all.
+const SliceFuel = 20_000
+
 func (i *Instance) begin(h *Host, fuel int32) {
-	i.host, i.made, i.done = h, Made{}, false
+	i.host, i.made, i.done, i.stopped = h, Made{}, false, nil
+	slice := fuel
+	if h != nil && h.Pause != nil {
+		slice = min(fuel, SliceFuel)
+	}
+	i.budget = fuel - slice
 	i.now = time.Unix(0, 0)
 	if h != nil {
 		i.now = h.Now
 	}
-	i.fuel.Set(uint64(uint32(fuel)))
+	i.fuel.Set(uint64(uint32(slice)))
 }
+
+// outOfFuel gives a run more fuel, or ends it.
+func (i *Instance) outOfFuel() {
+	if !i.spend(0) {
+		panic(errNoFuel)
+	}
+	if i.host != nil && i.host.Pause != nil {
+		if i.stopped = i.host.Pause(); i.stopped != nil {
+			panic(i.stopped)
+		}
+	}
+}
+
+var errNoFuel = errors.New("no fuel is left")
 
 // argumentsAt is where the arguments of a call are, beside where its result is.
 const argumentsAt = resultAddress + 16
@@ -93,16 +116,16 @@ func (i *Instance) enter(event *Writer, environment string) error {
 
 // used is how much of the fuel is gone.
 func (i *Instance) used(fuel int32) int32 {
-	left := int32(uint32(i.fuel.Get()))
-	if left < 0 {
-		left = 0
-	}
-	return fuel - left
+	return fuel - max(0, int32(uint32(i.fuel.Get()))) - i.budget
 }
 
 // spend takes fuel for work that the host did; false once none is left.
 func (i *Instance) spend(n int32) bool {
 	left := int32(uint32(i.fuel.Get())) - n
+	for left <= 0 && i.budget > 0 {
+		slice := min(i.budget, SliceFuel)
+		i.budget, left = i.budget-slice, left+slice
+	}
 	i.fuel.Set(uint64(uint32(left)))
 	return left > 0
 }
@@ -113,6 +136,8 @@ func (i *Instance) cut(err error) error {
 	switch {
 	case err == nil, errors.As(err, &code):
 		return err
+	case i.stopped != nil:
+		return i.stopped
 	case int32(uint32(i.fuel.Get())) <= 0:
 		return &Cut{Why: err}
 	}

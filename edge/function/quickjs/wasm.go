@@ -9,8 +9,8 @@ import (
 // What is changed of the engine's WebAssembly module before it is compiled. None of it
 // renumbers anything: what is new comes last in its section.
 //
-//   - Each loop takes one off a global, fuel, and traps when there is none. JavaScript's
-//     loops are loops of the interpreter; and those of built-in functions, which ask
+//   - Each loop takes one off a global, fuel, and calls the host when there is none, which
+//     gives more or ends the run. JavaScript's loops are loops of the interpreter; and those of built-in functions, which ask
 //     nobody whether to go on ([].indexOf over a length of 2^53), are loops too. Copying
 //     and filling memory takes fuel by its size.
 //   - The stack in linear memory, which nothing guards, is moved to where it has room, and
@@ -35,9 +35,9 @@ const (
 	// resultAddress is where the host leaves the value that its function returns, at the
 	// beginning of linear memory, where nothing is linked to.
 	resultAddress = 24
-	// hostMagic is the fourth argument by which the host knows that its function was
-	// called, and not that somebody polls.
-	hostMagic = 0x77666a73
+	// hostMagic and fuelMagic are the fourth argument by which the host knows that its
+	// function was called, or that no fuel is left, and not that somebody polls.
+	hostMagic, fuelMagic = 0x77666a73, 0x77666a74
 )
 
 // metered is the changed module, and what its host has to know of it.
@@ -84,7 +84,7 @@ func meter(module []byte) (m metered, err error) {
 		out = appendU32(out, uint32(len(changed)))
 		out = append(out, changed...)
 	}
-	if c.hostType < 0 || c.hostCall < 0 || c.growType < 0 || c.stackTop == 0 {
+	if c.hostType < 0 || c.hostCall < 0 || c.growType < 0 || c.fuelType < 0 || c.stackTop == 0 {
 		return m, errors.New("the engine's module lacks what its host is to be called by")
 	}
 	return metered{out, c.tableSize, c.stackTop - stackPages*pageSize, c.stackTop}, nil
@@ -93,7 +93,7 @@ func meter(module []byte) (m metered, err error) {
 // changes is what is known of a module while its sections are gone through in order.
 type changes struct {
 	hostType, hostCall  int // the type of functions that JavaScript calls; the host's import
-	growType            int // of a function of a number to a number
+	growType, fuelType  int // of a function of a number to a number, and of nothing to nothing
 	imported, functions uint32
 	tableSize           uint32
 	globals             uint32
@@ -139,12 +139,13 @@ func (c *changes) size() uint32 { return c.globals + 2 }
 // The functions that are added, by number.
 func (c *changes) host() uint32 { return c.imported + c.functions }
 func (c *changes) grow() uint32 { return c.imported + c.functions + 1 }
+func (c *changes) more() uint32 { return c.imported + c.functions + 2 }
 
 // readTypes finds the type of a function that JavaScript can call: (context, this, count,
 // arguments) to a value.
 func (c *changes) readTypes(r *reader) []byte {
 	whole := r.b
-	c.hostType, c.hostCall, c.growType = -1, -1, -1
+	c.hostType, c.hostCall, c.growType, c.fuelType = -1, -1, -1, -1
 	for i := range int(r.u32()) {
 		if form := r.byte(); form != 0x60 {
 			panic(malformed{fmt.Errorf("a type of the form %#x", form)})
@@ -157,6 +158,9 @@ func (c *changes) readTypes(r *reader) []byte {
 		}
 		if string(params) == "\x7f" && string(results) == "\x7f" {
 			c.growType = i
+		}
+		if len(params)+len(results) == 0 {
+			c.fuelType = i
 		}
 	}
 	return whole
@@ -185,7 +189,10 @@ func (c *changes) addFunction(r *reader) []byte {
 	for range c.functions {
 		c.types = append(c.types, counted.u32())
 	}
-	return appendOne(&reader{b: appendOne(r, appendU32(nil, uint32(c.hostType)))}, appendU32(nil, uint32(c.growType)))
+	for _, t := range [...]int{c.hostType, c.growType, c.fuelType} { // host, grow and more
+		r = &reader{b: appendOne(r, appendU32(nil, uint32(t)))}
+	}
+	return r.b
 }
 
 func (c *changes) growTable(r *reader) []byte {
@@ -224,7 +231,7 @@ func (c *changes) addGlobal(r *reader) []byte {
 
 func (c *changes) meterCode(r *reader) []byte {
 	n := r.u32()
-	out := appendU32(nil, n+2)
+	out := appendU32(nil, n+3)
 	for i := range n {
 		body := &reader{b: r.bytes(int(r.u32()))}
 		changed := c.meterBody(body, c.params[c.types[i]])
@@ -235,7 +242,10 @@ func (c *changes) meterCode(r *reader) []byte {
 	host = append(appendU32(host, uint32(c.hostCall)), opDrop, opI32Const, 0, opI64Load, 3, resultAddress, opEnd)
 	out = append(appendU32(out, uint32(len(host))), host...)
 	grow := c.growBody()
-	return append(appendU32(out, uint32(len(grow))), grow...)
+	out = append(appendU32(out, uint32(len(grow))), grow...)
+	more := appendS32([]byte{0, opI32Const, 0, opI32Const, 0, opI32Const, 0, opI32Const}, fuelMagic)
+	more = append(appendU32(append(more, opCall), uint32(c.hostCall)), opDrop, opEnd)
+	return append(appendU32(out, uint32(len(more))), more...)
 }
 
 // growBody is the code of what takes the place of memory.grow: what the memory has already,
@@ -292,7 +302,8 @@ func (c *changes) meterBody(r *reader, params uint32) []byte {
 			out = appendU32(append(out, opGlobalGet), c.fuel())
 			out = appendU32(append(out, opI32Const, 1, opI32Sub, opGlobalSet), c.fuel())
 			out = appendU32(append(out, opGlobalGet), c.fuel())
-			out = append(out, opI32Const, 1, opI32LtS, opIf, blockEmpty, opUnreachable, opEnd)
+			out = append(out, opI32Const, 1, opI32LtS, opIf, blockEmpty, opCall)
+			out = append(appendU32(out, c.more()), opEnd)
 		case op == opGlobalSet && index == 0:
 			out = appendS32(append(out, opGlobalGet, 0, opI32Const), int32(c.stackTop-stackPages*pageSize+stackGuard))
 			out = append(out, opI32LtS, opIf, blockEmpty, opUnreachable, opEnd)

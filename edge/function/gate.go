@@ -1,0 +1,194 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// gate has few enough runs under way at one time, and lets owners take turns: whoever has
+// many runs waiting waits for its own, not others for them.
+//
+// Most runs are over within a slice (quickjs.SliceFuel), and never notice it. What goes on
+// for longer goes on beside few others of its kind, of all owners, and for half of the
+// time: a core that runs functions without an end has the other half for everybody else.
+type gate struct {
+	mu    sync.Mutex
+	short lane
+	long  lane
+}
+
+// lane has so many places. An owner may have so many runs in it, at work and waiting.
+type lane struct {
+	free, most int
+	owners     map[string]*line
+	turn       []*line // those with somebody waiting, in the order of their turns
+}
+
+// line is an owner's.
+type line struct {
+	owner   string
+	count   int // at work and waiting
+	waiting []chan struct{}
+}
+
+// errThrottled ends a run for which there is no room.
+var errThrottled = errors.New("too many functions are running")
+
+const (
+	// maxWait is how long a run waits for others to end.
+	maxWait = time.Second
+	// mostLong is how many long runs of one owner there are, waiting or not: the others
+	// are throttled at once.
+	mostLong = 4
+	// mostShort is how many short ones: each is somebody who waits.
+	mostShort = 1000
+)
+
+// newGate makes a gate for a machine of so many cores.
+func newGate(cores int) *gate {
+	return &gate{
+		short: lane{free: 2 * cores, most: mostShort, owners: map[string]*line{}},
+		long:  lane{free: max(1, cores/2), most: mostLong, owners: map[string]*line{}},
+	}
+}
+
+// enter waits for a place in a lane; errThrottled if there is none to wait for, or not soon.
+func (g *gate) enter(ctx context.Context, l *lane, owner string) error {
+	g.mu.Lock()
+	o := l.owners[owner]
+	if o == nil {
+		o = &line{owner: owner}
+		l.owners[owner] = o
+	}
+	if o.count >= l.most {
+		g.mu.Unlock()
+		return errThrottled
+	}
+	o.count++
+	if l.free > 0 {
+		l.free--
+		g.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	if o.waiting = append(o.waiting, turn); len(o.waiting) == 1 {
+		l.turn = append(l.turn, o)
+	}
+	g.mu.Unlock()
+	late := time.NewTimer(maxWait)
+	defer late.Stop()
+	select {
+	case <-turn:
+		return nil
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !o.give(turn) { // its turn came meanwhile
+		return nil
+	}
+	if len(o.waiting) == 0 {
+		l.turn = without(l.turn, o)
+	}
+	l.drop(o)
+	return errThrottled
+}
+
+// leave gives a place to whoever is next.
+func (g *gate) leave(l *lane, owner string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l.drop(l.owners[owner])
+	if len(l.turn) == 0 {
+		l.free++
+		return
+	}
+	next := l.turn[0]
+	l.turn = append(l.turn[:0], l.turn[1:]...)
+	close(next.waiting[0])
+	if next.waiting = next.waiting[1:]; len(next.waiting) > 0 {
+		l.turn = append(l.turn, next)
+	}
+}
+
+// drop forgets one run of an owner.
+func (l *lane) drop(o *line) {
+	if o.count--; o.count == 0 {
+		delete(l.owners, o.owner)
+	}
+}
+
+// give takes somebody out who waits no more; false if it is not waiting.
+func (o *line) give(turn chan struct{}) bool {
+	for n, w := range o.waiting {
+		if w == turn {
+			o.waiting = append(o.waiting[:n], o.waiting[n+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+func without(lines []*line, o *line) []*line {
+	for n, other := range lines {
+		if other == o {
+			return append(lines[:n], lines[n+1:]...)
+		}
+	}
+	return lines
+}
+
+// pass is a run's way through the gate.
+type pass struct {
+	gate  *gate
+	ctx   context.Context
+	owner string
+	in    *lane // where it has a place, nil for nowhere
+	// since is when its slice began.
+	since time.Time
+}
+
+// pass lets a run begin. Of a function whose last run was long the next one is taken to be
+// long too: or each would have its first slice before others.
+func (g *gate) pass(ctx context.Context, owner string, long bool) (*pass, error) {
+	p := &pass{gate: g, ctx: ctx, owner: owner, in: &g.short}
+	if long {
+		p.in = &g.long
+	}
+	if err := g.enter(ctx, p.in, owner); err != nil {
+		return nil, err
+	}
+	p.since = time.Now()
+	return p, nil
+}
+
+// longest is how long a run rests at most between two slices.
+const longest = 5 * time.Millisecond
+
+// pause is called between two slices of a run: it becomes a long one, or rests for as long as
+// it worked. It sleeps, for a goroutine that only yields keeps the scheduler from looking
+// at the network.
+func (p *pass) pause() error {
+	worked := time.Since(p.since)
+	if p.in != &p.gate.long {
+		p.close()
+		if err := p.gate.enter(p.ctx, &p.gate.long, p.owner); err != nil {
+			return err
+		}
+		p.in = &p.gate.long
+	}
+	time.Sleep(min(worked, longest))
+	p.since = time.Now()
+	return p.ctx.Err()
+}
+
+// close ends the run.
+func (p *pass) close() {
+	if p.in != nil {
+		p.gate.leave(p.in, p.owner)
+		p.in = nil
+	}
+}
