@@ -23,7 +23,7 @@ func TestOwnersTakeTurns(t *testing.T) {
 					return
 				}
 				order = append(order, owner)
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				g.leave(&g.short, owner)
 			})
 			synctest.Wait()
@@ -89,7 +89,7 @@ func TestLongRunsRest(t *testing.T) {
 		}
 		began := time.Now()
 		for range 3 {
-			time.Sleep(2 * time.Millisecond) // it works
+			<-time.After(2 * time.Millisecond) // it works
 			if err := p.pause(); err != nil || g.short.free != 2 || g.long.free != 0 {
 				t.Fatal(err)
 			}
