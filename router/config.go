@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/geo/netmap"
 	"github.com/warmfront/warmfront/router/dnssec"
 	"github.com/warmfront/warmfront/router/health"
@@ -128,6 +129,11 @@ type Config struct {
 	// QueryLog writes down queries and answers; nil writes none. Several routers may
 	// share one.
 	QueryLog *querylog.Log
+
+	// Tracer has each answer be a span, with the decision that it followed from; nil for none. BelieveTraces takes the
+	// asker's word for which trace a question is part of (span.OptionCode).
+	Tracer        span.Tracer
+	BelieveTraces bool
 
 	// Hold, if set, is called between reading packets and answering them, and may keep
 	// them waiting until done is closed: how a paused node seems to be.

@@ -20,7 +20,7 @@
 // hold; whatever is unusual takes the longer one.
 //
 // With keys (router/dnssec), answers are signed as they are asked for, RRset by RRset. Some
-// queries, or all, are written down (router/querylog).
+// queries, or all, are written down (router/querylog). Where answers are traced, a span is made of each once it is there.
 //
 // It promises:
 //

@@ -149,6 +149,9 @@ func (r *Router) serve(packet []byte, from netip.AddrPort, proto Proto, buf []by
 	if r.cfg.QueryLog.Sample() {
 		r.log(packet, out, from, proto, now, &t)
 	}
+	if r.cfg.Tracer != nil && out != nil {
+		r.traceAnswer(packet, out, from.Addr(), proto, now, &t)
+	}
 	return out
 }
 

@@ -89,3 +89,31 @@ func skipName(packet []byte, at int) int {
 	}
 	return len(packet)
 }
+
+// Option returns the data of the first EDNS option with a code in a query of one question, nil where there is none. It
+// says nothing of whether the rest of the packet is well formed.
+func Option(packet []byte, code uint16) []byte {
+	if len(packet) < headerSize {
+		return nil
+	}
+	count := func(at int) int { return int(binary.BigEndian.Uint16(packet[at:])) }
+	at := headerSize
+	if count(4) == 1 {
+		at = skipName(packet, at) + 4 // type and class
+	}
+	for range min(count(6)+count(8)+count(10), 4) {
+		at = skipName(packet, at)
+		const fixed = optFixed - 1 // without the owner
+		if at+fixed > len(packet) || at+fixed+count(at+8) > len(packet) {
+			return nil
+		}
+		isOPT, end := count(at) == int(dns.TypeOPT), at+fixed+count(at+8)
+		for at += fixed; isOPT && at+4 <= end; at += 4 + count(at+2) {
+			if from, to := at+4, at+4+count(at+2); count(at) == int(code) && to <= end {
+				return packet[from:to]
+			}
+		}
+		at = end
+	}
+	return nil
+}
