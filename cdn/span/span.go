@@ -2,6 +2,7 @@ package span
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -71,6 +72,7 @@ type Span struct {
 	tracer   Tracer
 	recorder Recorder
 	context  Context
+	ended    atomic.Bool
 }
 
 // Begin begins a span; nil where there is no tracer.
@@ -79,7 +81,7 @@ func Begin(t Tracer, s Start) *Span {
 		return nil
 	}
 	r := t.Start(s)
-	return &Span{t, r, r.Context()}
+	return &Span{tracer: t, recorder: r, context: r.Context()}
 }
 
 // Child begins a span that is part of s, by the same tracer: s.Parent is set.
@@ -110,16 +112,12 @@ func (s *Span) Set(attributes ...Attribute) {
 	}
 }
 
-// End ends the span now. Failure is as Recorder has it.
-func (s *Span) End(failure string) {
-	if s != nil {
-		s.recorder.End(time.Time{}, "", failure)
-	}
-}
+// End ends the span now. Failure is as Recorder has it. What has ended does not end again.
+func (s *Span) End(failure string) { s.EndAs(time.Time{}, "", failure) }
 
 // EndAs ends the span at a time (zero: now) under a name ("": the one it began with).
 func (s *Span) EndAs(at time.Time, name, failure string) {
-	if s != nil {
+	if s != nil && !s.ended.Swap(true) {
 		s.recorder.End(at, name, failure)
 	}
 }

@@ -90,7 +90,8 @@ func (ft *Fetcher) do(ctx context.Context, q *Question, t Target, with func(*mes
 	if with != nil {
 		with(&t.Request.Header)
 	}
+	s := beginAsking(ctx, t)
 	resp, err := ft.Origin.Do(ctx, t.Origin, t.Request)
 	ft.Asked(resp, err)
-	return resp, err
+	return endAsking(s, resp, err)
 }

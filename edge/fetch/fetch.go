@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
@@ -46,6 +47,9 @@ type Fetch struct {
 	Stored string
 	// Arrived is the place in the order of the request that it was made for.
 	Arrived uint64
+
+	// Traced is the span that the fetch is made for, nil for none; work is the fetch's own.
+	Traced, work *span.Span
 
 	// Ahead is how far the sandbox's time was ahead of the origin's when the answer came.
 	Ahead time.Duration

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/cdn/origins"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/collapse"
@@ -108,6 +109,7 @@ func (ft *Fetcher) Adopt(f *Flight, resp *message.Response, header message.Heade
 
 // Launch begins a flight.
 func (ft *Fetcher) Launch(f *Flight) {
+	f.work = f.Traced.Child(span.Start{Name: "fetch"})
 	f.Begun = ft.Begin(f.Arrived, f.Plan, f.Planned)
 	ft.crew.Start(func() { ft.fly(f) }, func(err error) { ft.crash(f, err) })
 }
@@ -129,6 +131,7 @@ func (ft *Fetcher) fly(f *Flight) {
 	if resp != nil {
 		ft.fillBody(f, resp)
 	}
+	f.traceLanded()
 }
 
 // land has all know what the flight brings.
@@ -151,4 +154,5 @@ func (ft *Fetcher) crash(f *Flight, err error) {
 		f.Object, f.Stale, f.Err = nil, false, err
 		ft.land(f)
 	}
+	f.work.EndWith(err)
 }

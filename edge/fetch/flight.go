@@ -64,8 +64,12 @@ func (f *Flight) passInterim(status int, h message.Header) {
 
 // Wait returns when the flight has brought something, or ctx ends.
 func (f *Flight) Wait(ctx context.Context) error {
+	waiter, since := f.waiter(ctx)
 	select {
 	case <-f.done:
+		if waiter != nil {
+			f.traceWait(waiter, since)
+		}
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn/origins"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/reuse"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -16,12 +17,12 @@ import (
 // them answers. with adds fields to what the fetch asks for. It returns the header
 // that the origin was, or would have been, asked with.
 func (ft *Fetcher) forward(f *Fetch, interim func(int, message.Header), with func(*message.Header)) (*message.Response, message.Header, error) {
-	q := f.question(interim)
+	q, ctx := f.question(interim), span.With(ft.ctx, f.work)
 	f.FailedOver = ""
 	if f.answer = (tier.Answer{}); len(f.Tiers) > 0 {
 		up := f.upward(q.Primary.Request)
 		with(&up.Header)
-		resp, answer, err := ft.Tiers.Do(ft.ctx, f.Tiers, ft.asks(f), up)
+		resp, answer, err := ft.Tiers.Do(ctx, f.Tiers, ft.asks(f), up)
 		if !isPassedOver(err) && !f.outdated(ft.State().Invalidations(f.Plan.ID), resp, answer) {
 			f.answer = answer
 			return resp, q.Primary.Request.Header, err
@@ -35,7 +36,7 @@ func (ft *Fetcher) forward(f *Fetch, interim func(int, message.Header), with fun
 		f.answer = answer
 		return true
 	}
-	resp, sent, why, err := ft.Ask(ft.ctx, q, with)
+	resp, sent, why, err := ft.Ask(ctx, q, with)
 	f.FailedOver = why
 	return resp, sent, err
 }

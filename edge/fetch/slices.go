@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"
@@ -77,6 +78,8 @@ var ErrChanged = errors.New("the origin has another version of the object by now
 // bring asks the origin for what a Fill lacks of an object.
 func (ft *Fetcher) bring(f *Fetch, o *cache.Object, fill *cache.Fill) {
 	from, end := fill.Range()
+	f.work = f.Traced.Child(span.Start{Name: "fetch", Attributes: []span.Attribute{span.Bool("warmfront.slice", true)}})
+	defer f.work.End("")
 	validator := f.strongValidator(o.Header)
 	if validator == "" || o.Compressed {
 		ft.changed(o, fill) // nothing can be asked for that fits what is here

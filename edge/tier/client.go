@@ -140,6 +140,21 @@ func (c *client) ask(ctx context.Context, t Tier, a Ask, r *message.Request) (*m
 	if !c.up(t.Node.ID) {
 		return nil, Answer{}, &PassedOver{Why: "resting"}
 	}
+	s := beginAsking(ctx, t, r)
+	a.Trace = s.Context()
+	resp, answer, err := c.askNow(ctx, t, a, r)
+	if err != nil {
+		endAsking(s, resp, answer, err)
+		return resp, answer, err
+	}
+	if s != nil {
+		resp.Body = &traced{resp.Body, func() { endAsking(s, resp, answer, nil) }}
+	}
+	return resp, answer, nil
+}
+
+// askNow is ask of a tier that is not left alone.
+func (c *client) askNow(ctx context.Context, t Tier, a Ask, r *message.Request) (*message.Response, Answer, error) {
 	req := *r
 	req.Header = r.Header.Clone(6)
 	a.appendTo(t.Level, &req.Header)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/message"
 )
 
@@ -25,6 +26,8 @@ const (
 	fieldRerouted     = prefix + "Rerouted"     // where a function sent the request (edge/reroute)
 	fieldViewer       = prefix + "Viewer"       // "192.0.2.7:1234 https 2.0"
 	fieldID           = prefix + "Id"           // the request's X-Amz-Cf-Id
+	fieldTraceparent  = prefix + span.Traceparent
+	fieldTracestate   = prefix + span.Tracestate
 
 	fieldBirth      = prefix + "Birth"      // epoch.number of what is answered
 	fieldCompressed = prefix + "Compressed" // quoted: the origin's entity tag of what a tier compressed
@@ -69,6 +72,8 @@ type Ask struct {
 	Scheme       string
 	Major, Minor int
 	ID           string
+	// Trace is the span that the asking is, the zero Context for none.
+	Trace span.Context
 	// Timeout is how long a piece of the body may take. It is not sent either.
 	Timeout time.Duration
 }
@@ -104,6 +109,12 @@ func (a Ask) appendTo(l Level, h *message.Header) {
 	}
 	h.Add(fieldViewer, a.Viewer.String()+" "+a.Scheme+" "+strconv.Itoa(a.Major)+"."+strconv.Itoa(a.Minor))
 	h.Add(fieldID, a.ID)
+	if a.Trace.Valid() {
+		h.Add(fieldTraceparent, a.Trace.String())
+		if a.Trace.State != "" {
+			h.Add(fieldTracestate, a.Trace.State)
+		}
+	}
 }
 
 // parseAsk reads what appendTo wrote.
@@ -127,6 +138,7 @@ func parseAsk(h message.Header) (a Ask, err error) {
 	a.Distribution, a.ID = h.Get(fieldDistribution), h.Get(fieldID)
 	a.Confirm, a.Passing = h.Has(fieldConfirm), h.Has(fieldPassing)
 	a.Behavior = h.Get(fieldBehavior)
+	a.Trace = span.Parse(h.Get(fieldTraceparent), h.Get(fieldTracestate))
 	parts := strings.Split(h.Get(fieldViewer), " ")
 	if len(parts) != 3 {
 		return a, errors.New("the viewer is not of the form ADDRESS SCHEME VERSION")
