@@ -16,6 +16,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/report"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/cache/disk"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/load"
@@ -136,6 +137,10 @@ type Config struct {
 	Events Events
 	// OriginEvents runs functions at origins' events. Nil: as with Events.
 	OriginEvents fetch.OriginEvents
+	// Tracer has each request be a span; nil: none is. BelieveTraces takes a viewer's word for which trace its request is
+	// part of; else it is one of its own, linked to that.
+	Tracer        span.Tracer
+	BelieveTraces bool
 	// AccessLog gets a line for each request of a viewer. Nil: nothing is logged.
 	AccessLog AccessLog
 	// Logger gets one line per request at debug level. Nil: nothing is logged.

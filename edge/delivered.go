@@ -12,6 +12,9 @@ import (
 // Delivered counts and logs a request whose answer went out.
 func (x *exchange) Delivered(d message.Delivery) {
 	defer x.release()
+	if x.span != nil {
+		x.traceDelivered(d)
+	}
 	if x.done.uncounted {
 		return
 	}
@@ -34,7 +37,7 @@ func (x *exchange) release() {
 	x.answer, x.mapped = message.Response{}, message.Request{}
 	x.asked, x.state, x.done.from, x.explained = nil, nil, nil, nil
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
-	x.staged = staged{}
+	x.staged, x.span = staged{}, nil
 }
 
 func (x *exchange) log(d message.Delivery) {

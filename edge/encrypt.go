@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/fieldencryption"
 	"github.com/warmfront/warmfront/edge/message"
 )
@@ -11,7 +12,10 @@ import (
 // encrypt has fields of the form that the viewer sends encrypted, and returns the answer
 // to a form that is not forwarded.
 func (x *exchange) encrypt(ctx context.Context) *message.Response {
+	s := x.span.Child(span.Start{Name: "field-level encryption"})
 	out, err := fieldencryption.Encrypt(x.Behavior.Encryption, x.Request)
+	s.Set(span.String("warmfront.encryption.status", string(out.Status)), span.Int("warmfront.encryption.fields", out.Fields))
+	s.EndWith(err)
 	x.done.encryption, x.done.encrypted = out.Status, out.Fields
 	switch {
 	case err != nil && (ctx.Err() != nil || out.Status == ""):

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/explain"
@@ -61,6 +62,8 @@ type exchange struct {
 	// signature is that of a request for private content.
 	signature private.Signature
 	staged    staged
+	// span is that of the request, nil where it is not traced.
+	span *span.Span
 
 	done record
 
@@ -130,6 +133,9 @@ func (x *exchange) Handle(ctx context.Context, req *message.Request) *message.Re
 		return resp
 	}
 	x.receive(req)
+	if x.edge.cfg.Tracer != nil {
+		ctx = x.trace(ctx)
+	}
 	if resp := x.health(); resp != nil {
 		return resp
 	}

@@ -12,7 +12,7 @@ import (
 // fetch makes the fetch of what the request asks for.
 func (x *exchange) fetch() fetch.Fetch {
 	f := fetch.Fetch{
-		Plan: x.Plan, Behavior: x.Behavior, Origin: x.Origin, Failover: x.Target.Failover, Planned: x.state.Version, Arrived: x.arrived,
+		Traced: x.span, Plan: x.Plan, Behavior: x.Behavior, Origin: x.Origin, Failover: x.Target.Failover, Planned: x.state.Version, Arrived: x.arrived,
 		Key: strings.Clone(x.key), Request: x.OriginRequest(x.asking(false)), Encoding: x.Encoding, Pattern: strings.Clone(x.Bound),
 	}
 	for _, u := range x.uris {

@@ -19,6 +19,9 @@ type ready struct {
 // Handle with the same request is to follow at once.
 func (x *exchange) Ready(req *message.Request) bool {
 	x.receive(req)
+	if x.edge.cfg.Tracer != nil {
+		x.trace(context.Background()) // Handle's own has it
+	}
 	if req.Method != "GET" || x.isHealth() || x.explains != "" || x.refused() != nil || x.mustRedirect() || x.edge.cfg.Elsewhere != nil || x.Behavior.HasViewerEvents() || !x.Cacheable() {
 		return false
 	}

@@ -55,8 +55,18 @@ type peer struct{ *exchange }
 
 // Answer implements tier.Exchange.
 func (p peer) Answer(ctx context.Context, r *message.Request, a tier.Ask) (*message.Response, tier.Answer) {
+	p.receive(r)
+	if p.edge.cfg.Tracer == nil {
+		return p.answer(ctx, r, a)
+	}
+	resp, answer := p.answer(p.traceAsked(ctx, r, a), r, a)
+	p.traceAnswered(resp, answer)
+	return resp, answer
+}
+
+// answer is Answer of what has been received.
+func (p peer) answer(ctx context.Context, r *message.Request, a tier.Ask) (*message.Response, tier.Answer) {
 	x := p.exchange
-	x.receive(r)
 	x.id, x.level, x.Relayed = a.ID, a.Level, true
 	if x.state == nil || !tier.Satisfies(x.state.Version, a.Least) {
 		return tier.Pass(tier.Lagging)
@@ -163,7 +173,10 @@ func (x *exchange) result() string {
 }
 
 // Delivered implements tier.Exchange.
-func (p peer) Delivered(message.Delivery) {
+func (p peer) Delivered(d message.Delivery) {
+	if p.span != nil {
+		p.traceSent(d)
+	}
 	p.edge.metrics.PeerServed(p.done.result.String())
 	p.release()
 }

@@ -87,7 +87,7 @@ func Parse(traceparent, tracestate string) Context {
 	}
 	c.Flags = flags[0] & sampled
 	if len(tracestate) <= mostState {
-		c.State = tracestate
+		c.State = strings.Clone(tracestate) // an adapter may use its request's memory again
 	}
 	return c
 }

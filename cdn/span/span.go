@@ -2,6 +2,7 @@ package span
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -45,7 +46,7 @@ type Start struct {
 	Kind Kind
 	// Parent is the span that this one is a part of; the zero Context: it is the first of a trace.
 	Parent Context
-	// Links are spans that it has to do with without being part of them.
+	// Links are spans that it has to do with without being part of them; the zero Context is none.
 	Links []Context
 	// At is when it began. Zero: now.
 	At         time.Time
@@ -80,6 +81,7 @@ func Begin(t Tracer, s Start) *Span {
 	if t == nil {
 		return nil
 	}
+	s.Links = slices.DeleteFunc(s.Links, func(c Context) bool { return !c.Valid() })
 	r := t.Start(s)
 	return &Span{tracer: t, recorder: r, context: r.Context()}
 }

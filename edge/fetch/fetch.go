@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/cdn/origins"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/rfc9111"

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
-	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/cdn/origins"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/collapse"
 	"github.com/warmfront/warmfront/edge/compression"

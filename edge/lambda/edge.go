@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmfront/warmfront/cdn/functions"
 	"github.com/warmfront/warmfront/cdn/origins"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/message"
 )
@@ -81,8 +82,20 @@ func (f *Functions) OriginResponse(ctx context.Context, in *event.Info, o *origi
 	return f.at(ctx, l, &Input{Event: OriginResponse, Plan: in.Plan, RequestID: in.RequestID, Request: seen(r, o), Response: resp}).event()
 }
 
-// at runs a function, which is shown the request's body where its behavior says so.
+// at runs a function, as a span where the request is traced.
 func (f *Functions) at(ctx context.Context, l *functions.Lambda, in *Input) Outcome {
+	s := span.From(ctx).Child(span.Start{Name: "Lambda " + string(in.Event), Attributes: []span.Attribute{span.String("aws.lambda.invoked_arn", l.ARN)}})
+	out := f.shown(ctx, l, in)
+	failure := ""
+	if out.Fault != nil {
+		failure = out.Fault.Error()
+	}
+	s.End(failure)
+	return out
+}
+
+// shown runs a function, which is shown the request's body where its behavior says so.
+func (f *Functions) shown(ctx context.Context, l *functions.Lambda, in *Input) Outcome {
 	r := in.Request
 	if !l.IncludeBody || !in.Event.OfRequest() || r.Body == nil {
 		return f.Run(ctx, l.ARN, in)

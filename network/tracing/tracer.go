@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -27,15 +28,13 @@ func (t tracer) Start(s span.Start) span.Recorder {
 		options = append(options, trace.WithAttributes(convert(s.Attributes)...))
 	}
 	for _, l := range s.Links {
-		if l.Valid() {
-			options = append(options, trace.WithLinks(trace.Link{SpanContext: contextOf(l)}))
-		}
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: contextOf(l)}))
 	}
 	ctx := context.Background()
 	if s.Parent.Valid() {
 		ctx = trace.ContextWithSpanContext(ctx, contextOf(s.Parent))
 	}
-	_, begun := t.of.Start(ctx, s.Name, options...)
+	_, begun := t.of.Start(ctx, strings.Clone(s.Name), options...)
 	return recorder{begun}
 }
 
@@ -83,10 +82,10 @@ func (r recorder) End(at time.Time, name, failure string) {
 		return
 	}
 	if name != "" {
-		r.of.SetName(name)
+		r.of.SetName(strings.Clone(name))
 	}
 	if failure != "" {
-		r.of.SetStatus(codes.Error, failure)
+		r.of.SetStatus(codes.Error, strings.Clone(failure))
 	}
 	if at.IsZero() {
 		at = time.Now()
@@ -94,12 +93,14 @@ func (r recorder) End(at time.Time, name, failure string) {
 	r.of.End(trace.WithTimestamp(at))
 }
 
+// convert makes attributes of ours OpenTelemetry's. Texts are copied: they may be parts of requests, whose memory is used
+// again before the span has been sent.
 func convert(attributes []span.Attribute) []attribute.KeyValue {
 	out := make([]attribute.KeyValue, 0, len(attributes)+4)
 	for _, a := range attributes {
 		switch v := a.Value.(type) {
 		case string:
-			out = append(out, attribute.String(a.Key, v))
+			out = append(out, attribute.String(a.Key, strings.Clone(v)))
 		case int:
 			out = append(out, attribute.Int(a.Key, v))
 		case float64:
