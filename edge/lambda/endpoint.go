@@ -10,9 +10,12 @@ import (
 	"time"
 )
 
-// maxSaid is how much of what a function says is read: an answer of 1 MB in base64, with
-// its fields.
-const maxSaid = 2 << 20
+// maxSaid is how much a function may say, in bytes: Lambda takes no more of any (Lambda
+// developer guide, "Lambda quotas", invocation payload). What is less, and more than an
+// event allows, is not valid.
+const maxSaid = 6 << 20
+
+var errTooMuch = errors.New("the function said more than 6 MB")
 
 // endpoint posts events to a local HTTP server, as Lambda's runtime interface emulator
 // takes them at /2015-03-31/functions/function/invocations.
@@ -54,7 +57,7 @@ func (e *endpoint) invoke(ctx context.Context, event []byte, within time.Duratio
 func read(r io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxSaid+1))
 	if err == nil && len(b) > maxSaid {
-		return nil, &Fault{502, ValidationError, "the function said more than an answer can hold"}
+		return nil, errTooMuch
 	}
 	return b, err
 }

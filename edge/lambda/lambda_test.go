@@ -210,7 +210,7 @@ func TestProcesses(t *testing.T) {
 	if !strings.HasPrefix(first, "7 ") {
 		t.Errorf("the version is %q", first)
 	}
-	for uri, want := range map[string]string{"/throw": ExecutionError, "/large": ExecutionError, "/nothing": ValidationError} {
+	for uri, want := range map[string]string{"/throw": ExecutionError, "/large": ValidationError, "/nothing": ValidationError} {
 		if out := run(uri); result(out) != want {
 			t.Errorf("%s: %+v", uri, out.Fault)
 		}
@@ -220,14 +220,14 @@ func TestProcesses(t *testing.T) {
 	}
 	// One event at a time, and no more processes than are allowed.
 	one := f.invokers[arn].(*pool)
-	busy, err := one.take()
+	busy, err := one.take(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := result(run("/version")); got != LimitExceeded {
 		t.Errorf("a second event while the one process has one: %q", got)
 	}
-	one.giveBack(busy)
+	one.giveBack(busy, nil, time.Now())
 	// A process that ends is another one's turn.
 	if got := result(run("/exit")); got != ExecutionError {
 		t.Errorf("a process that ends: %q", got)
