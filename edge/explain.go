@@ -97,6 +97,7 @@ func (x *exchange) explain(f *fault) *explain.Explanation {
 		return e
 	}
 	e.Behavior = explain.BehaviorOf(x.Plan, x.Behavior, x.Path)
+	e.Lambdas = explain.LambdasOf(x.Behavior, func(arn string) bool { return x.edge.fetcher.Events != nil && x.edge.fetcher.Events.Runs(arn) })
 	e.Checks = explain.ChecksOf(&x.edge.gate, &x.View, &x.signature, x.start)
 	switch {
 	case f != nil:

@@ -43,6 +43,9 @@ func TestExplainedLambdas(t *testing.T) {
 		t.Fatal("no function is configured")
 	}
 	n.edge.cfg.Events = rewriting{}
+	if x := n.why(n.request("GET", "/a")); len(x.Lambdas) != 1 || x.Lambdas[0].Runs || x.Lambdas[0].Event != "viewer-request" || !strings.Contains(x.Lambdas[0].String(), "--lambda arn:aws:lambda:us-east-1:123456789012:function:f:1=PROGRAM") {
+		t.Errorf("lambdas: %+v", x.Lambdas)
+	}
 	if x := n.why(n.request("GET", "/a")); x.Functions != explain.LambdaNotRun || x.Key[2].Value != "/a" || n.at.count() != 0 {
 		t.Errorf("alone: %+v", x)
 	}

@@ -38,7 +38,7 @@ func TestLambdaFunctions(t *testing.T) {
 		}
 		return ok("from "+r.Path+" at "+r.Header.Get("X-Shared")+r.Header.Get("X-Other"), "Cache-Control", "max-age=60"), nil
 	})
-	f := lambda.New(lambda.Mapping{lambdaARN: srv.URL}, 1, slog.New(slog.DiscardHandler))
+	f := lambda.NewNode(lambda.New(lambda.Mapping{lambdaARN: srv.URL}, 1, slog.New(slog.DiscardHandler)), nil)
 	n.edge.fetcher.Events, n.edge.cfg.Events = f, f
 	n.applyChange(site{behaviors: []behavior{
 		{pattern: "/viewer/*", policy: optimized, more: onEvents("viewer-request", "viewer-response")},
@@ -75,7 +75,7 @@ func TestLambdaFunctions(t *testing.T) {
 	if got := n.do(r); got.Status != 200 || posted != "HELLO" {
 		t.Errorf("POST: %d, the origin was sent %q", got.Status, posted)
 	}
-	n.edge.fetcher.Events = lambda.New(nil, 1, slog.New(slog.DiscardHandler))
+	n.edge.fetcher.Events = lambda.NewNode(lambda.New(nil, 1, slog.New(slog.DiscardHandler)), nil)
 	if got := n.get("/unmapped"); got.Status != 503 || got.xcache() != "LambdaExecutionError" {
 		t.Errorf("without a program: %d %s", got.Status, got.xcache())
 	}

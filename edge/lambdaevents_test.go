@@ -50,7 +50,7 @@ func newNoting(t *testing.T, do func(e lambdaEvent) any) *noting {
 
 // on has the function run at nodes, as one program does at all nodes of a process.
 func (f *noting) on(nodes ...*network) {
-	run := lambda.New(lambda.Mapping{lambdaARN: f.urls}, 1, slog.New(slog.DiscardHandler))
+	run := lambda.NewNode(lambda.New(lambda.Mapping{lambdaARN: f.urls}, 1, slog.New(slog.DiscardHandler)), nil)
 	for _, n := range nodes {
 		n.edge.fetcher.Events, n.edge.cfg.Events = run, run
 	}
@@ -420,5 +420,23 @@ func TestAPassedOnRequestKeepsItsBehavior(t *testing.T) {
 	}
 	if ran := f.ran(); ran != "viewer-request DELETE /a, origin-request DELETE /b to origin.test" {
 		t.Errorf("ran %s", ran)
+	}
+}
+
+// TestCloudFrontsFieldsComeAfterTheViewersRequest (belief 607).
+func TestCloudFrontsFieldsComeAfterTheViewersRequest(t *testing.T) {
+	n := newNetwork(t, site{behaviors: []behavior{{
+		def: 60, max: 60, forwarded: "<QueryString>false</QueryString><Headers><Items><Name>CloudFront-Viewer-Country</Name></Items></Headers>", more: onEvents("viewer-request", "origin-request"),
+	}}}, func(_ context.Context, _ int, r *message.Request) (*message.Response, error) {
+		return ok(r.Header.Get("CloudFront-Viewer-Country")), nil
+	})
+	var seen []string
+	f := newNoting(t, func(e lambdaEvent) any {
+		seen = append(seen, fmt.Sprint(e.kind, " ", fields(e.request)["cloudfront-viewer-country"] != nil))
+		return nil
+	})
+	f.on(n)
+	if r := n.get("/a"); r.Status != 200 || r.body != "JP" || strings.Join(seen, ", ") != "viewer-request false, origin-request true" {
+		t.Errorf("%d %q, seen at %v", r.Status, r.body, seen)
 	}
 }

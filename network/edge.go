@@ -79,6 +79,7 @@ type Edge struct {
 	prober    *roundtrip.Prober
 	logs      *edgelogs.Logs
 	functions *function.Node
+	lambdas   *lambda.Node
 	listeners []net.Listener
 	gone      gone
 }
@@ -120,6 +121,7 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 	if cfg.Lambdas == nil {
 		cfg.Lambdas = lambda.New(nil, 0, cfg.Log)
 	}
+	e.lambdas = lambda.NewNode(cfg.Lambdas, e.registry)
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
 		return nil, ports.ExplainTaken(err)
 	}
@@ -157,6 +159,9 @@ func (e *Edge) prepare(s *cdn.State) {
 	}
 	if e.logs != nil {
 		e.logs.Update(s)
+	}
+	if e.lambdas != nil {
+		e.lambdas.Prepare(s)
 	}
 	if e.node.IsRegional() {
 		return
@@ -198,7 +203,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		MemoryBytes: cfg.MemoryBytes, DiskBytes: cfg.DiskBytes, DiskDir: cfg.Folder.Join("cache"), Journal: e.client.Journal(), WrapListener: e.wrapViewers(cfg, pop),
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
-		Events: functions.Events{Functions: e.functions, Lambdas: cfg.Lambdas}, OriginEvents: cfg.Lambdas,
+		Events: functions.Events{Functions: e.functions, Lambdas: e.lambdas}, OriginEvents: e.lambdas,
 		AccessLog: e.logs, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.Services(),
 		Services:  cfg.controlServices(),
 		Elsewhere: elsewhere(pop, cfg.Geo, cfg.WAN, e.known, cfg.RedirectViewers),

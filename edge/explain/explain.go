@@ -31,13 +31,15 @@ type Explanation struct {
 	Refused *Refused `json:"refused,omitempty"`
 	// Functions says, where the behavior has any at viewers' events, what request the rest is
 	// of, and Function what the one at the viewer's request did.
-	Functions string           `json:"functions,omitempty"`
-	Function  *Function        `json:"function,omitempty"`
-	Key       []policy.KeyPart `json:"cache_key,omitempty"`
-	Stored    *Stored          `json:"stored,omitempty"`
-	Decision  *Decision        `json:"decision,omitempty"`
-	Tiers     []Tier           `json:"tiers,omitempty"`
-	Origin    *Origin          `json:"origin,omitempty"`
+	Functions string    `json:"functions,omitempty"`
+	Function  *Function `json:"function,omitempty"`
+	// Lambdas are the behavior's, in the order in which they run.
+	Lambdas  []Lambda         `json:"lambdas,omitempty"`
+	Key      []policy.KeyPart `json:"cache_key,omitempty"`
+	Stored   *Stored          `json:"stored,omitempty"`
+	Decision *Decision        `json:"decision,omitempty"`
+	Tiers    []Tier           `json:"tiers,omitempty"`
+	Origin   *Origin          `json:"origin,omitempty"`
 }
 
 // Request is what was asked, as the rules see it: without a port, and without a signature.

@@ -52,6 +52,9 @@ func (x Explanation) Lines() []Line {
 	if x.Functions != "" {
 		l.add("functions", "%s", x.Functions)
 	}
+	for _, f := range x.Lambdas {
+		l.add("lambda", "%s", f)
+	}
 	for _, p := range x.Key {
 		l.add("cache key", "%s: %s", p.Name, keyValue(p))
 	}

@@ -13,6 +13,9 @@ import (
 // OriginEvents runs the Lambda functions that behaviors have at origins' events. It is
 // asked for behaviors with any only, and may find none at the one of the two events.
 type OriginEvents interface {
+	// Runs reports whether a function can be run at all: where its program is not known, all
+	// that comes to it fails.
+	Runs(arn string) bool
 	// OriginRequest is given a request to an origin before it is signed, and returns the
 	// origin that it goes to.
 	OriginRequest(ctx context.Context, in *event.Info, o *origins.Origin, r *message.Request) (*origins.Origin, event.Outcome)

@@ -12,10 +12,12 @@ import (
 func disallowed(name string) bool {
 	switch name {
 	case "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "trailer", "upgrade",
-		"x-accel-buffering", "x-accel-charset", "x-accel-limit-rate", "x-accel-redirect", "x-cache", "x-forwarded-proto", "x-real-ip":
+		"x-accel-buffering", "x-accel-charset", "x-accel-limit-rate", "x-accel-redirect", "x-cache", "x-forwarded-proto", "x-real-ip",
+		"x-amzn-auth", "x-amzn-cf-billing", "x-amzn-cf-id", "x-amzn-cf-xff", "x-amzn-errortype", "x-amzn-fle-profile", "x-amzn-header-count",
+		"x-amzn-header-order", "x-amzn-lambda-integration-tag", "x-amzn-requestid":
 		return true
 	}
-	return strings.HasPrefix(name, "x-amz-cf-") || strings.HasPrefix(name, "x-amzn-") || strings.HasPrefix(name, "x-edge-") || strings.HasPrefix(name, "warmfront-")
+	return strings.HasPrefix(name, "x-amz-cf-") || strings.HasPrefix(name, "x-edge-") || strings.HasPrefix(name, "warmfront-")
 }
 
 // readOnly are the fields that functions see at an event and may not change (developer

@@ -65,6 +65,10 @@ func (in *Input) take(b []byte) Outcome {
 	return invalid("the function returned neither a request, with its uri, nor a response, with its status")
 }
 
+// maxURI is what a uri and a querystring have fewer characters than, together (developer
+// guide, "Quotas on Lambda@Edge").
+const maxURI = 8192
+
 func (in *Input) takeRequest(b []byte) Outcome {
 	var r request
 	if err := json.Unmarshal(b, &r); err != nil {
@@ -72,10 +76,12 @@ func (in *Input) takeRequest(b []byte) Outcome {
 	}
 	was := in.Request
 	switch {
-	case !strings.HasPrefix(r.URI, "/") || strings.ContainsAny(r.URI, "?# \r\n\x00") || len(r.URI) > 8192:
+	case !strings.HasPrefix(r.URI, "/") || strings.ContainsAny(r.URI, "?# \r\n\x00"):
 		return invalid("the uri %.100q does not begin with a slash, or has what belongs into no path", r.URI)
-	case strings.ContainsAny(r.Query, "# \r\n\x00") || len(r.Query) > 8192:
+	case strings.ContainsAny(r.Query, "# \r\n\x00"):
 		return invalid("the querystring %.100q is not one", r.Query)
+	case len(r.URI)+len(r.Query) >= maxURI:
+		return invalid("the uri and the querystring have %d characters: fewer than %d are allowed", len(r.URI)+len(r.Query), maxURI)
 	case r.Method != was.Method:
 		return invalid("the method is read-only")
 	case r.ClientIP != was.Viewer.Addr().Unmap().String():
@@ -106,6 +112,11 @@ func (in *Input) takeRequest(b []byte) Outcome {
 		o, why := r.Origin.apply(in.Origin, was.Scheme)
 		if why != "" {
 			return invalid("%s", why)
+		}
+		for _, f := range o.CustomHeaders {
+			if h.Has(f.Name) {
+				return invalid("the custom header %s of the origin is a header of the request as well", f.Name)
+			}
 		}
 		out.Origin = o
 	}
@@ -176,6 +187,9 @@ func (in *Input) takeResponse(b []byte) Outcome {
 			}
 		}
 	}
+	if in.Event == ViewerRequest && made.Status == 204 && r.Body != nil && *r.Body != "" {
+		return invalid("a response with the status 204 has a body")
+	}
 	if r.Body != nil || in.Event.OfRequest() {
 		text := ""
 		if r.Body != nil {
@@ -233,6 +247,9 @@ func (o *origin) apply(was *origins.Origin, scheme string) (*origins.Origin, str
 		return nil, fmt.Sprintf("the origin's path %.100q does not begin with a slash, or ends with one", made.Path)
 	}
 	h, why := own.fields(OriginResponse, nil)
+	if why == "" {
+		why = tooLarge(h)
+	}
 	if why != "" {
 		return nil, why
 	}
@@ -241,6 +258,23 @@ func (o *origin) apply(was *origins.Origin, scheme string) (*origins.Origin, str
 		made.CustomHeaders = append(made.CustomHeaders, origins.HeaderField{Name: f.Name, Value: f.Value})
 	}
 	return &made, ""
+}
+
+// tooLarge says which quota of an origin's custom headers is exceeded, "" for none
+// (developer guide, "Quotas on headers").
+func tooLarge(custom message.Header) string {
+	const maxName, maxValue, maxTotal = 256, 1783, 10240
+	total := 0
+	for _, f := range custom {
+		total += len(f.Name) + len(f.Value)
+		if len(f.Name) > maxName || len(f.Value) > maxValue {
+			return fmt.Sprintf("the custom header %.50s has a name of more than %d or a value of more than %d characters", f.Name, maxName, maxValue)
+		}
+	}
+	if total > maxTotal {
+		return fmt.Sprintf("the custom headers have %d characters: %d are allowed", total, maxTotal)
+	}
+	return ""
 }
 
 // versions are the versions of TLS of that name, rising; TLS 1.3 is spoken with whoever

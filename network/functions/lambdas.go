@@ -15,7 +15,7 @@ import (
 // functions, never both (developer guide, "Restrictions on all edge functions").
 type Events struct {
 	Functions *function.Node
-	Lambdas   *lambda.Functions
+	Lambdas   *lambda.Node
 }
 
 // ViewerRequest implements edge.Events.
