@@ -24,11 +24,13 @@ import (
 	"github.com/warmfront/warmfront/control/accesskey"
 	"github.com/warmfront/warmfront/control/admission"
 	"github.com/warmfront/warmfront/control/api"
+	"github.com/warmfront/warmfront/control/api/resource"
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/control/services"
 	"github.com/warmfront/warmfront/edge/function"
 	"github.com/warmfront/warmfront/gossip"
 	"github.com/warmfront/warmfront/journal"
+	"github.com/warmfront/warmfront/network/bucket"
 	"github.com/warmfront/warmfront/network/functions"
 	"github.com/warmfront/warmfront/network/measured"
 	"github.com/warmfront/warmfront/network/ports"
@@ -37,6 +39,7 @@ import (
 	"github.com/warmfront/warmfront/network/supervise"
 	"github.com/warmfront/warmfront/network/viewer"
 	routerhealth "github.com/warmfront/warmfront/router/health"
+	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -63,6 +66,9 @@ type ControlConfig struct {
 	FaultOf func(node string) string
 	// Functions runs functions that are tested. Nil: an engine of its own.
 	Functions *function.Engine
+	// S3Endpoint is where the buckets are that key value stores are imported from:
+	// --s3-endpoint. "": none can be.
+	S3Endpoint string
 	// Lambda reports whether edges run a Lambda function, by its ARN. Nil: any is taken.
 	Lambda    func(arn string) bool
 	ProxyPort uint16 // first of the viewer proxy's ports for cities
@@ -269,7 +275,7 @@ func (c *Control) handler(core *control.Control) http.Handler {
 	mux.HandleFunc("GET /{$}", c.welcome)
 	mux.Handle("/", api.Handler(api.Config{
 		Journal: core, Keys: keys.Lookup, Authenticate: keys.Authenticate(api.Service), Account: c.cfg.Account, Zone: c.cfg.Zone, RequireCertificates: c.cfg.RequireCertificates, Lambda: c.cfg.Lambda, Now: time.Now, Random: rand.Reader, Logger: c.cfg.Log,
-		Functions: functions.Tester{Engine: c.cfg.Functions},
+		Functions: functions.Tester{Engine: c.cfg.Functions}, Objects: c.objects(keys.Lookup),
 	}))
 	all := services.Handler(services.Config{
 		Core: core, Zone: c.cfg.Zone, Account: c.cfg.Account,
@@ -286,6 +292,14 @@ func (c *Control) handler(core *control.Control) http.Handler {
 		}
 		all.ServeHTTP(w, r)
 	})
+}
+
+// objects reads from the buckets that there are, nil where control does not know where.
+func (c *Control) objects(keys sigv4.Lookup) resource.Objects {
+	if c.cfg.S3Endpoint == "" {
+		return nil
+	}
+	return bucket.Reader{Endpoint: c.cfg.S3Endpoint, Keys: keys, Dial: c.cfg.gate.DialOut(dialFrom(c.cfg.Addr))}
 }
 
 // welcome stands where the console will be.

@@ -141,6 +141,7 @@ func NewUp(cfg UpConfig) (_ *Up, err error) {
 	u.control, err = NewControl(ControlConfig{
 		NodeConfig: u.node("control-1", controlAddr(), gate.New()), Key: u.key, CAOut: cfg.Folder.Join("ca.pem"),
 		RequireCertificates: cfg.RequireCertificates, NewEpoch: cfg.NewEpoch, Functions: u.functions, Lambda: u.cfg.Lambdas.Has, Fault: u.fault, FaultOf: u.faultOf, ProxyPort: cfg.Ports.CityProxy,
+		S3Endpoint: "http://" + hostPort(controlAddr().String(), cfg.Ports.S3),
 	})
 	if err == nil {
 		u.prepare()

@@ -87,6 +87,7 @@ func newControl(g *cli.Global) *cobra.Command {
 	addNewEpoch(c.Flags(), &cfg.NewEpoch)
 	addRequireCertificates(c.Flags(), &cfg.RequireCertificates)
 	functions.add(c.Flags())
+	c.Flags().StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "where the buckets are that key value stores are imported from, http://HOST:PORT (default: none are imported)")
 	c.Flags().StringVar(&cfg.CAOut, "ca-out", "", "also write the CA certificate that viewers trust to this file")
 	c.Flags().StringVar(&cfg.Account, "account", network.DefaultAccount, "account number in ARNs")
 	return c

@@ -126,9 +126,14 @@ func configFor(j api.Journal) api.Config {
 	}
 }
 
-func newFixture(t testing.TB) *fixture {
+func newFixture(t testing.TB) *fixture { return newFixtureWith(t, func(*api.Config) {}) }
+
+// newFixtureWith is newFixture with another configuration.
+func newFixtureWith(t testing.TB, change func(*api.Config)) *fixture {
 	j := newMemory()
-	f := &fixture{t: t, journal: j, handler: api.Handler(configFor(j))}
+	cfg := configFor(j)
+	change(&cfg)
+	f := &fixture{t: t, journal: j, handler: api.Handler(cfg)}
 	f.server = httptest.NewServer(f.handler)
 	t.Cleanup(f.server.Close)
 	f.Client = newClient(f.server.URL)

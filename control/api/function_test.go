@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,6 +11,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
+	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/control/api"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
 
@@ -132,7 +137,7 @@ func TestKeyValueStores(t *testing.T) {
 	_, err := f.CreateKeyValueStore(ctx, &sdk.CreateKeyValueStoreInput{Name: name})
 	wantCode(t, err, cloudfront.CodeEntityAlreadyExists)
 	_, err = f.CreateKeyValueStore(ctx, &sdk.CreateKeyValueStoreInput{Name: aws.String("other"), ImportSource: &types.ImportSource{SourceType: "S3", SourceARN: aws.String("arn:aws:s3:::b/k")}})
-	wantCode(t, err, cloudfront.CodeUnsupportedOperation)
+	wantCode(t, err, cloudfront.CodeUnsupportedOperation) // where buckets are this control was not told
 	f.journal.settle()
 	if s := must(f.DescribeKeyValueStore(ctx, &sdk.DescribeKeyValueStoreInput{Name: name}))(t); *s.KeyValueStore.Status != "READY" || *s.ETag != *made.ETag {
 		t.Errorf("%+v", s)
@@ -154,6 +159,67 @@ func TestKeyValueStores(t *testing.T) {
 	must(f.DeleteKeyValueStore(ctx, &sdk.DeleteKeyValueStoreInput{Name: name, IfMatch: updated.ETag}))(t)
 	_, err = f.DescribeKeyValueStore(ctx, &sdk.DescribeKeyValueStoreInput{Name: name})
 	wantCode(t, err, cloudfront.CodeEntityNotFound)
+}
+
+// objects are those of a bucket, which only one access key may read.
+type objects map[string]string
+
+func (o objects) Read(_ context.Context, accessKey, bucket, key string, most int64) ([]byte, int, error) {
+	text, found := o[bucket+"/"+key]
+	switch {
+	case bucket == "down":
+		return nil, 0, errors.New("no object store")
+	case accessKey != testKey || bucket != "b":
+		return nil, 403, nil
+	case !found:
+		return nil, 404, nil
+	}
+	return []byte(text)[:min(int64(len(text)), most)], 200, nil
+}
+
+// TestImportOfKeyValueStores holds the API to belief 575.
+func TestImportOfKeyValueStores(t *testing.T) {
+	big := `{"data":[`
+	for i := range 4000 {
+		big += fmt.Sprintf(`{"key":"k%05d","value":%q},`, i, strings.Repeat("v", 1000))
+	}
+	large := big + big[9:] // twice as many: too large for a file
+	f := newFixtureWith(t, func(c *api.Config) {
+		c.Objects = objects{
+			"b/good": `{"data":[{"key":"a","value":"1"},{"key":"/b c","value":""}],"more":1}`, "b/dir/empty": `{"data":[]}`,
+			"b/twice": `{"data":[{"key":"a","value":"1"},{"key":"a","value":"2"}]}`, "b/text": `a=1`, "b/array": `[]`, "b/nodata": `{}`, "b/novalue": `{"data":[{"key":"a"}]}`,
+			"b/number": `{"data":[{"key":"a","value":1}]}`, "b/nokey": `{"data":[{"key":"","value":"1"}]}`, "b/longkey": `{"data":[{"key":"` + strings.Repeat("k", 513) + `","value":"1"}]}`,
+			"b/longvalue": `{"data":[{"key":"k","value":"` + strings.Repeat("v", 1025) + `"}]}`, "b/latin": "{\"data\":[{\"key\":\"\xe9\",\"value\":\"\"}]}",
+			"b/big": strings.TrimSuffix(big, ",") + "]}", "b/large": strings.TrimSuffix(large, ",") + "]}",
+		}
+	})
+	ctx := t.Context()
+	create := func(name, sourceType, arn string) (*sdk.CreateKeyValueStoreOutput, error) {
+		return f.CreateKeyValueStore(ctx, &sdk.CreateKeyValueStoreInput{Name: &name, ImportSource: &types.ImportSource{SourceType: types.ImportSourceType(sourceType), SourceARN: &arn}})
+	}
+	for key, n := range map[string]int{"good": 2, "dir/empty": 0, "big": 4000} {
+		made := must(create(strings.ReplaceAll(key, "/", "-"), "S3", "arn:aws:s3:::b/"+key))(t)
+		v := f.journal.State().KeyValues(*made.KeyValueStore.Id)
+		if value, _ := v.Get("a"); n == 0 && v != nil || n > 0 && v.Count != n || n == 2 && value != "1" {
+			t.Errorf("%s: %+v", key, v)
+		}
+	}
+	for arn, code := range map[string]cloudfront.Code{
+		"b/twice": cloudfront.CodeInvalidArgument, "b/text": cloudfront.CodeInvalidArgument, "b/array": cloudfront.CodeInvalidArgument, "b/nodata": cloudfront.CodeInvalidArgument, "b/novalue": cloudfront.CodeInvalidArgument,
+		"b/number": cloudfront.CodeInvalidArgument, "b/nokey": cloudfront.CodeInvalidArgument, "b/longkey": cloudfront.CodeInvalidArgument, "b/longvalue": cloudfront.CodeInvalidArgument, "b/latin": cloudfront.CodeInvalidArgument,
+		"b/none": cloudfront.CodeInvalidArgument, "other/x": cloudfront.CodeAccessDenied, "b/large": cloudfront.CodeEntitySizeLimitExceeded, "b": cloudfront.CodeInvalidArgument, "/x": cloudfront.CodeInvalidArgument, "b/": cloudfront.CodeInvalidArgument,
+	} {
+		_, err := create("refused", "S3", "arn:aws:s3:::"+arn)
+		wantCode(t, err, code)
+	}
+	_, err := create("refused", "S3", "arn:aws:sqs:::b/good")
+	wantCode(t, err, cloudfront.CodeInvalidArgument)
+	if _, err := create("refused", "S3", "arn:aws:s3:::down/x"); err == nil {
+		t.Error("imported from nowhere")
+	}
+	if n := len(f.journal.State().ResourcesOf(cdn.ResourceKeyValueStore)); n != 3 {
+		t.Errorf("%d stores, want the three that could be imported", n)
+	}
 }
 
 func realtimeLog(name string) *sdk.CreateRealtimeLogConfigInput {

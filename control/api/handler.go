@@ -60,9 +60,11 @@ type Config struct {
 	Hosts admission.Names
 	// Functions runs functions, for TestFunction. Nil: nobody does.
 	Functions resource.Functions
-	Now       func() time.Time
-	Random    io.Reader // safe for concurrent use, as crypto/rand.Reader is
-	Logger    *slog.Logger
+	// Objects reads what key value stores are imported from. Nil: none can be.
+	Objects resource.Objects
+	Now     func() time.Time
+	Random  io.Reader // safe for concurrent use, as crypto/rand.Reader is
+	Logger  *slog.Logger
 }
 
 // Handler serves the API. Mount it at "/": whatever is no operation gets
@@ -211,7 +213,8 @@ func (h *handler) do(w http.ResponseWriter, r *http.Request, op cloudfront.Opera
 	if !supported {
 		return nil, unsupported(op)
 	}
-	return serve(&call{Context: r.Context(), op: op, params: params, body: body,
+	caller, _ := sigv4.Claimed(r) // and proven by now
+	return serve(&call{Context: calls.WithCaller(r.Context(), caller), op: op, params: params, body: body,
 		ifMatch: r.Header.Get("If-Match"), staging: r.Header.Get("Staging")})
 }
 

@@ -7,7 +7,7 @@ import (
 
 // resourceOperations are those on everything besides distributions.
 func (h *handler) resourceOperations() map[string]operation {
-	s := &resource.Service{Journal: h.Journal, Account: h.Account, Zone: h.Zone, Now: h.Now, Random: h.Random, Functions: h.Functions, Tags: newTags}
+	s := &resource.Service{Journal: h.Journal, Account: h.Account, Zone: h.Zone, Now: h.Now, Random: h.Random, Functions: h.Functions, Objects: h.Objects, Tags: newTags}
 	all := map[string]operation{}
 	for name, serve := range s.Operations() {
 		all[name] = func(c *call) (*answer, error) {

@@ -23,6 +23,19 @@ type Call struct {
 // Get returns a parameter of the call by the API's name.
 func (c *Call) Get(name string) string { return c.Params.Get(name) }
 
+type callerKey struct{}
+
+// WithCaller returns a context of a call by whoever has an access key, by its id.
+func WithCaller(ctx context.Context, accessKeyID string) context.Context {
+	return context.WithValue(ctx, callerKey{}, accessKeyID)
+}
+
+// Caller is the id of the access key of whoever calls, "" where that is not known.
+func Caller(ctx context.Context) string {
+	id, _ := ctx.Value(callerKey{}).(string)
+	return id
+}
+
 // Decode reads the body of a call into its shape.
 func Decode[T any](c *Call) (*T, error) {
 	v := new(T)

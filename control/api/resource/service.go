@@ -30,6 +30,8 @@ type Service struct {
 	Random  io.Reader // safe for concurrent use
 	// Functions runs functions. Nil: nobody does, and none can be tested.
 	Functions Functions
+	// Objects reads what key value stores are imported from. Nil: none can be.
+	Objects Objects
 	// Tags checks the tags of a request.
 	Tags func(cloudfront.Tags) (map[string]string, error)
 }

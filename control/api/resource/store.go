@@ -30,8 +30,9 @@ func (s *Service) createStore(c *call.Call) (*call.Answer, error) {
 	if err := checkName(in.Name, maxStoreName); err != nil {
 		return nil, err
 	}
-	if in.ImportSource != nil {
-		return nil, cloudfront.CodeUnsupportedOperation.Errorf("Warmfront does not import key value stores: create one without ImportSource, and put its keys with UpdateKeys.")
+	values, err := s.importSource(c, in.ImportSource)
+	if err != nil {
+		return nil, err
 	}
 	r := &cdn.Resource{Kind: cdn.ResourceKeyValueStore, Name: in.Name, Created: s.now()}
 	if in.Tags != nil {
@@ -49,7 +50,12 @@ func (s *Service) createStore(c *call.Call) (*call.Answer, error) {
 		if r.ID, err = call.Unused(func(id string) bool { return st.Resource(r.Kind, id) != nil }, func() (string, error) { return call.NewUUID(s.Random) }); err != nil {
 			return nil, err
 		}
-		return s.put(r, &cloudfront.UpdateKeyValueStoreRequest{Comment: cloudfront.Or(in.Comment, "")})
+		made, err := s.put(r, &cloudfront.UpdateKeyValueStoreRequest{Comment: cloudfront.Or(in.Comment, "")})
+		if err != nil {
+			return nil, err
+		}
+		filled, err := s.fill(r.ID, values)
+		return append(made, filled...), err
 	})
 	if err != nil {
 		return nil, err
