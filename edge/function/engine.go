@@ -103,10 +103,22 @@ func (e *Engine) program(f *functions.Function) (*program, error) {
 	}
 	p := e.programs.named(programKey(f))
 	p.once.Do(func() {
-		h := &quickjs.Host{Now: time.Now(), Random: rand.Uint64, Pause: pauseStart}
+		h := &quickjs.Host{Now: time.Now(), Random: rand.Uint64, Ask: atStart(f), Pause: pauseStart}
 		p.made, p.err = e.js.Compile(v, f.Code, h, startFuel)
 	})
 	return p, failure(p.err)
+}
+
+// atStart answers what code asks before its first event: which key value store is the
+// function's, so that a handle of it may be made there (developer guide, "Helper methods for
+// key value stores"). What a store holds is asked by runs.
+func atStart(f *functions.Function) func(question, about, key string) (string, bool) {
+	return func(question, about, key string) (string, bool) {
+		if question != "store" {
+			return "", false
+		}
+		return (&Run{Function: f}).ask(question, about, key)
+	}
 }
 
 // pauseStart leaves the core to others while code that is long starts.
@@ -122,8 +134,10 @@ func (e *Engine) prepare(f *functions.Function) {
 	}
 }
 
-// programKey is what a program is known by.
-func programKey(f *functions.Function) string { return f.Runtime + "\x00" + f.Code }
+// programKey is what a program is known by: code may ask for its stores as it starts.
+func programKey(f *functions.Function) string {
+	return f.Runtime + "\x00" + strings.Join(f.KeyValueStores, " ") + "\x00" + f.Code
+}
 
 // failure says what an error of the engine is to whoever wrote the function.
 func failure(err error) error {
