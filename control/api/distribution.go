@@ -67,6 +67,9 @@ func (h *handler) add(c *call, tags map[string]string, document func(*cdn.State)
 		if other := s.DistributionReferenced(d.CallerReference); other != nil {
 			return nil, cloudfront.CodeDistributionAlreadyExists.Errorf("The caller reference that you are using to create a distribution is associated with another distribution. Already exists: %s", other.ID)
 		}
+		if err := checkStagingQuota(s, cfg); err != nil {
+			return nil, err
+		}
 		if len(s.Distributions) >= maxDistributions {
 			return nil, cloudfront.CodeTooManyDistributions.Errorf("Processing your request would cause you to exceed the maximum number of distributions allowed, %d.", maxDistributions)
 		}

@@ -54,6 +54,18 @@ func TestResourcesRefused(t *testing.T) {
 		{"stickiness that ends early", "ContinuousDeploymentPolicy", func(c any) {
 			c.(*types.ContinuousDeploymentPolicyConfig).TrafficConfig.SingleWeightConfig.SessionStickinessConfig.MaximumTTL = aws.Int32(299)
 		}, cloudfront.CodeInvalidArgument},
+		{"sessions shorter than five minutes", "ContinuousDeploymentPolicy", func(c any) {
+			c.(*types.ContinuousDeploymentPolicyConfig).TrafficConfig.SingleWeightConfig.SessionStickinessConfig.IdleTTL = aws.Int32(299)
+		}, cloudfront.CodeInvalidArgument},
+		{"sessions longer than an hour", "ContinuousDeploymentPolicy", func(c any) {
+			c.(*types.ContinuousDeploymentPolicyConfig).TrafficConfig.SingleWeightConfig.SessionStickinessConfig.MaximumTTL = aws.Int32(3601)
+		}, cloudfront.CodeInvalidArgument},
+		{"less than nothing of the traffic", "ContinuousDeploymentPolicy", func(c any) {
+			c.(*types.ContinuousDeploymentPolicyConfig).TrafficConfig.SingleWeightConfig.Weight = aws.Float32(-0.01)
+		}, cloudfront.CodeInvalidArgument},
+		{"a header without a value", "ContinuousDeploymentPolicy", func(c any) {
+			c.(*types.ContinuousDeploymentPolicyConfig).TrafficConfig = &types.TrafficConfig{Type: "SingleHeader", SingleHeaderConfig: &types.ContinuousDeploymentSingleHeaderConfig{Header: aws.String("aws-cf-cd-x"), Value: aws.String("")}}
+		}, cloudfront.CodeInvalidArgument},
 		{"no staging distribution", "ContinuousDeploymentPolicy", func(c any) {
 			c.(*types.ContinuousDeploymentPolicyConfig).StagingDistributionDnsNames.Items = []string{*live}
 		}, cloudfront.CodeInvalidArgument},

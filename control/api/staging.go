@@ -51,6 +51,28 @@ func (h *handler) copyDistribution(c *call) (*answer, error) {
 	})
 }
 
+// maxStaging is CloudFront's quota of staging distributions for an account (developer guide,
+// "Quotas and other considerations for continuous deployment").
+const maxStaging = 20
+
+// checkStagingQuota refuses a staging distribution too many, copied or created. There is no
+// code for it but that of distributions (belief 595).
+func checkStagingQuota(s *cdn.State, cfg *cloudfront.DistributionConfig) error {
+	if !cloudfront.Or(cfg.Staging, false) {
+		return nil
+	}
+	n := 0
+	for _, p := range s.Plans {
+		if p.Staging {
+			n++
+		}
+	}
+	if n >= maxStaging {
+		return cloudfront.CodeTooManyDistributions.Errorf("Processing your request would cause you to exceed the maximum number of staging distributions allowed, %d.", maxStaging)
+	}
+	return nil
+}
+
 // promoteStaging gives a primary distribution its staging distribution's
 // configuration. Of its own it keeps the caller reference, the aliases and the
 // continuous deployment policy, which is disabled: all viewers are the primary one's

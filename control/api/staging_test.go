@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -113,6 +114,29 @@ func TestStagingRefused(t *testing.T) {
 	if f.journal.State() != before {
 		t.Error("the journal has changed")
 	}
+}
+
+// TestStagingQuota: an account has 20 staging distributions at most, copied or created; others
+// are not held back by them (belief 595).
+func TestStagingQuota(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	primary := f.create("primary")
+	staging := func(c *types.DistributionConfig) { c.Staging = aws.Bool(true) }
+	copied := func(reference string) error {
+		_, err := f.CopyDistribution(ctx, &sdk.CopyDistributionInput{PrimaryDistributionId: primary.Distribution.Id, IfMatch: primary.ETag, Staging: aws.Bool(true), CallerReference: aws.String(reference)})
+		return err
+	}
+	for i := range 10 {
+		if err := copied(fmt.Sprint("copy-", i)); err != nil {
+			t.Fatal(err)
+		}
+		f.create(fmt.Sprint("created-", i), staging)
+	}
+	wantCode(t, copied("one more"), cloudfront.CodeTooManyDistributions)
+	_, err := f.CreateDistribution(ctx, &sdk.CreateDistributionInput{DistributionConfig: siteConfig("another", staging)})
+	wantCode(t, err, cloudfront.CodeTooManyDistributions)
+	f.create("no staging distribution")
 }
 
 // TestContinuousDeploymentPolicies: a policy is one primary distribution's, and its

@@ -6,7 +6,8 @@
 // returns what becomes of it: another body, the same, or a refusal. The profile is that of
 // the query argument fle-profile, else that of the content type; each field whose name it
 // knows is replaced by a message of the AWS Encryption SDK in base64 (see seal). The
-// origin's request is made of the whole form: of one that is refused it sees nothing.
+// origin's request is made of the whole form: of one that is refused it sees nothing. Open
+// reads such a message, for whoever has the private key and not the SDK; no edge does.
 package fieldencryption
 
 import (
