@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/result"
 	"github.com/warmfront/warmfront/edge/tier"
@@ -60,6 +61,10 @@ func (x *exchange) logAccess(d message.Delivery) {
 		line.Primary, line.PrimaryDomain = p.ID, p.Domain
 	}
 	line.Encryption, line.EncryptedFields = string(x.done.encryption), x.done.encrypted
+	line.Origin, line.Failover, line.OriginFirst, line.OriginLast = "", "", 0, 0
+	if t := x.done.timing; t != nil {
+		line.Origin, line.Failover, line.OriginFirst, line.OriginLast = t.Host, fetch.FailedWith(x.done.failover), t.First, t.Last()
+	}
 	x.logResult(line, d.Err)
 	if !x.edge.cfg.AccessLog.Log(line) {
 		x.edge.metrics.Unlogged()

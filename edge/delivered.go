@@ -35,7 +35,7 @@ func (x *exchange) release() {
 	x.reader, x.serving, x.ready, x.sending = cache.Reader{}, nil, ready{}, nil
 	clear(x.fields)
 	x.answer, x.mapped = message.Response{}, message.Request{}
-	x.asked, x.state, x.done.from, x.explained = nil, nil, nil, nil
+	x.asked, x.state, x.done.from, x.done.timing, x.explained = nil, nil, nil, nil, nil
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.staged, x.span = staged{}, nil
 }

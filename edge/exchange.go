@@ -9,6 +9,7 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/explain"
+	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/fieldencryption"
 	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
@@ -100,6 +101,8 @@ type record struct {
 	detail    string
 	// failover says why a group's second origin was asked, "" if it was not.
 	failover string
+	// timing is of the origin, if it was asked for this request; nil where it was not.
+	timing *fetch.Timing
 	// from is what the answer was made of, or birth since when what was not stored
 	// holds; failure says why there is neither.
 	from    *cache.Object

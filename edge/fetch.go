@@ -61,4 +61,8 @@ func (x *exchange) second(a policy.Asking) *fetch.Target {
 }
 
 // newFlight makes a flight for what a request asks for.
-func (x *exchange) newFlight() *fetch.Flight { return fetch.NewFlight(x.fetch(), x.Request.Interim) }
+func (x *exchange) newFlight() *fetch.Flight {
+	f := fetch.NewFlight(x.fetch(), x.Request.Interim)
+	f.Timing = &fetch.Timing{}
+	return f
+}

@@ -24,14 +24,14 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	}
 	q := fetch.Question{
 		Plan: x.Plan, Behavior: x.Behavior, Primary: fetch.Target{Origin: x.Origin, Request: x.OriginRequest(x.asking(true)), Shield: x.shield(tier.Shield, x.Origin)},
-		Second: x.second(x.asking(true)), Failover: x.Target.Failover, Pattern: x.Bound, ID: x.id, Rerouted: x.rerouted,
+		Second: x.second(x.asking(true)), Failover: x.Target.Failover, Pattern: x.Bound, ID: x.id, Rerouted: x.rerouted, Timing: &fetch.Timing{},
 	}
 	if len(q.Primary.Shield) > 0 || q.Second != nil && len(q.Second.Shield) > 0 {
 		q.Upward = x.TierRequest(true)
 	}
 	begun, sent := x.edge.fetcher.Begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now().Add(x.ahead)
 	resp, header, why, err := x.edge.fetcher.Ask(ctx, q, nil)
-	x.done.failover = why
+	x.done.failover, x.done.timing = why, q.Timing
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return x.gone()

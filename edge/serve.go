@@ -192,6 +192,9 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, known reuse.Facts) *message.Response {
 	known = x.about(f.Object, known)
 	x.done.failover = f.FailedOver
+	if first {
+		x.done.timing = f.Timing
+	}
 	switch {
 	case f.Stale && reuse.MayServeStale(f.Object, known):
 		x.done.detail = "stale-if-error"

@@ -141,9 +141,9 @@ func (e *Edge) newLogs(cfg EdgeConfig) (*edgelogs.Logs, error) {
 	logs, err := edgelogs.New(cfg.Logs, edgelogs.Node{
 		Dir: cfg.Folder.Join("logs"), S3Endpoint: cfg.S3Endpoint, Dial: cfg.gate.DialOut(dialFrom(cfg.Addr)), Registry: e.registry, Logger: cfg.Log,
 		ClusterKey: func() (sigv4.Credentials, error) { return originSigner{e}.key() },
-		Country: func(r *accesslog.Record) string {
+		LookUp: func(r *accesslog.Record) {
 			place, _ := cfg.Geo.Locate(r.Viewer.Addr())
-			return place.Country
+			r.Country, r.ASN, r.Server = place.Country, cfg.Logs.Systems.Number(r.Viewer.Addr()), cfg.Addr
 		},
 	})
 	if err == nil {

@@ -23,7 +23,7 @@ func (s *Source) DistributionID() string {
 // that lines have there.
 type Destination struct {
 	ResourceARN string `json:"resource_arn"` // "arn:aws:s3:::bucket/prefix"
-	Format      string `json:"format"`       // "json", "plain" or "w3c"
+	Format      string `json:"format"`       // "json", "plain", "w3c" or "parquet"
 	Policy      string `json:"policy,omitempty"`
 }
 
@@ -86,30 +86,15 @@ func (d *Delivery) Folder(to *Destination) string {
 // Variables are those that a suffix path may have, and their names in paths for Hive.
 func Variables() map[string]string {
 	return map[string]string{
-		"{DistributionId}": "DistributionId", "{distributionid}": "distributionid", "{account-id}": "account-id", "{accountid}": "accountid",
+		"{DistributionId}": "DistributionId", "{distributionid}": "distributionid", "{account-id}": "aws-account-id", "{accountid}": "accountid",
 		"{yyyy}": "year", "{MM}": "month", "{dd}": "day", "{HH}": "hour",
 	}
 }
 
-// hive writes variables of the suffix path itself as name=value.
+// hive writes variables as name=value.
 func hive(path string) string {
-	managed, own := "", path
-	if strings.HasPrefix(path, ManagedPath) {
-		managed, own = ManagedPath, path[len(ManagedPath):]
-	}
 	for variable, name := range Variables() {
-		own = strings.ReplaceAll(own, variable, name+"="+variable)
+		path = strings.ReplaceAll(path, variable, name+"="+variable)
 	}
-	return managed + own
-}
-
-// DeliveryFields are the fields that a delivery may have, those of standard logs
-// first, in their order: what is delivered where none are chosen.
-func DeliveryFields() (standard, further []string) {
-	return []string{
-		"date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method", "cs(Host)", "cs-uri-stem", "sc-status", "cs(Referer)", "cs(User-Agent)",
-		"cs-uri-query", "cs(Cookie)", "x-edge-result-type", "x-edge-request-id", "x-host-header", "cs-protocol", "cs-bytes", "time-taken",
-		"x-forwarded-for", "ssl-protocol", "ssl-cipher", "x-edge-response-result-type", "cs-protocol-version", "fle-status", "fle-encrypted-fields",
-		"c-port", "time-to-first-byte", "x-edge-detailed-result-type", "sc-content-type", "sc-content-len", "sc-range-start", "sc-range-end",
-	}, []string{"timestamp", "timestamp(ms)", "DistributionId", "c-country", "asn", "cache-behavior-path-pattern", "origin-fbl", "origin-lbl"}
+	return path
 }

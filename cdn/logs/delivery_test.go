@@ -14,7 +14,8 @@ func TestFolder(t *testing.T) {
 		{"arn:aws:s3:::b/mine/", "", false, "mine/"},
 		{"arn:aws:s3:::b/mine", "{yyyy}/{MM}/{dd}/{HH}", false, "mine/{yyyy}/{MM}/{dd}/{HH}/"},
 		{"arn:aws:s3:::b/mine", "{DistributionId}/{yyyy}/{MM}", true, "mine/DistributionId={DistributionId}/year={yyyy}/month={MM}/"},
-		{"arn:aws:s3:::b", "{yyyy}", true, "AWSLogs/{account-id}/CloudFront/year={yyyy}/"},
+		{"arn:aws:s3:::b", "{yyyy}", true, "AWSLogs/aws-account-id={account-id}/CloudFront/year={yyyy}/"},
+		{"arn:aws:s3:::b", "myFolderA/{accountid}", true, "AWSLogs/aws-account-id={account-id}/CloudFront/myFolderA/accountid={accountid}/"},
 	} {
 		d := Delivery{SuffixPath: c.path, Hive: c.hive}
 		if got := d.Folder(&Destination{ResourceARN: c.arn}); got != c.want {

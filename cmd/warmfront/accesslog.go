@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network/edgelogs"
 	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/sigv4"
@@ -24,6 +25,7 @@ type accessLogFlag struct {
 	spool       string
 	credentials string
 	realtime    []string
+	systems     string
 }
 
 func (f *accessLogFlag) add(flags *pflag.FlagSet, whose string, interval time.Duration) {
@@ -32,6 +34,7 @@ func (f *accessLogFlag) add(flags *pflag.FlagSet, whose string, interval time.Du
 	flags.StringVar(&f.spool, "log-spool", "256MiB", "disk for access logs that wait to be put, each edge; what does not fit is dropped and counted")
 	flags.StringVar(&f.credentials, "log-credentials", "", "file with the access key (aws_access_key_id, aws_secret_access_key) to put access logs with, where buckets are not this network's (default: as the log delivery, with the cluster's own key)")
 	flags.StringArrayVar(&f.realtime, "realtime-log", nil, "where real-time logs for a Kinesis stream go, ARN=SINK: file:PATH, http://HOST/PATH, https://HOST/PATH or kafka://BROKER/TOPIC; repeatable")
+	flags.StringVar(&f.systems, "asn-database", "", "file that says which autonomous system an address is of, in the MaxMind format (GeoLite2 ASN, DB-IP ASN Lite), for the field asn of access logs")
 }
 
 // config is what edges are told.
@@ -52,6 +55,11 @@ func (f *accessLogFlag) config() (cfg edgelogs.Config, err error) {
 			return cfg, fmt.Errorf("--log-credentials: %w", err)
 		}
 		cfg.Key = sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
+	}
+	if f.systems != "" {
+		if cfg.Systems, err = geo.OpenSystems(f.systems); err != nil {
+			return cfg, fmt.Errorf("--asn-database: %w", err)
+		}
 	}
 	for _, r := range f.realtime {
 		arn, sink, found := strings.Cut(r, "=")

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/control/api"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
@@ -225,6 +226,50 @@ func TestImportOfKeyValueStores(t *testing.T) {
 func realtimeLog(name string) *sdk.CreateRealtimeLogConfigInput {
 	return &sdk.CreateRealtimeLogConfigInput{Name: &name, SamplingRate: aws.Int64(10), Fields: []string{"timestamp", "c-ip"}, EndPoints: []types.EndPoint{{
 		StreamType: aws.String("Kinesis"), KinesisStreamConfig: &types.KinesisStreamConfig{RoleARN: aws.String("arn:aws:iam::1:role/r"), StreamARN: aws.String("arn:aws:kinesis:us-east-1:1:stream/s")}}}}
+}
+
+// What is wrong with a real-time log configuration is said when it is made and when it
+// is changed (belief 585).
+func TestRealtimeLogsThatAreRefused(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	must(f.CreateRealtimeLogConfig(ctx, realtimeLog("log")))(t)
+	two := realtimeLog("x").EndPoints
+	for name, change := range map[string]func(in *sdk.CreateRealtimeLogConfigInput){
+		"an unknown field": func(in *sdk.CreateRealtimeLogConfigInput) { in.Fields = []string{"timestamp", "no-such-field"} },
+		"a standard field": func(in *sdk.CreateRealtimeLogConfigInput) { in.Fields = []string{"cs(Host)"} },
+		"another case":     func(in *sdk.CreateRealtimeLogConfigInput) { in.Fields = []string{"C-IP"} },
+		"an empty field":   func(in *sdk.CreateRealtimeLogConfigInput) { in.Fields = []string{""} },
+		"a field twice":    func(in *sdk.CreateRealtimeLogConfigInput) { in.Fields = []string{"c-ip", "c-ip"} },
+		"a rate of 0":      func(in *sdk.CreateRealtimeLogConfigInput) { in.SamplingRate = aws.Int64(0) },
+		"a rate of 101":    func(in *sdk.CreateRealtimeLogConfigInput) { in.SamplingRate = aws.Int64(101) },
+		"two endpoints":    func(in *sdk.CreateRealtimeLogConfigInput) { in.EndPoints = append(two, two...) },
+		"no Kinesis stream": func(in *sdk.CreateRealtimeLogConfigInput) {
+			in.EndPoints = []types.EndPoint{{StreamType: aws.String("S3")}}
+		},
+	} {
+		in := realtimeLog("other")
+		change(in)
+		if _, err := f.CreateRealtimeLogConfig(ctx, in); err == nil {
+			t.Errorf("%s: it is made", name)
+		} else {
+			wantCode(t, err, cloudfront.CodeInvalidArgument)
+		}
+		_, err := f.UpdateRealtimeLogConfig(ctx, &sdk.UpdateRealtimeLogConfigInput{Name: aws.String("log"), EndPoints: in.EndPoints, Fields: in.Fields, SamplingRate: in.SamplingRate})
+		if err == nil {
+			t.Errorf("%s: it is changed", name)
+		} else {
+			wantCode(t, err, cloudfront.CodeInvalidArgument)
+		}
+	}
+	for _, in := range []*sdk.CreateRealtimeLogConfigInput{{Fields: []string{}, EndPoints: two}, {Fields: []string{"c-ip"}, EndPoints: []types.EndPoint{}}} {
+		in.Name, in.SamplingRate = aws.String("other"), aws.Int64(1)
+		_, err := f.CreateRealtimeLogConfig(ctx, in)
+		wantCode(t, err, cloudfront.CodeInvalidArgument)
+	}
+	all := realtimeLog("all")
+	all.Fields = logs.RealtimeFields()
+	must(f.CreateRealtimeLogConfig(ctx, all))(t)
 }
 
 func TestLifeOfARealtimeLog(t *testing.T) {

@@ -72,7 +72,7 @@ func (h *handler) create(ctx context.Context, in *createInput) (any, error) {
 	if !found {
 		return nil, cdn.Errorf("ValidationException", "%.256q is not the ARN of a delivery destination of this account.", in.DeliveryDestinationArn)
 	}
-	standard, _ := logs.DeliveryFields()
+	standard := logs.StandardFields()
 	doc := &logs.Delivery{Source: in.DeliverySourceName, Destination: name, Fields: standard}
 	if err := in.apply(doc); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (c *configuration) apply(d *logs.Delivery) error {
 	if len(c.RecordFields) > 0 {
 		d.Fields = c.RecordFields
 	}
-	standard, further := logs.DeliveryFields()
+	standard, further := logs.StandardFields(), logs.FurtherFields()
 	for i, f := range d.Fields {
 		switch {
 		case !slices.Contains(standard, f) && !slices.Contains(further, f):

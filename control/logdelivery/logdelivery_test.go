@@ -170,7 +170,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %s %v, want %s", name, code, answer["message"], c.code)
 		}
 	}
-	standard, further := logs.DeliveryFields()
+	standard, further := logs.StandardFields(), logs.FurtherFields()
 	if len(standard) != 33 || slices.Contains(standard, further[0]) {
 		t.Errorf("%d fields", len(standard))
 	}

@@ -2,7 +2,7 @@ package accesslog
 
 import (
 	"strconv"
-	"strings"
+	"time"
 )
 
 // field is one value of a record, by one of its names.
@@ -12,27 +12,12 @@ type field struct {
 	append func(b []byte, r *Record) []byte
 }
 
-// Fields are the names of all fields that a format may have: those of standard logs,
-// and those of real-time logs, of which some are the same by another name (developer
-// guide, "Log file fields" and "Real-time log configuration fields").
-func Fields() []string {
-	all := make([]string, 0, len(standardFields())+len(realtimeFields()))
-	for _, f := range standardFields() {
-		all = append(all, f.name)
-	}
-	for _, f := range realtimeFields() {
-		all = append(all, f.name)
-	}
-	return all
-}
-
-func fieldsByName() map[string]field {
+func byName(lists ...[]field) map[string]field {
 	by := map[string]field{}
-	for _, f := range realtimeFields() {
-		by[f.name] = f
-	}
-	for _, f := range standardFields() {
-		by[f.name] = f
+	for _, fields := range lists {
+		for _, f := range fields {
+			by[f.name] = f
+		}
 	}
 	return by
 }
@@ -98,43 +83,43 @@ func standardFields() []field {
 	}
 }
 
-// realtimeFields are those that real-time logs have besides, or by another name.
-func realtimeFields() []field {
+// sharedFields are those that both standard logging (v2) and real-time logs have beside
+// the 33.
+func sharedFields() []field {
 	return []field{
 		{"timestamp", func(b []byte, r *Record) []byte { return appendUnix(b, r.Ended.UnixMilli(), true) }},
-		{"timestamp(ms)", func(b []byte, r *Record) []byte { return appendUnix(b, r.Ended.UnixMilli(), false) }},
-		own("cs-host", func(r *Record) string { return r.Domain }),
-		own("DistributionId", func(r *Record) string { return r.Distribution }),
-		own("distribution-id", func(r *Record) string { return r.Distribution }),
-		own("primary-distribution-id", func(r *Record) string { return r.Primary }),
-		own("primary-distribution-dns-name", func(r *Record) string { return r.PrimaryDomain }),
-		foreign("cs-user-agent", func(r *Record) string { return r.UserAgent }),
-		foreign("cs-referer", func(r *Record) string { return r.Referer }),
-		foreign("cs-cookie", func(r *Record) string { return r.Cookie }),
-		foreign("cs-accept", func(r *Record) string { return r.Accept }),
-		foreign("cs-accept-encoding", func(r *Record) string { return r.AcceptEncoding }),
 		foreign("cache-behavior-path-pattern", func(r *Record) string { return r.Behavior }),
 		own("c-country", func(r *Record) string { return r.Country }),
-		{"asn", func(b []byte, r *Record) []byte { return append(b, '-', '\t') }},
-		own("c-ip-version", func(r *Record) string {
-			if r.Viewer.Addr().Unmap().Is4() {
-				return "IPv4"
+		{"asn", func(b []byte, r *Record) []byte {
+			if r.ASN == 0 {
+				return append(b, '-', '\t')
 			}
-			return "IPv6"
-		}),
-		foreign("cs-headers", func(r *Record) string { return r.Headers }),
-		foreign("cs-header-names", func(r *Record) string {
-			var names strings.Builder
-			r.headers(func(name, _ string) bool { names.WriteString(name + "\n"); return true })
-			return names.String()
-		}),
-		number("cs-headers-count", func(r *Record) (n int64) {
-			r.headers(func(string, string) bool { n++; return true })
-			return n
-		}),
-		nothing("origin-fbl"),
-		nothing("origin-lbl"),
+			return append(strconv.AppendUint(b, uint64(r.ASN), 10), '\t')
+		}},
+		{"origin-fbl", func(b []byte, r *Record) []byte { return appendLatency(b, r.OriginFirst) }},
+		{"origin-lbl", func(b []byte, r *Record) []byte { return appendLatency(b, r.OriginLast) }},
+		// There are no tenants, no mutual TLS with viewers, and functions have no words of
+		// their own for the log (belief 584).
+		nothing("distribution-tenant-id"), nothing("connection-id"), nothing("viewer-request-log-data"), nothing("viewer-response-log-data"),
 	}
+}
+
+// furtherFields are those of standard logging (v2) alone.
+func furtherFields() []field {
+	id := func(r *Record) string { return r.Distribution }
+	return []field{
+		{"timestamp(ms)", func(b []byte, r *Record) []byte { return appendUnix(b, r.Ended.UnixMilli(), false) }},
+		own("DistributionId", id), own("distributionid", id),
+	}
+}
+
+// appendLatency appends what an origin took, to the thousandth of a second, and a tab;
+// "-" where it was not asked.
+func appendLatency(b []byte, d time.Duration) []byte {
+	if d <= 0 {
+		return append(b, '-', '\t')
+	}
+	return appendSeconds(b, d)
 }
 
 // appendUnix appends milliseconds since 1970, as seconds with a fraction or whole, and

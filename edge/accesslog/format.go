@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/warmfront/warmfront/cdn/logs"
 )
 
 // Format is how records become text: which fields, in which order, and what is
@@ -43,7 +45,7 @@ func NewFormat(kind Kind, names []string, divider string) (*Format, error) {
 	if divider == "" {
 		f.divider = "\t"
 	}
-	known := fieldsByName()
+	known := byName(standardFields(), sharedFields(), furtherFields())
 	for _, name := range names {
 		field, found := known[name]
 		if !found {
@@ -58,27 +60,29 @@ func NewFormat(kind Kind, names []string, divider string) (*Format, error) {
 	return f, nil
 }
 
-// Realtime is the format of real-time logs: the values in the order asked for, with a
-// tab between them. A field that is not known here is "-".
+// Realtime is the format of real-time logs: values with a tab between them, in the
+// order that CloudFront has for all fields, in whatever order they were asked for
+// (belief 580). What is no field is left out.
 func Realtime(names []string) *Format {
-	known := fieldsByName()
 	f := &Format{kind: Plain, divider: "\t", fields: []field{}, keeps: keeps(names)}
-	for _, name := range names {
-		if field, found := known[name]; found {
+	known := byName(standardFields(), sharedFields(), realtimeFields())
+	for _, name := range logs.RealtimeFields() {
+		if field, found := known[name]; found && slices.Contains(names, name) {
 			f.fields = append(f.fields, field)
-			continue
 		}
-		f.fields = append(f.fields, nothing(name))
 	}
 	return f
 }
 
 // keeps is what records have to keep for fields of those names.
 func keeps(names []string) Selection {
+	has := func(of ...string) bool {
+		return slices.ContainsFunc(of, func(n string) bool { return slices.Contains(names, n) })
+	}
 	return Selection{
-		Cookies: slices.Contains(names, "cs(Cookie)") || slices.Contains(names, "cs-cookie"),
-		Headers: slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "cs-header") }),
-		Country: slices.Contains(names, "c-country"),
+		Cookies:  has("cs(Cookie)", "cs-cookie"),
+		Headers:  slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "cs-header") || strings.HasPrefix(n, "cmcd-") }),
+		LookedUp: has("c-country", "asn", "s-ip"),
 	}
 }
 

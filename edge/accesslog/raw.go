@@ -16,8 +16,8 @@ type Selection struct {
 	Cookies bool
 	// Headers has all of the request's header fields kept.
 	Headers bool
-	// Country is looked up later, by who makes a line of it.
-	Country bool
+	// LookedUp are Country, ASN and Server, by who makes a line of it.
+	LookedUp bool
 }
 
 // texts are the record's strings, in their order in the raw form.
@@ -27,6 +27,11 @@ func (r *Record) texts() [25]*string {
 		&r.Cookie, &r.ForwardedFor, &r.Accept, &r.AcceptEncoding, &r.TLSVersion, &r.Cipher, &r.Result, &r.ResponseResult, &r.Detail, &r.ContentType, &r.ContentRange,
 		&r.Encryption, &r.Headers,
 	}
+}
+
+// later are the strings behind all that, which records of an earlier release lack.
+func (r *Record) later() [4]*string {
+	return [...]*string{&r.Primary, &r.PrimaryDomain, &r.Origin, &r.Failover}
 }
 
 // numbers are the rest of it, but for the times and the viewer.
@@ -57,7 +62,10 @@ func (r *Record) AppendRaw(b []byte, keep Selection) []byte {
 			b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
 		}
 	}
-	return b
+	for _, s := range r.later() {
+		b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
+	}
+	return binary.AppendVarint(binary.AppendVarint(b, int64(r.OriginFirst)), int64(r.OriginLast))
 }
 
 // appendHeaders appends the request's header as lines "Name:value".
@@ -131,6 +139,12 @@ func (w *Raw) Next(r *Record) error {
 	r.Viewer = netip.AddrPortFrom(netip.AddrFrom16(viewer).Unmap(), uint16(w.uvarint()))
 	for _, s := range r.texts() {
 		*s = w.take(w.uvarint())
+	}
+	if w.Text != "" { // else it is an earlier release's, alone in its frame
+		for _, s := range r.later() {
+			*s = w.take(w.uvarint())
+		}
+		r.OriginFirst, r.OriginLast = time.Duration(w.varint()), time.Duration(w.varint())
 	}
 	if w.bad {
 		return errRaw

@@ -12,6 +12,8 @@ func TestRawRecordsComeBack(t *testing.T) {
 	first := example()
 	first.Behavior, first.Accept, first.AcceptEncoding, first.Cookie, first.ContentLength = "/images/*", "*/*", "gzip", "a=b", -1
 	first.Encryption, first.EncryptedFields = "Processed", 2
+	first.Primary, first.PrimaryDomain, first.Origin, first.Failover = "E9", "d9.cloudfront.net", "second.example.com", "503"
+	first.OriginFirst, first.OriginLast = 251*time.Millisecond, 254*time.Millisecond
 	first.Request = &message.Request{Header: message.Header{{Name: "Accept", Value: "*/*"}, {Name: "X-A", Value: ""}}}
 	second := &Record{Ended: time.Unix(0, 5), Viewer: netip.MustParseAddrPort("[2001:db8::1]:65535"), Took: -1}
 	var b []byte
@@ -27,7 +29,9 @@ func TestRawRecordsComeBack(t *testing.T) {
 		if line := string(got.Append(nil, i != 1)); line != string(want.Append(nil, i != 1)) {
 			t.Errorf("%d: got  %q\nwant %q", i, line, want.Append(nil, i != 1))
 		}
-		if got.Behavior != want.Behavior || got.Accept != want.Accept || got.AcceptEncoding != want.AcceptEncoding || !got.Ended.Equal(want.Ended) || got.Took != want.Took {
+		if got.Behavior != want.Behavior || got.Accept != want.Accept || got.AcceptEncoding != want.AcceptEncoding || !got.Ended.Equal(want.Ended) || got.Took != want.Took ||
+			got.Primary != want.Primary || got.PrimaryDomain != want.PrimaryDomain || got.Origin != want.Origin || got.Failover != want.Failover ||
+			got.OriginFirst != want.OriginFirst || got.OriginLast != want.OriginLast {
 			t.Errorf("%d: %+v", i, got)
 		}
 		if headers := map[int]string{0: "Accept:*/*\nX-A:\n"}[i]; got.Headers != headers {
@@ -42,6 +46,17 @@ func TestRawRecordsComeBack(t *testing.T) {
 	}
 	if err := w.Next(&got); err == nil {
 		t.Error("a record is read where there is none")
+	}
+}
+
+// What an earlier release left in the spool ends before the strings that came later.
+func TestRawRecordsOfAnEarlierReleaseAreRead(t *testing.T) {
+	r := example()
+	b := r.AppendRaw(nil, Selection{})
+	w := Raw{Text: string(b[:len(b)-len(r.later())-2])} // all of them empty, and two times
+	got := Record{Origin: "of the record before", OriginLast: 1}
+	if err := w.Next(&got); err != nil || string(got.Append(nil, false)) != exampleLine || got.Origin != "" || got.OriginLast != 0 {
+		t.Errorf("%v %+v", err, got)
 	}
 }
 

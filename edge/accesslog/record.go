@@ -25,8 +25,11 @@ type Record struct {
 	// Primary and PrimaryDomain are those of the distribution asked for, where another
 	// one, its staging distribution, answered.
 	Primary, PrimaryDomain string
-	// Country is where the viewer is, which a log looks up if it is asked for.
+	// Country is where the viewer is, ASN the autonomous system that it is of (0: nobody
+	// knows), and Server the address of this node: what a log looks up if it is asked for.
 	Country string
+	ASN     uint32
+	Server  netip.Addr
 	// Behavior is the path pattern of the cache behavior.
 	Behavior  string
 	RequestID string
@@ -69,6 +72,13 @@ type Record struct {
 	// Took and FirstByte are how long after the request the last and the first byte of
 	// the answer were written.
 	Took, FirstByte time.Duration
+	// Origin is the domain of the origin that this request was sent to, the last of them
+	// where there were two, and Failover the status for which it was not the first. Both
+	// are empty where the origin was not asked for this request.
+	Origin, Failover string
+	// OriginFirst and OriginLast are how long after it was asked the origin's first and
+	// last byte came; 0 where they did not.
+	OriginFirst, OriginLast time.Duration
 
 	// stamp is date and time of the second stamped: a record is used again, and often
 	// within that.

@@ -94,7 +94,7 @@ func (ft *Fetcher) do(ctx context.Context, q *Question, t Target, with func(*mes
 		with(&t.Request.Header)
 	}
 	s := beginAsking(ctx, t)
-	resp, err := ft.Origin.Do(ctx, t.Origin, t.Request)
+	resp, err := ft.timed(q.Timing, t, func() (*message.Response, error) { return ft.Origin.Do(ctx, t.Origin, t.Request) })
 	ft.Asked(resp, err)
 	return endAsking(s, resp, err)
 }

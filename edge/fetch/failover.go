@@ -43,6 +43,8 @@ type Question struct {
 	Upward   *message.Request
 	ID       string
 	Rerouted string
+	// Timing is set, if it is there.
+	Timing *Timing
 	// asks says what a shield must know, and take whether what it answered is of use;
 	// both nil where the request is passed on as it is.
 	asks func() tier.Ask
@@ -103,7 +105,7 @@ func (f *Fetch) question(interim func(int, message.Header)) Question {
 		t.Request = &r
 		return t
 	}
-	q := Question{Plan: f.Plan, Behavior: f.Behavior, Primary: own(Target{Origin: f.Origin, Request: f.Request}), Failover: f.Failover, ID: f.ID, Rerouted: f.Rerouted}
+	q := Question{Plan: f.Plan, Behavior: f.Behavior, Primary: own(Target{Origin: f.Origin, Request: f.Request}), Failover: f.Failover, ID: f.ID, Rerouted: f.Rerouted, Timing: f.Timing}
 	if f.Upward != nil {
 		q.Upward = f.upward(q.Primary.Request)
 	}

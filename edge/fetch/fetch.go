@@ -54,6 +54,9 @@ type Fetch struct {
 	// Ahead is how far the sandbox's time was ahead of the origin's when the answer came.
 	Ahead time.Duration
 
+	// Timing is of the origin, where this node asks it; nil where nobody wants to know.
+	Timing *Timing
+
 	// FailedOver says why the second origin was asked, "" if it was not: set with the
 	// answer.
 	FailedOver string

@@ -495,12 +495,12 @@ func TestDeliveriesOfAState(t *testing.T) {
 	}))
 	put(cdn.ResourceLogDelivery, "D2", logs.Encode(&logs.Delivery{Source: "none", Destination: "dst", Fields: []string{"date"}}))
 	var to store
-	s := start(t, Config{Dir: t.TempDir(), Interval: time.Hour, Put: to.put, Country: func(*accesslog.Record) string { return "DE" }})
+	s := start(t, Config{Dir: t.TempDir(), Interval: time.Hour, Put: to.put, LookUp: func(r *accesslog.Record) { r.Country = "DE" }})
 	s.Update(state)
 	s.Log(record("E1", "/1"))
 	closed(t, s)
 	keys := to.keys()
-	if len(keys) != 2 || !strings.HasPrefix(keys[1], "v2/AWSLogs/123456789012/CloudFront/DistributionId=E1/year=2026/month=03/day=01/hour=12/E1.2026-03-01-12.") {
+	if len(keys) != 2 || !strings.HasPrefix(keys[1], "v2/AWSLogs/aws-account-id=123456789012/CloudFront/DistributionId=E1/year=2026/month=03/day=01/hour=12/E1.2026-03-01-12.") {
 		t.Fatal(keys)
 	}
 	if got := to.objects[keys[1]]; got != `{"cs-uri-stem":"/1","cs(Cookie)":"secret=1","c-country":"DE"}`+"\n" {
@@ -516,7 +516,7 @@ func TestDeliveriesOfAState(t *testing.T) {
 
 // What control lets be chosen, edges can write.
 func TestDeliveryFieldsAreKnown(t *testing.T) {
-	standard, further := logs.DeliveryFields()
+	standard, further := logs.StandardFields(), logs.FurtherFields()
 	if _, err := accesslog.NewFormat(accesslog.JSON, append(standard, further...), ""); err != nil {
 		t.Error(err)
 	}

@@ -38,8 +38,8 @@ type Object struct {
 // packer makes files of segments.
 type packer struct {
 	dir     string
-	country func(*accesslog.Record) string // nil: nobody knows
-	spooled *atomic.Int64                  // bytes on the disk
+	lookUp  func(*accesslog.Record) // nil: nobody knows
+	spooled *atomic.Int64           // bytes on the disk
 }
 
 const (
@@ -144,8 +144,8 @@ func (p *packer) pass(path string, open map[place]*output, done map[place]bool, 
 				}
 				open[at] = o
 			}
-			if r.Country == "" && p.country != nil && o.format.Keeps().Country {
-				r.Country = p.country(r)
+			if p.lookUp != nil && o.format.Keeps().LookedUp {
+				p.lookUp(r)
 			}
 			if err := o.add(r); err != nil {
 				return err

@@ -33,8 +33,8 @@ type Config struct {
 	MemoryBytes int
 	// Put puts an object: see Buckets.
 	Put func(ctx context.Context, o Object, gz []byte) error
-	// Country says where a viewer is, by its code. Nil: nobody knows.
-	Country func(*accesslog.Record) string
+	// LookUp sets a record's Country, ASN and Server. Nil: nobody knows.
+	LookUp func(*accesslog.Record)
 	// Registry holds the node's metrics. Nil: nobody counts.
 	Registry *prometheus.Registry
 	// Logger gets what goes wrong. Nil: nobody is told.
@@ -317,7 +317,7 @@ func (s *Shipper) measure() error {
 // send packs segments and sends what is packed, until the writer has ended and there is
 // nothing left to do, or the context ends.
 func (s *Shipper) send() {
-	p := &packer{dir: s.cfg.Dir, country: s.cfg.Country, spooled: &s.spooled}
+	p := &packer{dir: s.cfg.Dir, lookUp: s.cfg.LookUp, spooled: &s.spooled}
 	to := &sender{
 		dir: s.cfg.Dir, put: s.cfg.Put, m: s.metrics, logger: s.cfg.Logger, now: time.Now, share: s.cfg.SpoolBytes / 2,
 		spooled: &s.spooled, buckets: map[string]*waiting{}, known: map[string]packed{},

@@ -35,8 +35,8 @@ import (
 type Config struct {
 	// Sinks are where lines go, by the ARN of the stream that they stand for: see Open.
 	Sinks map[string]string
-	// Country says where a viewer is, by its code. Nil: nobody knows.
-	Country func(*accesslog.Record) string
+	// LookUp sets a record's Country, ASN and Server. Nil: nobody knows.
+	LookUp func(*accesslog.Record)
 	// Registry holds the node's metrics. Nil: nobody counts.
 	Registry *prometheus.Registry
 	// Logger gets what goes wrong. Nil: nobody is told.
@@ -239,8 +239,8 @@ func (l *Log) flush(closing bool) {
 			}
 			rest = left
 			s := all[number]
-			if s.keeps.Country && l.cfg.Country != nil {
-				r.Country = l.cfg.Country(&r)
+			if s.keeps.LookedUp && l.cfg.LookUp != nil {
+				l.cfg.LookUp(&r)
 			}
 			for _, q := range s.sinks {
 				b := lines[q]

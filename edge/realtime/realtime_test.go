@@ -66,9 +66,9 @@ func TestLinesOfTheBehaviorsThatSaySo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lines")
 	var said bytes.Buffer
 	l := start(t, Config{
-		Sinks: map[string]string{"arn:a": "file:" + path}, Country: func(*accesslog.Record) string { return "DE" }, Logger: slog.New(slog.NewTextHandler(&said, nil)),
+		Sinks: map[string]string{"arn:a": "file:" + path}, LookUp: func(r *accesslog.Record) { r.Country = "DE" }, Logger: slog.New(slog.NewTextHandler(&said, nil)),
 	})
-	all := &logs.Realtime{Streams: []string{"arn:a"}, Fields: []string{"timestamp", "cs-uri-stem", "cmcd-sid", "c-country"}, Rate: 100}
+	all := &logs.Realtime{Streams: []string{"arn:a"}, Fields: []string{"timestamp", "cs-uri-stem", "cmcd-session-id", "c-country"}, Rate: 100}
 	state := logging(map[string]*logs.Realtime{"/x/*": all, "/y/*": {Streams: []string{"arn:nowhere"}, Fields: []string{"c-ip"}, Rate: 100}, "*": nil})
 	l.Update(state)
 	l.Update(state) // says nothing anew
@@ -78,7 +78,7 @@ func TestLinesOfTheBehaviorsThatSaySo(t *testing.T) {
 	for _, r := range []*accesslog.Record{record("/x/*", "/x/1"), record("/y/*", "/y/2"), record("*", "/3"), record("/x/*", "/x/4")} {
 		l.Log(r)
 	}
-	const want = "1731620046.814\t/x/1\t-\tDE\n1731620046.814\t/x/4\t-\tDE\n"
+	const want = "1731620046.814\t/x/1\tDE\t-\n1731620046.814\t/x/4\tDE\t-\n"
 	read := func() string {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -307,7 +307,7 @@ func TestKafka(t *testing.T) {
 		t.Fatalf("%q", sets)
 	}
 	for i := range 3 {
-		if !bytes.Contains(sets, fmt.Appendf(nil, "/%d\t200", i)) {
+		if !bytes.Contains(sets, fmt.Appendf(nil, "200\t/%d", i)) {
 			t.Errorf("line %d is not in %q", i, sets)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/logship"
 	"github.com/warmfront/warmfront/edge/realtime"
+	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/sigv4"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	// Realtime are the sinks of real-time logs, by the ARN of the stream that each stands
 	// for: --realtime-log.
 	Realtime map[string]string
+	// Systems are the autonomous systems of viewers: --asn-database. Nil: nobody knows.
+	Systems *geo.Systems
 }
 
 // The intervals of a sandbox, and of hosts; CloudFront delivers within an hour.
@@ -53,8 +56,8 @@ type Node struct {
 	// did.
 	ClusterKey func() (sigv4.Credentials, error)
 	Dial       func(ctx context.Context, network, address string) (net.Conn, error)
-	// Country is where a viewer is.
-	Country  func(*accesslog.Record) string
+	// LookUp sets a record's Country, ASN and Server.
+	LookUp   func(*accesslog.Record)
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
 }
@@ -81,12 +84,12 @@ func New(cfg Config, node Node) (*Logs, error) {
 	}
 	put, closeIdle := buckets.Sender()
 	ship, err := logship.New(logship.Config{
-		Dir: node.Dir, Interval: cfg.Interval, SpoolBytes: cfg.SpoolBytes, Put: put, Country: node.Country, Registry: node.Registry, Logger: node.Logger,
+		Dir: node.Dir, Interval: cfg.Interval, SpoolBytes: cfg.SpoolBytes, Put: put, LookUp: node.LookUp, Registry: node.Registry, Logger: node.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	live, err := realtime.New(realtime.Config{Sinks: cfg.Realtime, Country: node.Country, Registry: node.Registry, Logger: node.Logger})
+	live, err := realtime.New(realtime.Config{Sinks: cfg.Realtime, LookUp: node.LookUp, Registry: node.Registry, Logger: node.Logger})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--realtime-log: %w", err), ship.Close())
 	}

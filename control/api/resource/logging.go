@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/warmfront/warmfront/cdn"
+	"github.com/warmfront/warmfront/cdn/logs"
 	"github.com/warmfront/warmfront/control/api/call"
 	"github.com/warmfront/warmfront/control/cloudfront"
 )
@@ -58,9 +59,13 @@ func checkRealtimeLog(log *cloudfront.RealtimeLogConfig) error {
 	case len(log.Fields) == 0:
 		return invalid("The parameter Fields must have at least one field.")
 	}
+	known := logs.RealtimeFields()
 	for i, f := range log.Fields {
-		if f == "" || slices.Contains(log.Fields[:i], f) {
-			return invalid("The parameter Fields contains %.100q, which is empty or there twice.", f)
+		switch {
+		case !slices.Contains(known, f):
+			return invalid("The parameter Fields contains %.100q, which is no field of real-time logs.", f)
+		case slices.Contains(log.Fields[:i], f):
+			return invalid("The parameter Fields contains %.100q twice.", f)
 		}
 	}
 	e := log.EndPoints[0]
