@@ -19,8 +19,9 @@ import (
 
 // Sink is where lines go.
 type Sink interface {
-	// Write writes whole lines; what it returns an error of is given to it again.
-	Write(ctx context.Context, lines []byte) error
+	// Write writes whole lines. Those that are left, where there is an error, are given
+	// to it again; dropped is how many it will never take.
+	Write(ctx context.Context, lines []byte) (left []byte, dropped int, err error)
 	Close() error
 }
 
@@ -54,9 +55,9 @@ const (
 
 type file struct{ *os.File }
 
-func (f file) Write(_ context.Context, lines []byte) error {
-	_, err := f.File.Write(lines)
-	return err
+func (f file) Write(_ context.Context, lines []byte) (left []byte, dropped int, err error) {
+	n, err := f.File.Write(lines)
+	return lines[n:], 0, err
 }
 
 type poster struct {
@@ -64,7 +65,11 @@ type poster struct {
 	client *http.Client
 }
 
-func (p *poster) Write(ctx context.Context, lines []byte) error {
+func (p *poster) Write(ctx context.Context, lines []byte) (left []byte, dropped int, err error) {
+	return lines, 0, p.post(ctx, lines)
+}
+
+func (p *poster) post(ctx context.Context, lines []byte) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(lines))
 	if err != nil {
 		return err
@@ -169,9 +174,17 @@ func (q *queue) write() {
 	failing := false
 	for after := firstRetry; b.lines > 0; after = min(2*after, lastRetry) {
 		ctx, cancel := context.WithTimeout(q.ctx, writeLimit)
-		err := q.sink.Write(ctx, b.text)
+		left, dropped, err := q.sink.Write(ctx, b.text)
 		cancel()
-		if err == nil {
+		if dropped > 0 {
+			q.lines.WithLabelValues("dropped").Add(float64(dropped))
+			q.logger.Error("lines of real-time logs are too large for their sink, and dropped", "stream", q.arn, "lines", dropped)
+		}
+		if b.lines -= dropped; err != nil {
+			waiting := bytes.Count(left, []byte("\n"))
+			q.lines.WithLabelValues("sent").Add(float64(b.lines - waiting))
+			b = batch{left, waiting}
+		} else {
 			q.lines.WithLabelValues("sent").Add(float64(b.lines))
 			if failing {
 				q.logger.Info("real-time logs are taken again", "stream", q.arn)
