@@ -122,6 +122,9 @@ func NewEdge(cfg EdgeConfig) (_ *Edge, err error) {
 		cfg.Lambdas = lambda.New(nil, 0, cfg.Log)
 	}
 	e.lambdas = lambda.NewNode(cfg.Lambdas, e.registry)
+	if known := e.client.State(); known != nil {
+		e.lambdas.Prepare(known) // a restart may be without what was there before
+	}
 	if e.edge, err = edge.New(e.edgeConfig(cfg, pop)); err != nil {
 		return nil, ports.ExplainTaken(err)
 	}
