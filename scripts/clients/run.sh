@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs one edge, and a static site on it by each client that people have: the AWS CLI, of Debian too, boto3, the AWS SDK
-# for JavaScript. A client that is not here and cannot be installed is skipped, in so many words.
+# for JavaScript. Then each of them, and the SDK for Go, signs URLs and cookies for private content there. A client that is not here and cannot be installed is skipped, in so many words.
 #
 # Environment: PORT_BASE is added to every port. REQUIRE=1 takes a skipped client for a failure.
 set -euo pipefail
@@ -13,7 +13,7 @@ export CLIENTS
 work=$(mktemp -d)
 export WARMFRONT_DATA=$work/state
 # Versions are pinned: what is tested does not change by itself.
-boto3=1.43.11 javascript=3.1164.0
+boto3=1.43.11 javascript=3.1164.0 signer=3.1166.0
 passed=() failed=() skipped=()
 
 finish() {
@@ -56,9 +56,9 @@ with_javascript() { # installs the SDK beside a copy of the scenario
   command -v node >/dev/null || { skip javascript "there is no node"; return 1; }
   command -v npm >/dev/null || { skip javascript "there is no npm"; return 1; }
   mkdir -p "$work/javascript"
-  cp "$CLIENTS/site.mjs" "$work/javascript/"
+  cp "$CLIENTS/site.mjs" "$CLIENTS/sign.mjs" "$work/javascript/"
   npm install --silent --no-audit --no-fund --prefix "$work/javascript" \
-    "@aws-sdk/client-cloudfront@$javascript" "@aws-sdk/client-s3@$javascript" >"$work/npm" 2>&1 ||
+    "@aws-sdk/client-cloudfront@$javascript" "@aws-sdk/client-s3@$javascript" "@aws-sdk/cloudfront-signer@$signer" >"$work/npm" 2>&1 ||
     { skip javascript "npm cannot install the SDK: $(tail -n 1 "$work/npm")"; return 1; }
 }
 
@@ -74,8 +74,36 @@ if [ -x "$debian" ]; then
 else
   skip "Debian's AWS CLI" "$debian is not installed: apt-get install awscli"
 fi
-if with_boto3; then client "boto3 $("$python" -c 'import boto3; print(boto3.__version__)')" "$python" "$CLIENTS/site.py"; fi
-if with_javascript; then client "AWS SDK for JavaScript $javascript" node "$work/javascript/site.mjs"; fi
+boto=() script=()
+if with_boto3; then
+  boto=("$python")
+  client "boto3 $("$python" -c 'import boto3; print(boto3.__version__)')" "$python" "$CLIENTS/site.py"
+fi
+if with_javascript; then
+  script=(node)
+  client "AWS SDK for JavaScript $javascript" node "$work/javascript/site.mjs"
+fi
+
+# Signatures for private content.
+export KEYS=$work/keys WARMFRONT=$warmfront
+mkdir "$KEYS"
+SIGNED_DOMAIN=$("$CLIENTS/site_signed.sh" "$KEYS")
+export SIGNED_DOMAIN
+signatures() { # signatures NAME COMMAND…
+  client "signatures by $1" python3 "$CLIENTS/signatures.py" "$@"
+}
+signatures "AWS CLI $(version aws)" "$CLIENTS/sign_cli.sh"
+if [ -x "$debian" ] && [ "$(command -v aws)" != "$debian" ]; then
+  PATH="$work/debian:$PATH" signatures "Debian's AWS CLI $(version "$debian")" "$CLIENTS/sign_cli.sh"
+fi
+if command -v go >/dev/null; then
+  go build -o "$work/gosign" ./scripts/clients/gosign
+  signatures "AWS SDK for Go" "$work/gosign"
+else
+  skip "signatures by the AWS SDK for Go" "there is no go"
+fi
+if [ ${#boto[@]} != 0 ]; then signatures boto3 "${boto[@]}" "$CLIENTS/sign_boto3.py"; fi
+if [ ${#script[@]} != 0 ]; then signatures "@aws-sdk/cloudfront-signer $signer" node "$work/javascript/sign.mjs"; fi
 
 [ ${#passed[@]} = 0 ] || printf 'passed: %s\n' "${passed[@]}"
 [ ${#skipped[@]} = 0 ] || printf 'SKIPPED: %s\n' "${skipped[@]}"
