@@ -131,7 +131,11 @@ func NewControl(cfg ControlConfig) (_ *Control, err error) {
 	if err := c.newCore(); err != nil {
 		return nil, ports.ExplainTaken(err)
 	}
-	c.health, err = newHealth(cfg.NodeConfig, prometheus.NewRegistry(), func() error {
+	registry := prometheus.NewRegistry()
+	if spans := cfg.Traces.Collector(); spans != nil {
+		registry.MustRegister(spans) // fails only if a registry is given twice, which is a mistake of the program
+	}
+	c.health, err = newHealth(cfg.NodeConfig, registry, func() error {
 		if c.serving.Load() == nil {
 			return errors.New("control does not answer yet")
 		}

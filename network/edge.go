@@ -207,6 +207,7 @@ func (e *Edge) edgeConfig(cfg EdgeConfig, pop geo.POP) edge.Config {
 		HTTP3: true, WrapPacketConn: e.wrapViewerPackets(cfg, pop), Tiers: e.tiers(cfg, pop),
 		DialOrigin: cfg.gate.DialOut(dialFrom(cfg.Addr)), Logger: cfg.Log, Registry: e.registry,
 		Events: functions.Events{Functions: e.functions, Lambdas: e.lambdas}, OriginEvents: e.lambdas,
+		Tracer: cfg.Traces.Tracer("edge", e.node.ID), BelieveTraces: cfg.Sandbox || cfg.BelieveTraces,
 		AccessLog: e.logs, DrainLimit: drainLimit, LocalhostZone: localhost, ServicePorts: cfg.Ports.Services(),
 		Services:  cfg.controlServices(),
 		Elsewhere: elsewhere(pop, cfg.Geo, cfg.WAN, e.known, cfg.RedirectViewers),

@@ -23,6 +23,7 @@ import (
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/network/supervise"
+	"github.com/warmfront/warmfront/network/tracing"
 	"github.com/warmfront/warmfront/wan"
 )
 
@@ -49,8 +50,12 @@ type NodeConfig struct {
 	// AdoptJournal names a journal of control's to follow instead of the one that the
 	// folder is of: --adopt-journal.
 	AdoptJournal string
-	Version      string
-	Log          *slog.Logger
+	// Traces takes what the node does: --otlp. Nil: nothing is traced. BelieveTraces takes the word of viewers, and of whoever
+	// asks routers, for which trace a request is part of: --trace-viewers, and always in a sandbox.
+	Traces        *tracing.Exporter
+	BelieveTraces bool
+	Version       string
+	Log           *slog.Logger
 	// OnApply is told of each state that the node has applied, before the node
 	// acknowledges it, which waits for it. May be nil.
 	OnApply func(node string, s *cdn.State)
@@ -137,7 +142,10 @@ func newMember(cfg NodeConfig, node cdn.Node, disk client.Disk, onApply func(*cd
 	if m.gossip, err = newGossip(cfg, node, m.client.State, m.client.Hint, onMember); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	m.gossip.AnnounceHead(m.client.State().Version) // what the disk had
+	m.gossip.AnnounceHead(m.client.State().Version)                       // what the disk had
+	if spans := cfg.Traces.Collector(); spans != nil && cfg.near == nil { // in `up` they are of all nodes, and control's
+		m.registry.MustRegister(spans) // fails only if a registry is given twice, which is a mistake of the program
+	}
 	m.relay = newRelaying(m.client, cfg.Log)
 	if m.health, err = newHealth(cfg, m.registry, m.ready); err != nil {
 		return nil, errors.Join(err, m.close())

@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/account"
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/control/client"
 	"github.com/warmfront/warmfront/network/ports"
+	"github.com/warmfront/warmfront/network/tracing"
 	"github.com/warmfront/warmfront/origin"
+	"github.com/warmfront/warmfront/origin/address"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
 )
@@ -62,7 +67,9 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 	}
 	o.server, err = origin.New(origin.Config{
 		Addr: cfg.Listen, Dir: cfg.Folder.Join("buckets"), Keys: o, Account: cfg.Account, Region: cfg.Region,
-		Logger: cfg.Log, Now: time.Now,
+		Logger: cfg.Log, Now: time.Now, Wrap: func(h http.Handler) http.Handler {
+			return tracing.Handler(cfg.Traces.Tracer("origin", o.node.ID), cfg.Sandbox || cfg.BelieveTraces, h, bucketOf)
+		},
 		WrapListener: func(l net.Listener) net.Listener {
 			l = wan.Listen(cfg.gate.Listener(l), w.nodes(w.region(cfg.Region), cfg.gate), wan.Options{Wrap: cfg.Sandbox})
 			o.listeners = append(o.listeners, l)
@@ -73,6 +80,16 @@ func NewOrigin(cfg OriginConfig) (_ *Origin, err error) {
 		return nil, ports.ExplainTaken(err)
 	}
 	return o, nil
+}
+
+// bucketOf is what a span tells of a request to the store.
+func bucketOf(r *http.Request) []span.Attribute {
+	bucket, _ := address.Bucket(r.Host, nil)
+	key := strings.TrimPrefix(r.URL.Path, "/")
+	if bucket == "" {
+		bucket, key, _ = strings.Cut(key, "/")
+	}
+	return []span.Attribute{span.String("aws.s3.bucket", bucket), span.String("aws.s3.key", key)}
 }
 
 // Lookup finds a key: the account's first and the one that edges sign with control

@@ -15,6 +15,7 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/supervise"
+	"github.com/warmfront/warmfront/network/tracing"
 	"github.com/warmfront/warmfront/network/viewer"
 )
 
@@ -35,7 +36,9 @@ type ProxyConfig struct {
 	// NoHealth leaves it out, beside another program that has one.
 	Metrics  string
 	NoHealth bool
-	Log      *slog.Logger
+	// Traces takes what it does; nil: nothing is traced.
+	Traces *tracing.Exporter
+	Log    *slog.Logger
 }
 
 // Proxy is the program that lets one be somewhere else: the viewer proxy, and
@@ -77,7 +80,7 @@ func NewProxy(cfg ProxyConfig) (_ *Proxy, err error) {
 	host := cfg.Addr.String()
 	p.front, err = viewer.NewFrontDoor(viewer.FrontDoorConfig{
 		HTTP: hostPort(host, cfg.FrontHTTP), HTTPS: hostPort(host, cfg.FrontHTTPS),
-		Viewer: geo.ViewerAddr(home.N), Network: n, Nearest: nearest(cfg, home), Logger: cfg.Log,
+		Viewer: geo.ViewerAddr(home.N), Network: n, Nearest: nearest(cfg, home), Tracer: cfg.Traces.Tracer("proxy", "front door"), Logger: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +90,8 @@ func NewProxy(cfg ProxyConfig) (_ *Proxy, err error) {
 		cities[pop.Code] = hostPort(host, cfg.Ports.CityProxy+uint16(pop.N))
 	}
 	p.proxy, err = viewer.NewProxy(viewer.ProxyConfig{
-		Listen: hostPort(host, cfg.Ports.Proxy), Cities: cities, Home: cfg.Home, Place: cfg.Geo.ParseFrom, Network: n, Logger: cfg.Log,
+		Listen: hostPort(host, cfg.Ports.Proxy), Cities: cities, Home: cfg.Home, Place: cfg.Geo.ParseFrom, Network: n,
+		Tracer: cfg.Traces.Tracer("proxy", "viewer proxy"), Logger: cfg.Log,
 	})
 	if err != nil || cfg.NoHealth {
 		return p, err

@@ -84,6 +84,7 @@ func NewRouter(cfg RouterConfig) (_ *Router, err error) {
 	c.Listen, c.NS, c.State = cfg.Listen, ns, r.known
 	dns.Locate(&c, cfg.Geo, cfg.WAN)
 	c.Dial, c.Hold, c.WrapListener = cfg.gate.DialOut(dialFrom(cfg.Addr)), cfg.gate.Wait, cfg.gate.Listener
+	c.Tracer, c.BelieveTraces = cfg.Traces.Tracer("router", node.ID), cfg.Sandbox || cfg.BelieveTraces
 	c.Logger, c.Metrics, c.Now = cfg.Log, r.registry, time.Now
 	if r.router, err = router.New(c); err != nil {
 		return nil, ports.ExplainTaken(err)

@@ -25,6 +25,7 @@ import (
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/statefolder"
 	"github.com/warmfront/warmfront/network/supervise"
+	"github.com/warmfront/warmfront/network/tracing"
 	"github.com/warmfront/warmfront/router/load"
 	"github.com/warmfront/warmfront/sigv4"
 	"github.com/warmfront/warmfront/wan"
@@ -62,8 +63,10 @@ type UpConfig struct {
 	Lambdas *lambda.Functions
 	// AdoptJournal is every node's.
 	AdoptJournal string
-	Version      string
-	Log          *slog.Logger
+	// Traces takes what all of them do; who made it closes it. Nil: nothing is traced.
+	Traces  *tracing.Exporter
+	Version string
+	Log     *slog.Logger
 	// OnApply is told of each state that a node has applied, before the node
 	// acknowledges it: one call at a time for a node, which waits for it. May be nil.
 	OnApply func(node string, s *cdn.State)
@@ -161,7 +164,7 @@ func (u *Up) node(id string, addr netip.Addr, g *gate.Gate) NodeConfig {
 	return NodeConfig{
 		Folder: folder, Addr: addr, Ports: u.cfg.Ports, Zone: u.cfg.Zone, Secret: u.secret,
 		Control: []string{hostPort(controlAddr().String(), u.cfg.Ports.Peer)}, Join: seeds,
-		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log, AdoptJournal: u.cfg.AdoptJournal,
+		Geo: u.cfg.Geo, WAN: u.cfg.WAN, Sandbox: true, Version: u.cfg.Version, Log: u.cfg.Log, Traces: u.cfg.Traces, AdoptJournal: u.cfg.AdoptJournal,
 		OnApply: u.cfg.OnApply, gate: g, near: &u.near,
 	}
 }
@@ -306,7 +309,7 @@ func (u *Up) startAll(ctx context.Context) error {
 	}
 	u.proxy, err = NewProxy(ProxyConfig{
 		Addr: controlAddr(), Ports: u.cfg.Ports, Zone: u.cfg.Zone, Home: u.cfg.Home, Secret: u.secret, Geo: u.cfg.Geo,
-		Routers: u.dnsServers(), State: u.control.Core().State, FrontHTTP: u.cfg.Ports.HTTP, FrontHTTPS: u.cfg.Ports.HTTPS, NoHealth: true, Log: u.cfg.Log,
+		Routers: u.dnsServers(), State: u.control.Core().State, FrontHTTP: u.cfg.Ports.HTTP, FrontHTTPS: u.cfg.Ports.HTTPS, NoHealth: true, Traces: u.cfg.Traces, Log: u.cfg.Log,
 	})
 	if err == nil {
 		u.sup.Start(ctx, "proxy", u.proxy)
@@ -349,7 +352,7 @@ func (u *Up) describe() (statefolder.Running, error) {
 	ca, err := filepath.Abs(u.cfg.Folder.Join("ca.pem"))
 	return statefolder.Running{
 		PID: os.Getpid(), Zone: u.cfg.Zone, Control: u.control.Endpoint(), S3: "http://" + hostPort(controlAddr().String(), u.cfg.Ports.S3),
-		DNS: u.dnsServers()[0], Proxy: u.proxy.Addr().String(), CA: ca, Ports: u.cfg.Ports, Home: u.cfg.Home,
+		DNS: u.dnsServers()[0], Proxy: u.proxy.Addr().String(), CA: ca, Ports: u.cfg.Ports, Home: u.cfg.Home, Traces: u.cfg.Traces.URL(),
 	}, err
 }
 

@@ -90,6 +90,8 @@ type Config struct {
 	// WrapListener puts something between the network and the server, such as a
 	// delay model or TLS.
 	WrapListener func(net.Listener) net.Listener
+	// Wrap puts something around the handler of requests, such as what traces them. Nil: nothing.
+	Wrap func(http.Handler) http.Handler
 
 	MaxObjectBytes int64         // 0 means 5 GiB
 	IdleTimeout    time.Duration // how long a peer may neither send nor take a byte; 0 means 60 s
@@ -135,6 +137,9 @@ func New(cfg Config) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	if cfg.Wrap != nil {
+		s.http.Handler = cfg.Wrap(s)
 	}
 	s.close = sync.OnceValue(func() error {
 		err := s.http.Close()

@@ -82,7 +82,7 @@ func answersOf(a *dns.Msg) (facts []span.Attribute) {
 	return facts
 }
 
-// mostRanked is how many POPs of a ranking a span tells.
+// mostRanked is how many POPs of a ranking a span tells, of those that have edges.
 const mostRanked = 8
 
 // reasons are where a viewer was taken to be and how POPs rank from there.
@@ -103,7 +103,10 @@ func (s *snapshot) reasons(q *dns.Msg, from netip.Addr) []span.Attribute {
 		return nil // HTTPS records at names of their own, say
 	}
 	var ranked []string
-	for _, p := range d.Ranking[:min(mostRanked, len(d.Ranking))] {
+	for _, p := range d.Ranking {
+		if len(p.Edges) == 0 || len(ranked) == mostRanked {
+			continue
+		}
 		entry := fmt.Sprintf("%s %.0f km", p.Code, p.Km)
 		if p.Excluded != "" {
 			entry += ", " + string(p.Excluded)

@@ -19,12 +19,13 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/control/operator"
 	"github.com/warmfront/warmfront/geo"
+	"github.com/warmfront/warmfront/network/tracing"
 	"github.com/warmfront/warmfront/network/viewer"
 )
 
 type getFlags struct {
 	from, proxy, file string
-	head              bool
+	head, trace       bool
 	headers           []string
 	timeout           time.Duration
 }
@@ -45,6 +46,7 @@ func newGet(g *cli.Global) *cobra.Command {
 	flags.StringVarP(&f.file, "output-file", "O", "", "where the body goes; - for stdout (default: nowhere)")
 	flags.BoolVarP(&f.head, "head", "I", false, "ask for the headers alone, and print them")
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send a header, \"Name: value\"")
+	flags.BoolVar(&f.trace, "trace", false, "have the request traced, and print the trace's id; the network is to have been started with --otlp")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "give up after this time")
 	return c
 }
@@ -66,6 +68,14 @@ func get(cmd *cobra.Command, g *cli.Global, f getFlags, url string) error {
 	if f.head {
 		getter.Method = http.MethodHead
 	}
+	if getter.Trace = f.trace; f.trace {
+		traces, err := tracesOf(g, c)
+		if err != nil {
+			return err
+		}
+		defer traces.Close()
+		getter.Tracer = traces.Tracer("get", "get")
+	}
 	body, done, err := bodyWriter(cmd, f.file)
 	if err != nil {
 		return err
@@ -80,6 +90,16 @@ func get(cmd *cobra.Command, g *cli.Global, f getFlags, url string) error {
 		return nil
 	}
 	return g.Print(cmd, got, func(w *tabwriter.Writer) { describeGot(w, got, f.head) })
+}
+
+// tracesOf sends what get itself does to where the running network sends its traces, or to where the environment says;
+// nil where neither is known.
+func tracesOf(g *cli.Global, c *cli.Client) (*tracing.Exporter, error) {
+	log, err := g.Logger()
+	if err != nil {
+		return nil, err
+	}
+	return tracing.New(tracing.Settings{URL: c.Running.Traces, Sample: 1}, version, log)
 }
 
 // roots is the network's authority, from the state folder or from control.
@@ -148,6 +168,9 @@ func describeGot(w *tabwriter.Writer, got viewer.Got, headers bool) {
 	}
 	cli.Row(w, "cache", cache)
 	cli.Row(w, "time", fmt.Sprintf("resolve %v, TLS %v, first byte %v, all %v", got.Resolve, got.TLS, got.FirstByte, got.Total))
+	if got.Trace != "" {
+		cli.Row(w, "trace", got.Trace)
+	}
 	if headers {
 		_ = w.Flush()
 		for name, values := range got.Header {

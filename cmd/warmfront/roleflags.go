@@ -102,6 +102,7 @@ type nodeFlags struct {
 	adopt         string
 	sandbox       bool
 	place         placeFlags
+	traces        traceFlags
 }
 
 // addAdopt is for the roles that follow the journal.

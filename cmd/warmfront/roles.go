@@ -42,6 +42,13 @@ func newRole(g *cli.Global, c *cobra.Command, build func(node network.NodeConfig
 		if err != nil {
 			return err
 		}
+		if cmd.Name() != "control" {
+			if node.Traces, err = f.traces.open(cmd.Flags(), node.Sandbox, log); err != nil {
+				return err
+			}
+			defer node.Traces.Close()
+			node.BelieveTraces = f.traces.viewers
+		}
 		p, err := build(node)
 		if err != nil {
 			return err
@@ -54,6 +61,10 @@ func newRole(g *cli.Global, c *cobra.Command, build func(node network.NodeConfig
 		return errors.Join(err, p.Close())
 	}
 	f.add(c.Flags())
+	if c.Name() != "control" {
+		f.traces.add(c.Flags())
+		f.traces.addViewers(c.Flags())
+	}
 	if c.Name() != "control" && c.Name() != "proxy" {
 		addAdopt(c.Flags(), &f.adopt)
 	}
@@ -245,7 +256,7 @@ func newProxy(g *cli.Global) *cobra.Command {
 		own := ports.DefaultPorts()
 		return network.NewProxy(network.ProxyConfig{
 			Addr: node.Addr, Ports: node.Ports, Zone: node.Zone, Home: node.Home, Routers: routers, Secret: node.Secret, Geo: node.Geo,
-			FrontHTTP: own.HTTP, FrontHTTPS: own.HTTPS, Metrics: node.MetricsAddr, Log: node.Log,
+			FrontHTTP: own.HTTP, FrontHTTPS: own.HTTPS, Metrics: node.MetricsAddr, Traces: node.Traces, Log: node.Log,
 		})
 	})
 	c.Flags().StringSliceVar(&routers, "routers", nil, "DNS addresses of the routers, host:port; repeatable")

@@ -21,6 +21,7 @@ import (
 	"github.com/warmfront/warmfront/geo"
 	"github.com/warmfront/warmfront/network/ports"
 	"github.com/warmfront/warmfront/network/statefolder"
+	"github.com/warmfront/warmfront/network/tracing/tracetest"
 )
 
 func TestMain(m *testing.M) {
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 //	field NAME PATH                      sets $NAME from the JSON on the last command's stdout; PATH is keys joined with dots
 //	eventually PATTERN COMMAND ARGS…     runs COMMAND until its stdout matches PATTERN
 //	status CODE COMMAND ARGS…            runs COMMAND, which must exit with CODE
+//	trace ID FILE                        waits until the collector at $COLLECTOR has the trace, as FILE has it
 //
 // and the program app (app_test.go), an origin that says what it was asked.
 func TestScript(t *testing.T) {
@@ -55,8 +57,13 @@ func TestScript(t *testing.T) {
 			e.Setenv("API", strconv.Itoa(8800+base))
 			e.Setenv("HTTPS", strconv.Itoa(8443+base))
 			e.Setenv("S3", strconv.Itoa(9000+base))
+			e.Setenv("METRICS", strconv.Itoa(9100+base))
 			e.Setenv("PROXY", strconv.Itoa(3128+base))
 			e.Setenv("HOME", e.WorkDir)
+			collector := tracetest.Listen()
+			e.Values["collector"] = collector
+			e.Setenv("COLLECTOR", collector.URL())
+			e.Defer(collector.Close)
 			e.Defer(func() {
 				endNetworks(t, e.WorkDir)
 				bases.giveBack(base)
@@ -64,7 +71,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"field": cmdField, "eventually": cmdEventually, "status": cmdStatus,
+			"field": cmdField, "eventually": cmdEventually, "status": cmdStatus, "trace": cmdTrace,
 		},
 	})
 }
@@ -214,6 +221,20 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit status %d, not %s", got, args[0])
+	}
+}
+
+func cmdTrace(ts *testscript.TestScript, neg bool, args []string) {
+	collector, ok := ts.Value("collector").(*tracetest.Collector)
+	if neg || len(args) != 2 || !ok {
+		ts.Fatalf("usage: trace ID FILE")
+	}
+	want, got := ts.ReadFile(args[1]), ""
+	if !within(30*time.Second, func() bool {
+		got = tracetest.Tree(tracetest.Of(collector.Spans(), args[0]))
+		return got == want
+	}) {
+		ts.Fatalf("the trace %s is\n%swant\n%s", args[0], got, want)
 	}
 }
 

@@ -45,6 +45,7 @@ type upFlags struct {
 	origin       originFlags
 	accessLog    accessLogFlag
 	lambda       lambdaFlags
+	traces       traceFlags
 }
 
 func newUp(g *cli.Global) *cobra.Command {
@@ -91,6 +92,7 @@ func newUp(g *cli.Global) *cobra.Command {
 	f.origin.add(flags)
 	f.lambda.add(flags)
 	f.lambda.addProcesses(flags)
+	f.traces.add(flags)
 	f.dns.add(flags, 0)
 	f.accessLog.add(flags, "at any edge", edgelogs.SandboxInterval)
 	return c
@@ -170,6 +172,10 @@ func up(cmd *cobra.Command, g *cli.Global, f upFlags) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Traces, err = f.traces.open(cmd.Flags(), true, log); err != nil {
+		return err
+	}
+	defer cfg.Traces.Close()
 	cfg.Lambdas = lambda.New(programs, f.lambda.processes, log)
 	defer cfg.Lambdas.Close()
 	access, err := f.accessLog.open(cmd.Context(), log)
@@ -310,6 +316,9 @@ func welcome(w io.Writer, cfg network.UpConfig, r statefolder.Running, took time
 	say("  DNS          %s", r.DNS)
 	say("  viewer proxy %s", r.Proxy)
 	say("  state        %s", cfg.Folder)
+	if cfg.Traces != nil {
+		say("  traces       to %s; see one with %s get … --trace", cfg.Traces.URL(), command())
+	}
 	if r.Domain != "" {
 		paste(say, cfg, r)
 	}

@@ -23,6 +23,8 @@ type Running struct {
 	CA      string      `json:"ca"`    // path of the authority's certificate, PEM
 	Ports   ports.Ports `json:"ports"`
 	Home    string      `json:"home"`
+	// Traces is where they are sent, "" for nowhere.
+	Traces string `json:"traces,omitempty"`
 	// Distribution and Domain are the demo site's, "" without one.
 	Distribution string `json:"distribution,omitempty"`
 	Domain       string `json:"domain,omitempty"`

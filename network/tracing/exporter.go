@@ -88,17 +88,16 @@ func (e *Exporter) Tracer(service, node string, attributes ...span.Attribute) sp
 	return tracer{p.Tracer("github.com/warmfront/warmfront")}
 }
 
-// Close sends what waits, for two seconds at most.
-func (e *Exporter) Close() error {
+// Close sends what waits, for two seconds at most. A nil Exporter has nothing to send.
+func (e *Exporter) Close() {
 	if e == nil {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	_ = e.queue.batches.Shutdown(ctx) // a collector that is away is no error of ours, and was logged
 	e.queue.sends.end()               // what is still under way
 	e.queue.dropped.Add(uint64(max(0, e.queue.waiting())))
-	return nil
 }
 
 // Counts are spans by what became of them.

@@ -11,9 +11,12 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/warmfront/warmfront/cdn/span"
 )
 
 // FrontDoorConfig is what a FrontDoor needs.
@@ -25,7 +28,10 @@ type FrontDoorConfig struct {
 	// Nearest gives the edge for a connection whose host name no router knows, so
 	// that the refusal comes from an edge, as it would elsewhere. It may be nil.
 	Nearest func() (netip.Addr, bool)
-	Logger  *slog.Logger
+	// Tracer has each connection's way to its edge be a span, of which asking the routers is a part; the first request
+	// of one that is not encrypted is of the same trace. Nil: none.
+	Tracer span.Tracer
+	Logger *slog.Logger
 }
 
 // FrontDoor listens where anyone would try first and passes each connection, as
@@ -113,7 +119,10 @@ func (f *FrontDoor) pass(c net.Conn, port uint16, sniff func(net.Conn) (string, 
 	}
 	_ = c.SetReadDeadline(time.Time{})
 	ctx, cancel := context.WithTimeout(context.Background(), sniffTimeout)
-	edge, err := f.dial(ctx, host, port)
+	s := span.Begin(f.cfg.Tracer, span.Start{Name: "front door", Kind: span.Server, Parent: traceOf(first)})
+	s.Set(span.String("server.address", host), span.Int("server.port", port), span.String("client.address", f.cfg.Viewer.String()))
+	edge, err := f.dial(span.With(ctx, s), host, port)
+	s.EndWith(err)
 	cancel()
 	if err != nil {
 		f.cfg.Logger.Debug("front door: no edge", "host", host, "err", err)
@@ -123,7 +132,31 @@ func (f *FrontDoor) pass(c net.Conn, port uint16, sniff func(net.Conn) (string, 
 		return
 	}
 	defer edge.Close()
+	if port == 80 {
+		first = withTrace(first, s.Context())
+	}
 	splice(c, io.MultiReader(bytes.NewReader(first), c), edge)
+}
+
+// traceOf is what the beginning of a request says of a trace, as far as it has been read.
+func traceOf(first []byte) span.Context {
+	for line := range bytes.Lines(first) {
+		name, value, _ := strings.Cut(string(line), ":")
+		if strings.EqualFold(name, span.Traceparent) {
+			return span.Parse(strings.TrimSpace(value), "")
+		}
+	}
+	return span.Context{}
+}
+
+// withTrace puts behind the first line of a request of which trace it is, before all that it may say itself: the first
+// such field counts. Without a context the request stays as it is.
+func withTrace(first []byte, c span.Context) []byte {
+	end := bytes.IndexByte(first, '\n') + 1
+	if !c.Valid() || end == 0 {
+		return first
+	}
+	return slices.Insert(slices.Clone(first), end, []byte(span.Traceparent+": "+c.String()+"\r\n")...)
 }
 
 func (f *FrontDoor) dial(ctx context.Context, host string, port uint16) (net.Conn, error) {

@@ -12,8 +12,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/warmfront/warmfront/cdn/span"
 )
 
 // Getter fetches URLs through a Proxy, as a viewer in some place, and tells how
@@ -24,6 +27,10 @@ type Getter struct {
 	// Method is GET or HEAD; "" is GET.
 	Method string
 	Header http.Header
+	// Tracer has the getting be a span, and all that follows part of its trace; nil: none.
+	Tracer span.Tracer
+	// Trace has what follows be part of a trace though nothing is recorded here.
+	Trace bool
 }
 
 // Got is what Get saw.
@@ -48,6 +55,8 @@ type Got struct {
 	// TLS included, resolving not.
 	FirstByte Duration `json:"first_byte_ms"`
 	Total     Duration `json:"total_ms"`
+	// Trace is the id of the trace, where there is one.
+	Trace string `json:"trace,omitempty"`
 }
 
 // Duration is written as milliseconds in JSON.
@@ -60,30 +69,56 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 
 func (d Duration) String() string { return time.Duration(d).Round(100 * time.Microsecond).String() }
 
-// Get fetches url as a viewer in the place and copies the body to body. It does
+// Get fetches a URL as a viewer in the place and copies the body to body. It does
 // not follow redirects: that they are made is part of what is asked.
-func (g *Getter) Get(ctx context.Context, url, from string, body io.Writer) (Got, error) {
-	got := Got{URL: url, Scope: -1}
+func (g *Getter) Get(ctx context.Context, address, from string, body io.Writer) (Got, error) {
+	got := Got{URL: address, Scope: -1}
 	method := g.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	r, err := http.NewRequestWithContext(ctx, method, url, nil)
+	r, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return got, err
 	}
 	if r.URL.Scheme != "http" && r.URL.Scheme != "https" || r.URL.Host == "" {
-		return got, fmt.Errorf("%q is not a URL that begins with https:// or http://", url)
+		return got, fmt.Errorf("%q is not a URL that begins with https:// or http://", address)
 	}
 	for k, v := range g.Header {
 		r.Header[k] = v
 	}
+	s, c := g.begin(r)
+	if c.Valid() {
+		r.Header.Set(span.Traceparent, c.String())
+		got.Trace = c.ID()
+	}
+	got, err = g.get(ctx, r, from, body, got)
+	if err == nil {
+		s.Set(span.Int("http.response.status_code", got.Status))
+	}
+	s.EndWith(err)
+	return got, err
+}
+
+// begin begins the span of getting, and returns the context that others are told: of that span, or of none that is recorded.
+func (g *Getter) begin(r *http.Request) (*span.Span, span.Context) {
+	if g.Tracer == nil && g.Trace {
+		return nil, span.New()
+	}
+	s := span.Begin(g.Tracer, span.Start{Name: r.Method + " by warmfront get", Kind: span.Client, Attributes: []span.Attribute{
+		span.String("http.request.method", r.Method), span.String("url.full", (&url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: r.URL.Path}).String()),
+	}})
+	return s, s.Context()
+}
+
+// get sends a request and reads the answer.
+func (g *Getter) get(ctx context.Context, r *http.Request, from string, body io.Writer, got Got) (Got, error) {
 	transport := &http.Transport{
 		DisableCompression: true,
 		ForceAttemptHTTP2:  true,
 		TLSClientConfig:    &tls.Config{RootCAs: g.Roots},
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			return g.tunnel(ctx, addr, from, &got)
+			return g.tunnel(ctx, addr, from, r.Header.Get(span.Traceparent), &got)
 		},
 	}
 	defer transport.CloseIdleConnections()
@@ -107,7 +142,7 @@ func (g *Getter) Get(ctx context.Context, url, from string, body io.Writer) (Got
 }
 
 // tunnel asks the proxy for a connection and reads what it tells of the edge.
-func (g *Getter) tunnel(ctx context.Context, addr, from string, got *Got) (net.Conn, error) {
+func (g *Getter) tunnel(ctx context.Context, addr, from, trace string, got *Got) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", g.Proxy)
 	if err != nil {
@@ -116,7 +151,10 @@ func (g *Getter) tunnel(ctx context.Context, addr, from string, got *Got) (net.C
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(deadline)
 	}
-	if _, err := fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\nWarmfront-From: %s\r\n\r\n", addr, addr, from); err != nil {
+	if trace != "" {
+		trace = span.Traceparent + ": " + trace + "\r\n"
+	}
+	if _, err := fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\nWarmfront-From: %s\r\n%s\r\n", addr, addr, from, trace); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	r := bufio.NewReader(c)

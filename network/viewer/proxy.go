@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/warmfront/warmfront/cdn/span"
 	"github.com/warmfront/warmfront/geo"
 )
 
@@ -32,7 +33,10 @@ type ProxyConfig struct {
 	// (geo.DB.ParseFrom).
 	Place   func(from string) (netip.Addr, geo.Place, error)
 	Network *Network
-	Logger  *slog.Logger
+	// Tracer has what it does for a viewer be a span, of which asking the routers is a part, and of the trace that the
+	// viewer says. Nil: none.
+	Tracer span.Tracer
+	Logger *slog.Logger
 }
 
 // Proxy is an HTTP proxy that makes its user a viewer in a city.
@@ -130,7 +134,27 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is the viewer proxy: use it as an HTTP proxy, e.g. curl -x http://SYD@"+p.Addr().String()+" http://…", http.StatusBadRequest)
 		return
 	}
-	p.forward(w, r, viewer)
+	s, ctx := p.begin(r, viewer, place)
+	defer s.End("")
+	p.forward(w, r.WithContext(ctx), viewer)
+}
+
+// begin begins the span of a request to the proxy.
+func (p *Proxy) begin(r *http.Request, viewer netip.Addr, place geo.Place) (*span.Span, context.Context) {
+	s := span.Begin(p.cfg.Tracer, span.Start{
+		Name: r.Method + " by the viewer proxy", Kind: span.Server, Parent: span.Parse(r.Header.Get(span.Traceparent), r.Header.Get(span.Tracestate)),
+	})
+	s.Set(span.String("http.request.method", r.Method), span.String("server.address", r.Host), span.String("client.address", viewer.String()),
+		span.String("geo.locality.name", placeName(place)))
+	return s, span.With(r.Context(), s)
+}
+
+// endDialing ends the span of what leads to the edge that a viewer was given.
+func endDialing(s *span.Span, d *Dialed, err error) {
+	if err == nil {
+		s.Set(span.String("network.peer.address", d.Edge.Addr().String()), span.Float("warmfront.connect.ms", float64(d.Connect.Microseconds())/1000))
+	}
+	s.EndWith(err)
 }
 
 // from reads the place: the listener's, else the header Warmfront-From, else the
@@ -155,7 +179,9 @@ func (p *Proxy) from(r *http.Request) string {
 }
 
 func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, viewer netip.Addr, place geo.Place) {
-	d, err := p.dial(r.Context(), viewer, r.Host, 443)
+	s, ctx := p.begin(r, viewer, place)
+	d, err := p.dial(ctx, viewer, r.Host, 443)
+	endDialing(s, d, err)
 	if err != nil {
 		refuse(w, err)
 		return
@@ -217,6 +243,9 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, viewer netip.Add
 			pr.Out.Host = r.Host
 			pr.Out.Header.Del("Proxy-Authorization")
 			pr.Out.Header.Del("Warmfront-From")
+			if c := span.From(r.Context()).Context(); c.Valid() {
+				pr.Out.Header.Set(span.Traceparent, c.String())
+			}
 		},
 		Transport: &http.Transport{
 			DisableKeepAlives: true, // a connection belongs to one viewer

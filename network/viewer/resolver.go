@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/warmfront/warmfront/cdn/span"
 )
 
 // Resolver asks authoritative servers directly. It caches nothing: each question
@@ -52,6 +54,7 @@ func (e *NotServedError) Error() string {
 	return fmt.Sprintf("the routers cannot answer for %s (%s)", e.Name, strings.TrimPrefix(e.RCode.String(), "RCode"))
 }
 
+// optionClientSubnet and span.OptionCode are the options that are sent.
 const optionClientSubnet = 8
 
 // Lookup resolves name for a viewer at the address viewer: A records for an IPv4
@@ -95,8 +98,26 @@ func (r *Resolver) query(ctx context.Context, server, name string, t dnsmessage.
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	id := uint16(rand.Uint32())
-	query, err := buildQuery(id, name, t, viewer)
+	s := span.From(ctx).Child(span.Start{Name: "DNS " + strings.TrimPrefix(t.String(), "Type"), Kind: span.Client, Attributes: []span.Attribute{
+		span.String("dns.question.name", name), span.String("server.address", server),
+	}})
+	m, err := askServer(ctx, server, question{uint16(rand.Uint32()), name, t, viewer, s.Context()})
+	s.EndWith(err)
+	return m, err
+}
+
+// question is what is asked, and as part of which trace, if of any.
+type question struct {
+	id     uint16
+	name   string
+	t      dnsmessage.Type
+	viewer netip.Addr
+	trace  span.Context
+}
+
+// askServer is query of a question that has an id.
+func askServer(ctx context.Context, server string, q question) (*dnsmessage.Message, error) {
+	query, err := q.build()
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +130,7 @@ func (r *Resolver) query(ctx context.Context, server, name string, t dnsmessage.
 		if err := m.Unpack(reply); err != nil {
 			return nil, fmt.Errorf("router %s: malformed answer: %w", server, err)
 		}
-		if m.ID != id {
+		if m.ID != q.id {
 			return nil, fmt.Errorf("router %s: answer to another question", server)
 		}
 		if !m.Truncated {
@@ -146,17 +167,17 @@ func readAnswer(a Answer, name string, m *dnsmessage.Message) (Answer, error) {
 	return a, nil
 }
 
-func buildQuery(id uint16, name string, t dnsmessage.Type, viewer netip.Addr) ([]byte, error) {
-	n, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
+func (q question) build() ([]byte, error) {
+	n, err := dnsmessage.NewName(strings.TrimSuffix(q.name, ".") + ".")
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a host name", name)
+		return nil, fmt.Errorf("%q is not a host name", q.name)
 	}
-	b := dnsmessage.NewBuilder(nil, dnsmessage.Header{ID: id})
+	b := dnsmessage.NewBuilder(nil, dnsmessage.Header{ID: q.id})
 	if err := b.StartQuestions(); err != nil {
 		return nil, err
 	}
-	if err := b.Question(dnsmessage.Question{Name: n, Type: t, Class: dnsmessage.ClassINET}); err != nil {
-		return nil, fmt.Errorf("%q is not a host name", name)
+	if err := b.Question(dnsmessage.Question{Name: n, Type: q.t, Class: dnsmessage.ClassINET}); err != nil {
+		return nil, fmt.Errorf("%q is not a host name", q.name)
 	}
 	if err := b.StartAdditionals(); err != nil {
 		return nil, err
@@ -166,8 +187,11 @@ func buildQuery(id uint16, name string, t dnsmessage.Type, viewer netip.Addr) ([
 		return nil, err
 	}
 	opt := dnsmessage.OPTResource{}
-	if viewer.IsValid() {
-		opt.Options = []dnsmessage.Option{{Code: optionClientSubnet, Data: clientSubnet(viewer)}}
+	if q.viewer.IsValid() {
+		opt.Options = []dnsmessage.Option{{Code: optionClientSubnet, Data: clientSubnet(q.viewer)}}
+	}
+	if q.trace.Valid() {
+		opt.Options = append(opt.Options, dnsmessage.Option{Code: span.OptionCode, Data: q.trace.AppendOption(nil)})
 	}
 	if err := b.OPTResource(h, opt); err != nil {
 		return nil, err

@@ -44,11 +44,20 @@ type Collector struct {
 // New listens, until the test ends.
 func New(t testing.TB) *Collector {
 	t.Helper()
-	c := &Collector{}
-	c.server = httptest.NewServer(c)
-	t.Cleanup(c.server.Close)
+	c := Listen()
+	t.Cleanup(c.Close)
 	return c
 }
+
+// Listen listens, until Close.
+func Listen() *Collector {
+	c := &Collector{}
+	c.server = httptest.NewServer(c)
+	return c
+}
+
+// Close ends it.
+func (c *Collector) Close() { c.server.Close() }
 
 // URL is what --otlp is given.
 func (c *Collector) URL() string { return c.server.URL }
@@ -169,6 +178,16 @@ func (c *Collector) Await(t testing.TB, what string, wanted func([]Span) bool) [
 	}
 	t.Fatalf("there is no %s among\n%s", what, Tree(c.Spans()))
 	return nil
+}
+
+// Of returns the spans of one trace.
+func Of(all []Span, trace string) (out []Span) {
+	for _, s := range all {
+		if s.Trace == trace {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Tree writes spans as trees, each span below the one that it is part of: service, node, kind, name, and what it is linked to.
