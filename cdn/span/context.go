@@ -92,7 +92,7 @@ func Parse(traceparent, tracestate string) Context {
 	return c
 }
 
-// OptionCode is that of the EDNS option TRACEPARENT, of the range for local use, which PowerDNS and dnsdist
+// OptionCode is that of the EDNS option TRACEPARENT (difference 561), of the range for local use, which PowerDNS and dnsdist
 // send and read.
 const OptionCode = 65500
 
