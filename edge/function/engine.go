@@ -127,11 +127,21 @@ func pauseStart() error {
 	return nil
 }
 
-// prepare starts a function's code in the background, unless somebody has.
-func (e *Engine) prepare(f *functions.Function) {
-	if !e.programs.known(programKey(f)) {
-		go func() { _, _ = e.program(f) }() // whoever runs it is told
-	}
+// Start compiles the engine, unless that was done: seconds of a core, or a fraction of one
+// where it was compiled before on this machine.
+func (e *Engine) Start() error { return e.js.Start() }
+
+// prepare starts functions' code in the background; what it returns is closed when all are
+// started, or cannot be.
+func (e *Engine) prepare(all []*functions.Function) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, f := range all {
+			_, _ = e.program(f) // whoever runs it is told
+		}
+	}()
+	return done
 }
 
 // programKey is what a program is known by: code may ask for its stores as it starts.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -30,6 +32,10 @@ type Config struct {
 type Node struct {
 	cfg  Config
 	runs *prometheus.CounterVec
+
+	start sync.Once
+	// known are the functions of the state before.
+	known map[*functions.Function]bool
 }
 
 // NewNode makes what runs a node's functions.
@@ -47,17 +53,39 @@ func NewNode(cfg Config) *Node {
 	return n
 }
 
-// Prepare has what a new state's functions need made ready, so that no viewer waits for it.
-// It does not wait for that itself.
+// maxPrepare is how long a state may wait for its functions: less than a lease is renewed by.
+const maxPrepare = 2 * time.Second
+
+// Prepare makes ready what a new state's functions need, so that no viewer waits for it, and
+// returns when it is, or after maxPrepare: it goes on by itself then. The engine is begun
+// when there is any function, which may be long before a behavior has it. Prepare is not
+// called twice at once.
 func (n *Node) Prepare(s *cdn.State) {
+	if len(s.ResourcesOf(cdn.ResourceFunction)) > 0 {
+		n.start.Do(func() { go func() { _ = n.cfg.Engine.Start() }() }) // whoever runs a function is told
+	}
+	var wanted []*functions.Function
+	known := map[*functions.Function]bool{}
 	for _, p := range s.Plans {
 		for i := range p.Behaviors {
 			for _, f := range [...]*functions.Function{p.Behaviors[i].ViewerRequest, p.Behaviors[i].ViewerResponse} {
-				if f != nil {
-					n.cfg.Engine.prepare(f)
+				if f != nil && !known[f] && len(known) < maxPrograms {
+					if known[f] = true; !n.known[f] {
+						wanted = append(wanted, f)
+					}
 				}
 			}
 		}
+	}
+	n.known = known
+	if len(wanted) == 0 {
+		return
+	}
+	late := time.NewTimer(maxPrepare)
+	defer late.Stop()
+	select {
+	case <-n.cfg.Engine.prepare(wanted):
+	case <-late.C:
 	}
 }
 

@@ -34,13 +34,6 @@ type program struct {
 	used uint64
 }
 
-// known reports whether somebody has asked for a function.
-func (p *programs) known(key string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.byKey[key] != nil
-}
-
 // named returns a function's program, which may be new.
 func (p *programs) named(key string) *program {
 	p.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/edge/message"
@@ -238,4 +239,25 @@ func bad(s string) bool {
 		}
 	}
 	return false
+}
+
+// TestPrepared: when Prepare has returned, a function's code has started.
+func TestPrepared(t *testing.T) {
+	engine := NewEngine(engines().js.CacheDir)
+	defer func() { _ = engine.Close() }()
+	n := NewNode(Config{Engine: engine})
+	in := testInfo(`const made = 'in TestPrepared'; function handler(e) { return e.request }`, "")
+	s := cdn.NewState(1)
+	s.Plans = map[string]*cdn.Plan{"E1": {ID: "E1", Behaviors: []cdn.Behavior{*in.Behavior}}}
+	began := time.Now()
+	n.Prepare(s)
+	engine.programs.mu.Lock()
+	p := engine.programs.byKey[programKey(in.Behavior.ViewerRequest)]
+	engine.programs.mu.Unlock()
+	if took := time.Since(began); took < maxPrepare && (p == nil || p.made == nil) {
+		t.Errorf("not started after %v", took)
+	}
+	if o := n.ViewerRequest(t.Context(), in, testRequest()); o.Fault != nil {
+		t.Errorf("%+v", o)
+	}
 }
