@@ -132,6 +132,13 @@ bench-invalidate: build ## Measure how fast invalidations take effect, and what 
 	go build -o bin/bench-invalidate ./scripts/bench/invalidate
 	bin/bench-invalidate $(ARGS)
 
+.PHONY: bench-functions
+bench-functions: build ## Measure CloudFront functions beside Node.js and nginx with njs, and hostile ones' neighbours (ARGS='-part run')
+	$(call need,taskset,util-linux)
+	$(call need,wrk,wrk)
+	go build -o bin/bench-functions ./scripts/bench/functions
+	bin/bench-functions $(ARGS)
+
 .PHONY: bench-policy
 bench-policy: ## Measure hit ratios of the eviction policies on generated traffic (ARGS='-o json' and the like)
 	go run ./scripts/bench/policy $(ARGS)

@@ -14,6 +14,8 @@ import (
 // for longer goes on beside few others of its kind, of all owners, and for half of the
 // time: a core that runs functions without an end has the other half for everybody else.
 type gate struct {
+	// wait is how long a run waits for others to end.
+	wait  time.Duration
 	mu    sync.Mutex
 	short lane
 	long  lane
@@ -37,7 +39,6 @@ type line struct {
 var errThrottled = errors.New("too many functions are running")
 
 const (
-	// maxWait is how long a run waits for others to end.
 	maxWait = time.Second
 	// mostLong is how many long runs of one owner there are, waiting or not: the others
 	// are throttled at once.
@@ -49,6 +50,7 @@ const (
 // newGate makes a gate for a machine of so many cores.
 func newGate(cores int) *gate {
 	return &gate{
+		wait:  maxWait,
 		short: lane{free: 2 * cores, most: mostShort, owners: map[string]*line{}},
 		long:  lane{free: max(1, cores/2), most: mostLong, owners: map[string]*line{}},
 	}
@@ -77,7 +79,7 @@ func (g *gate) enter(ctx context.Context, l *lane, owner string) error {
 		l.turn = append(l.turn, o)
 	}
 	g.mu.Unlock()
-	late := time.NewTimer(maxWait)
+	late := time.NewTimer(g.wait)
 	defer late.Stop()
 	select {
 	case <-turn:

@@ -58,6 +58,18 @@ func TestViewersAtOnce(t *testing.T) {
 	}
 }
 
+// TestStoreOfTheModule: code may take its key value store before there is any event.
+func TestStoreOfTheModule(t *testing.T) {
+	in := testInfo(`import cf from 'cloudfront'; const kvs = cf.kvs(), same = cf.kvs('ID'); async function handler(e) { e.request.uri = (await kvs.exists('a')) + '' === 'false' ? '/none' : '/'; return e.request }`, "")
+	if o := NewNode(Config{Engine: engines()}).ViewerRequest(t.Context(), in, testRequest()); o.Fault == nil {
+		t.Errorf("without a store: %+v", o)
+	}
+	in.Behavior.ViewerRequest.KeyValueStores = []string{"ID"}
+	if o := NewNode(Config{Engine: engines()}).ViewerRequest(t.Context(), in, testRequest()); o.Request == nil || o.Request.Path != "/none" {
+		t.Errorf("%+v", o)
+	}
+}
+
 // TestInstancesAtRestAreBounded has more instances come to rest than there is room for, of
 // two functions: those of the one that ran longest ago are freed.
 func TestInstancesAtRestAreBounded(t *testing.T) {

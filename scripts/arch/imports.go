@@ -35,7 +35,7 @@ var ownImports = map[string][]string{
 var dependencies = map[string][]string{
 	"github.com/andybalholm/brotli":             {"edge/compression"},
 	"github.com/aperturerobotics/":              {"edge/function/quickjs"},
-	"github.com/aws/":                           {"cmd/warmfront/...", "scripts/bench/invalidate", "scripts/chaos/api", "scripts/clients/gosign", "scripts/cloudfrontgen"},
+	"github.com/aws/":                           {"cmd/warmfront/...", "scripts/bench/functions", "scripts/bench/invalidate", "scripts/chaos/api", "scripts/clients/gosign", "scripts/cloudfrontgen"},
 	"github.com/dnstap/golang-dnstap":           {"router/querylog"},
 	"github.com/farsightsec/golang-framestream": {"router/querylog"},
 	"google.golang.org/protobuf":                {"router/querylog", "network/tracing/tracetest"},
