@@ -34,7 +34,7 @@ http {
   server {
     listen %[2]s;
     proxy_cache cache; proxy_cache_key $uri; proxy_cache_valid 200 1d;
-    proxy_set_header Host %[4]s; proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_http_version 1.1; proxy_set_header Connection "";
     location /plain/ { proxy_pass http://%[3]s/; }
     location /njs/ { proxy_pass http://%[3]s/; js_header_filter code.add; }
   }
@@ -55,14 +55,14 @@ func measureHTTP(ctx context.Context, cfg config) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	host, _, err := w.distribution(ctx, use{"/style.css", arn, types.EventTypeViewerResponse})
+	host, _, err := w.distribution(ctx, use{"/function/*", arn, types.EventTypeViewerResponse})
 	if err != nil {
 		return nil, err
 	}
-	ports, stop, note := startNginx(ctx, cfg, w, host)
+	ports, stop, note := startNginx(ctx, cfg, w)
 	defer stop()
 	for _, one := range [...]struct{ what, address, path string }{
-		{"Warmfront, hit", edge(), "/error.html"}, {"Warmfront, hit with function", edge(), "/style.css"},
+		{"Warmfront, hit", edge(), "/style.css"}, {"Warmfront, hit with function", edge(), "/function/style.css"},
 		{"nginx, hit", ports, "/plain/style.css"}, {"nginx, hit with njs", ports, "/njs/style.css"},
 	} {
 		if one.address == "" {
@@ -79,7 +79,7 @@ func measureHTTP(ctx context.Context, cfg config) (rows []row, err error) {
 }
 
 // startNginx starts nginx with njs, where there is one; else the address is "" and note says why.
-func startNginx(ctx context.Context, cfg config, w *world, host string) (address string, stop func(), note string) {
+func startNginx(ctx context.Context, cfg config, w *world) (address string, stop func(), note string) {
 	stop = func() {}
 	const module = "/usr/lib/nginx/modules/ngx_http_js_module.so"
 	if _, err := os.Stat(module); err != nil {
@@ -92,7 +92,7 @@ func startNginx(ctx context.Context, cfg config, w *world, host string) (address
 	address = l.Addr().String()
 	_ = l.Close()
 	dir := filepath.Join(w.folder, "nginx")
-	for name, text := range map[string]string{"nginx.conf": fmt.Sprintf(nginxConf, module, address, edge(), host), "code.js": njsCode} {
+	for name, text := range map[string]string{"nginx.conf": fmt.Sprintf(nginxConf, module, address, w.origin.Addr()), "code.js": njsCode} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return "", stop, err.Error()
 		}

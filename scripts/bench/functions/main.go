@@ -1,7 +1,7 @@
 // Command functions measures CloudFront functions: how long one takes, beside peers, and what hostile ones do to their
 // neighbours.
 //
-//		functions [-part run,http,neighbours] [-runs 20000] [-duration 5s] [-rate 400] [-o text|json]
+//		functions [-part run,http,neighbours] [-only loop,regexp] [-runs 20000] [-duration 5s] [-rate 400] [-o text|json]
 //
 //	  - run: a viewer-request event in this process, on one core, from the edge's request to the request that goes on: a
 //	    header that is added, a redirect that is made, a key value store that is asked. Beside it, on the same core and
@@ -34,6 +34,7 @@ import (
 
 type config struct {
 	parts    []string
+	only     []string // hostile functions, empty for all
 	runs     int
 	duration time.Duration
 	rate     int
@@ -69,7 +70,11 @@ func parse() (config, error) {
 	flag.StringVar(&cfg.binary, "binary", "bin/warmfront", "the warmfront command")
 	flag.IntVar(&cfg.cpu, "cpu", 0, "the core that is measured; the loader has the others")
 	flag.BoolVar(&cfg.alone, "alone", false, "measure in this process, which was pinned (for the command itself)")
+	only := flag.String("only", "", "hostile functions, separated by commas (default: all)")
 	flag.Parse()
+	if *only != "" {
+		cfg.only = strings.Split(*only, ",")
+	}
 	cfg.parts = strings.Split(*parts, ",")
 	for _, p := range cfg.parts {
 		if !slices.Contains(all, p) {

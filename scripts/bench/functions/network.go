@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +31,7 @@ type world struct {
 	folder  string
 	log     *os.File
 	ended   chan struct{}
+	origin  net.Listener
 }
 
 // newWorld starts a network on the given cores, and returns once it is ready.
@@ -44,7 +47,10 @@ func newWorld(ctx context.Context, cfg config, cores string) (*world, error) {
 	if w.log, err = os.Create(filepath.Join(w.folder, "log")); err != nil {
 		return nil, err
 	}
-	w.process = exec.Command("taskset", "--cpu-list", cores, binary, "up", "--pops", "FRA", "--wan", "off", "--port-base", strconv.Itoa(portBase), "--data", filepath.Join(w.folder, "state"))
+	if w.origin, err = newOrigin(); err != nil {
+		return nil, err
+	}
+	w.process = exec.Command("taskset", "--cpu-list", cores, binary, "up", "--pops", "FRA", "--wan", "off", "--origin", "origin.example="+w.origin.Addr().String(), "--port-base", strconv.Itoa(portBase), "--data", filepath.Join(w.folder, "state"))
 	w.process.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(strings.Count(cores, ",")+1))
 	w.process.Stdout, w.process.Stderr = w.log, w.log
 	if err := w.process.Start(); err != nil {
@@ -62,8 +68,8 @@ func newWorld(ctx context.Context, cfg config, cores string) (*world, error) {
 					return aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, nil
 				}),
 			})
-			if _, err = w.client.ListDistributions(ctx, &cloudfront.ListDistributionsInput{}); err == nil {
-				return w, nil
+			if all, err := w.client.ListDistributions(ctx, &cloudfront.ListDistributionsInput{}); err == nil && len(all.DistributionList.Items) > 0 {
+				return w, nil // the distribution of the demo site is made last
 			}
 		}
 		select {
@@ -80,6 +86,23 @@ func newWorld(ctx context.Context, cfg config, cores string) (*world, error) {
 			return nil, fmt.Errorf("the network does not start: %w\n%s", err, text)
 		}
 	}
+}
+
+// newOrigin serves a kilobyte, to be cached, at every path.
+func newOrigin() (net.Listener, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	body := []byte(strings.Repeat("x", 1024))
+	go func() {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { //nolint:gosec // of a benchmark, ends with its listener
+			w.Header().Set("Cache-Control", "max-age=86400")
+			w.Header().Set("Content-Type", "text/css")
+			_, _ = w.Write(body)
+		}))
+	}()
+	return l, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -101,6 +124,7 @@ func (w *world) close() {
 		<-w.ended
 	}
 	_ = w.log.Close()
+	_ = w.origin.Close()
 	_ = os.RemoveAll(w.folder)
 }
 
@@ -130,37 +154,32 @@ func (w *world) function(ctx context.Context, name, code string) (string, error)
 	return aws.ToString(published.FunctionSummary.FunctionMetadata.FunctionARN), nil
 }
 
-// use is where a behavior has a function; a path pattern of "" is the default.
+// use is where a behavior has a function.
 type use struct {
 	pattern, arn string
 	event        types.EventType
 }
 
-// distribution makes one of the demo bucket, and returns its domain name once it is Deployed, and how long that took.
+// distribution makes one, and returns its domain name once it is Deployed, and how long that took.
 func (w *world) distribution(ctx context.Context, uses ...use) (string, time.Duration, error) {
-	demo, err := w.client.ListDistributions(ctx, &cloudfront.ListDistributionsInput{})
-	if err != nil || len(demo.DistributionList.Items) == 0 {
-		return "", 0, fmt.Errorf("no distribution to take the origin from: %w", err)
+	const optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6" // the managed policy CachingOptimized
+	c := &types.DistributionConfig{
+		CallerReference: aws.String(rand.Text()), Comment: aws.String(""), Enabled: aws.Bool(true),
+		Origins: &types.Origins{Quantity: aws.Int32(1), Items: []types.Origin{{
+			Id: aws.String("origin"), DomainName: aws.String("origin.example"),
+			CustomOriginConfig: &types.CustomOriginConfig{HTTPPort: aws.Int32(80), HTTPSPort: aws.Int32(443), OriginProtocolPolicy: types.OriginProtocolPolicyHttpOnly},
+		}}},
+		DefaultCacheBehavior: &types.DefaultCacheBehavior{
+			TargetOriginId: aws.String("origin"), ViewerProtocolPolicy: types.ViewerProtocolPolicyAllowAll, CachePolicyId: aws.String(optimized),
+		},
+		CacheBehaviors: &types.CacheBehaviors{Quantity: aws.Int32(int32(len(uses)))},
 	}
-	like, err := w.client.GetDistributionConfig(ctx, &cloudfront.GetDistributionConfigInput{Id: demo.DistributionList.Items[0].Id})
-	if err != nil {
-		return "", 0, err
-	}
-	c := like.DistributionConfig
-	c.CallerReference, c.Aliases, c.CacheBehaviors = aws.String(rand.Text()), nil, &types.CacheBehaviors{Quantity: aws.Int32(0)}
-	none := *c.DefaultCacheBehavior
 	for _, u := range uses {
-		associations := &types.FunctionAssociations{Quantity: aws.Int32(1), Items: []types.FunctionAssociation{{EventType: u.event, FunctionARN: aws.String(u.arn)}}}
-		if u.pattern == "" {
-			c.DefaultCacheBehavior.FunctionAssociations = associations
-			continue
-		}
 		c.CacheBehaviors.Items = append(c.CacheBehaviors.Items, types.CacheBehavior{
-			PathPattern: aws.String(u.pattern), TargetOriginId: none.TargetOriginId, ViewerProtocolPolicy: types.ViewerProtocolPolicyAllowAll, CachePolicyId: none.CachePolicyId, FunctionAssociations: associations,
+			PathPattern: aws.String(u.pattern), TargetOriginId: aws.String("origin"), ViewerProtocolPolicy: types.ViewerProtocolPolicyAllowAll, CachePolicyId: aws.String(optimized),
+			FunctionAssociations: &types.FunctionAssociations{Quantity: aws.Int32(1), Items: []types.FunctionAssociation{{EventType: u.event, FunctionARN: aws.String(u.arn)}}},
 		})
-		*c.CacheBehaviors.Quantity++
 	}
-	c.DefaultCacheBehavior.ViewerProtocolPolicy = types.ViewerProtocolPolicyAllowAll
 	began := time.Now()
 	made, err := w.client.CreateDistribution(ctx, &cloudfront.CreateDistributionInput{DistributionConfig: c})
 	if err != nil {
