@@ -17,7 +17,7 @@ import (
 type behaviour struct{ name, code string }
 
 // hostile is what the one distribution's functions do, by the path that they are at.
-var hostile = [...]behaviour{ //nolint:gochecknoglobals // never changed
+var hostile = [...]behaviour{
 	// The first behaves: as many viewers of it show what a busy node explains.
 	{"busy", `e.request.headers['x-a'] = {value: '1'}; return e.request`},
 	{"loop", `for (;;);`},
@@ -58,7 +58,7 @@ func neighboursOn(ctx context.Context, cfg config, cores string) (rows []row, er
 		return nil, err
 	}
 	first := time.Now()
-	if _, err := get(ctx, neighbour, "/style.css", 200); err != nil {
+	if _, err := w.get(ctx, neighbour, "/style.css", 200); err != nil {
 		return nil, err
 	}
 	rows = append(rows, row{What: "Deployed, then the first request", Count: 1, P50: float64(took.Microseconds()), P99: float64(time.Since(first).Microseconds()), Note: "on " + cores})
@@ -86,7 +86,7 @@ func neighboursOn(ctx context.Context, cfg config, cores string) (rows []row, er
 		if len(cfg.only) > 0 && !slices.Contains(cfg.only, h.name) {
 			continue
 		}
-		stop := attack(ctx, cfg, bad, "/"+h.name)
+		stop := attack(ctx, cfg, w, bad, "/"+h.name)
 		err := measure(h.name)
 		rows[len(rows)-1].Note = stop()
 		if err != nil {
@@ -98,7 +98,7 @@ func neighboursOn(ctx context.Context, cfg config, cores string) (rows []row, er
 
 // attack has viewers ask for what a hostile function is at, again and again; what it returns stops that, and says what
 // they were answered.
-func attack(ctx context.Context, cfg config, host, path string) (stop func() string) {
+func attack(ctx context.Context, cfg config, w *world, host, path string) (stop func() string) {
 	ctx, cancel := context.WithCancel(ctx)
 	var mu sync.Mutex
 	answers := map[int]int{}
@@ -106,7 +106,7 @@ func attack(ctx context.Context, cfg config, host, path string) (stop func() str
 	for range cfg.hostile {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				status, err := get(ctx, host, path, 0)
+				status, err := w.get(ctx, host, path, 0)
 				if err != nil {
 					continue // it is over, or the node is busy
 				}
@@ -142,7 +142,7 @@ func neighbours(ctx context.Context, cfg config, w *world, host, what string) (r
 		path := paths[n%len(paths)]
 		all.Go(func() {
 			from := time.Now()
-			_, err := get(ctx, host, path, 200)
+			_, err := w.get(ctx, host, path, 200)
 			took := time.Since(from)
 			mu.Lock()
 			defer mu.Unlock()
@@ -162,21 +162,14 @@ func neighbours(ctx context.Context, cfg config, w *world, host, what string) (r
 	return rows, nil
 }
 
-// viewers keeps connections open, as many as there are requests at a time.
-var viewers = &http.Client{ //nolint:gochecknoglobals // the connections of a program
-	Transport:     &http.Transport{MaxIdleConnsPerHost: 256},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	Timeout:       10 * time.Second,
-}
-
 // get asks the edge for a path of a distribution; an answer other than want, if that is not 0, is an error.
-func get(ctx context.Context, host, path string, want int) (int, error) {
+func (w *world) get(ctx context.Context, host, path string, want int) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+edge()+path, nil)
 	if err != nil {
 		return 0, err
 	}
 	r.Host = host
-	answer, err := viewers.Do(r)
+	answer, err := w.viewers.Do(r)
 	if err != nil {
 		return 0, err
 	}

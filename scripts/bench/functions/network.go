@@ -32,6 +32,7 @@ type world struct {
 	log     *os.File
 	ended   chan struct{}
 	origin  net.Listener
+	viewers *http.Client // whose connections stay open
 }
 
 // newWorld starts a network on the given cores, and returns once it is ready.
@@ -40,7 +41,11 @@ func newWorld(ctx context.Context, cfg config, cores string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{}
+	w := &world{viewers: &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 256},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       10 * time.Second,
+	}}
 	if w.folder, err = os.MkdirTemp("", "bench-functions-"); err != nil {
 		return nil, err
 	}
