@@ -16,9 +16,6 @@ type traceFlags struct {
 	viewers bool
 }
 
-// hostSample is which part of the traces is recorded outside a sandbox where nothing is said of it.
-const hostSample = 0.01
-
 func (f *traceFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.url, "otlp", "", "send traces to an OpenTelemetry collector, by OTLP over HTTP, such as http://127.0.0.1:4318 (default: OTEL_EXPORTER_OTLP_ENDPOINT's, else none are made)")
 	flags.Float64Var(&f.sample, "trace-sample", 1, "part of the traces that begin here which is recorded, 0 to 1 (default: OTEL_TRACES_SAMPLER's, else 1 in a sandbox and 0.01 elsewhere)")
@@ -32,7 +29,7 @@ func (f *traceFlags) addViewers(flags *pflag.FlagSet) {
 
 // open makes what sends traces, nil for nothing.
 func (f *traceFlags) open(flags *pflag.FlagSet, sandbox bool, log *slog.Logger) (*tracing.Exporter, error) {
-	s := tracing.Settings{URL: f.url, Sample: -1, Default: hostSample}
+	s := tracing.Settings{URL: f.url, Sample: -1, Default: 0.01} // where nothing is said of it
 	if sandbox {
 		s.Default = 1
 	}
