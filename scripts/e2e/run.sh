@@ -388,6 +388,7 @@ time_fits_distance() { # light in fibre needs 10 ms for 2,000 km; TCP, TLS and t
 }
 browser() { scripts/e2e/browser.sh; }
 browsersite() { WARMFRONT=$warmfront scripts/e2e/browsersite.sh; }
+browserprivate() { WARMFRONT=$warmfront APP_PORT=$((3300 + base)) scripts/e2e/browserprivate.sh; }
 http3() {
   second_distribution
   NAME=$name OTHER=$second CA=$ca HTTPS_PORT=$https NRT_EDGE=$(edge NRT) SYD_EDGE=$(edge SYD) NRT_VIEWER=$(viewer NRT) \
@@ -531,6 +532,11 @@ if command -v chromium >/dev/null; then
   export NAME=$name CA=$ca HTTP_PORT=$http HTTPS_PORT=$https NRT_PROXY=127.0.0.1:$((31000 + base + 120)) NRT_EDGE=127.120.0.1
   check "Chromium shows the page from Tokyo, and under localhost" browser
   check "Chromium is redirected, speaks HTTP/2, reads across distributions by CORS alone, keeps a cookie" browsersite
+  if command -v python3 >/dev/null; then
+    check "Chromium shows a picture and a video behind signed cookies after the login, and not before, after the logout or in the end" browserprivate
+  else
+    echo "skip           private content in Chromium: python3, for its application, is not installed"
+  fi
 else
   echo "skip           Chromium is not installed (Debian: apt-get install chromium)"
 fi
