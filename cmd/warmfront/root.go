@@ -16,6 +16,7 @@ import (
 	"github.com/warmfront/warmfront/cmd/warmfront/cli"
 	"github.com/warmfront/warmfront/cmd/warmfront/distribution"
 	"github.com/warmfront/warmfront/cmd/warmfront/key"
+	"github.com/warmfront/warmfront/cmd/warmfront/privatekey"
 	"github.com/warmfront/warmfront/cmd/warmfront/top"
 )
 
@@ -57,7 +58,7 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add("run", newUp(g), newDown(g), newEnv(g), newDemo(g))
-	add("use", distribution.New(g), distribution.NewImport(g), distribution.NewInvalidate(g), distribution.NewInvalidations(g), newGet(g), newSign(g), newDecrypt(g), newExplain(g), newNodes(g), top.New(g), key.New(g), newFault(g), newClock(g))
+	add("use", distribution.New(g), distribution.NewImport(g), distribution.NewInvalidate(g), distribution.NewInvalidations(g), newGet(g), privatekey.NewSign(g), privatekey.NewDecrypt(g), newExplain(g), newNodes(g), top.New(g), key.New(g), newFault(g), newClock(g))
 	add("role", newControl(g), newRouter(g), newEdge(g), newOrigin(g), newProxy(g), newHealthcheck(g))
 	root.AddCommand(newMan(root))
 	for _, c := range root.Commands() {

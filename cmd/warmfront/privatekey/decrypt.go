@@ -1,4 +1,4 @@
-package main
+package privatekey
 
 import (
 	"crypto/rsa"
@@ -29,8 +29,8 @@ type decryptedField struct {
 	KeyName   string `json:"key_name,omitempty"`
 }
 
-// newDecrypt makes `warmfront decrypt`.
-func newDecrypt(g *cli.Global) *cobra.Command {
+// NewDecrypt makes `warmfront decrypt`.
+func NewDecrypt(g *cli.Global) *cobra.Command {
 	var key string
 	c := &cobra.Command{
 		Use:   "decrypt [FILE] --key FILE",

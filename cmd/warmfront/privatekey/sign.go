@@ -1,4 +1,4 @@
-package main
+package privatekey
 
 import (
 	"cmp"
@@ -30,8 +30,8 @@ type signFlags struct {
 	cookies                     bool
 }
 
-// newSign makes `warmfront sign`.
-func newSign(g *cli.Global) *cobra.Command {
+// NewSign makes `warmfront sign`.
+func NewSign(g *cli.Global) *cobra.Command {
 	var f signFlags
 	c := &cobra.Command{
 		Use:   "sign URL --key FILE --key-pair-id K…",
