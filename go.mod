@@ -44,6 +44,7 @@ require (
 require (
 	github.com/aperturerobotics/go-quickjs-wasi-reactor v0.15.1
 	github.com/aws/aws-sdk-go-v2/feature/cloudfront/sign v1.9.16
+	github.com/parquet-go/parquet-go v0.25.1
 	github.com/tetratelabs/wazero v1.12.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0

@@ -117,6 +117,7 @@ func TestLifeOfADelivery(t *testing.T) {
 		t.Error(tags)
 	}
 	f.ok("PutDeliveryDestinationPolicy", `{"deliveryDestinationName":"dst","deliveryDestinationPolicy":"{}"}`)
+	f.ok("PutDeliveryDestination", strings.Replace(putDestination, "json", "parquet", 1))
 	f.ok("PutDeliveryDestination", strings.Replace(putDestination, "json", "w3c", 1)) // keeps the policy
 	if p := f.ok("GetDeliveryDestinationPolicy", `{"deliveryDestinationName":"dst"}`)["policy"].(map[string]any); p["deliveryDestinationPolicy"] != "{}" {
 		t.Error(p)
@@ -151,7 +152,7 @@ func TestRefusals(t *testing.T) {
 		"no name":                 {"PutDeliverySource", with(putSource, "src", "a b"), "ValidationException"},
 		"a tag":                   {"PutDeliverySource", with(putSource, `"a":`, `"aws:a":`), "ValidationException"},
 		"a log group":             {"PutDeliveryDestination", with(putDestination, "arn:aws:s3:::logs", "arn:aws:logs:us-east-1:123456789012:log-group:x"), "ValidationException"},
-		"parquet":                 {"PutDeliveryDestination", with(putDestination, "json", "parquet"), "ValidationException"},
+		"raw":                     {"PutDeliveryDestination", with(putDestination, "json", "raw"), "ValidationException"},
 		"no destination":          {"PutDeliveryDestination", `{"name":"x"}`, "ValidationException"},
 		"a second delivery":       {"CreateDelivery", create, "ConflictException"},
 		"from nowhere":            {"CreateDelivery", with(create, "src", "none"), "ResourceNotFoundException"},

@@ -142,8 +142,8 @@ func (h *handler) putDestination(ctx context.Context, in *putDestinationInput) (
 	switch {
 	case !strings.HasPrefix(doc.ResourceARN, "arn:aws:s3:::") || bucket == "" || len(doc.ResourceARN) > 2048:
 		return nil, cdn.Errorf("ValidationException", "Access logs are delivered to buckets here, arn:aws:s3:::BUCKET or arn:aws:s3:::BUCKET/PREFIX, not to %.256q.", doc.ResourceARN)
-	case doc.Format != "json" && doc.Format != "plain" && doc.Format != "w3c":
-		return nil, cdn.Errorf("ValidationException", "The output format %.32q is not made here: use json, plain or w3c.", doc.Format)
+	case doc.Format != "json" && doc.Format != "plain" && doc.Format != "w3c" && doc.Format != "parquet":
+		return nil, cdn.Errorf("ValidationException", "The output format %.32q is not one that buckets can have: use json, plain, w3c or parquet.", doc.Format)
 	}
 	made, err := h.put(ctx, func(s *cdn.State) (*cdn.Resource, error) {
 		next, err := replace(s, cdn.ResourceLogDestination, in.Name, in.Tags)

@@ -23,11 +23,14 @@ type Format struct {
 type Kind string
 
 // The kinds: W3C has a header that names the fields, Plain is the same without, JSON
-// is an object a line, all of whose values are strings.
+// is an object a line, all of whose values are strings. Parquet is made of lines whose
+// values have tabs between them, whatever divider is asked for, by who writes the file.
 const (
 	W3C   Kind = "w3c"
 	Plain Kind = "plain"
 	JSON  Kind = "json"
+
+	Parquet Kind = "parquet"
 )
 
 // Standard is the format of standard logs (legacy): all 33 fields. Cookies are written
@@ -38,11 +41,11 @@ func Standard(cookies bool) *Format {
 
 // NewFormat makes a format of chosen fields. A divider of "" is a tab.
 func NewFormat(kind Kind, names []string, divider string) (*Format, error) {
-	if kind != W3C && kind != Plain && kind != JSON {
-		return nil, fmt.Errorf("there is no format %.20q: use w3c, json or plain", kind)
+	if kind != W3C && kind != Plain && kind != JSON && kind != Parquet {
+		return nil, fmt.Errorf("there is no format %.20q: use w3c, json, plain or parquet", kind)
 	}
 	f := &Format{kind: kind, divider: divider, cookies: true}
-	if divider == "" {
+	if divider == "" || kind == Parquet {
 		f.divider = "\t"
 	}
 	known := byName(standardFields(), sharedFields(), furtherFields())

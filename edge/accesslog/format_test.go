@@ -65,7 +65,7 @@ func TestFormats(t *testing.T) {
 	for _, wrong := range []struct {
 		kind Kind
 		name string
-	}{{"parquet", "date"}, {JSON, "no-such-field"}} {
+	}{{"raw", "date"}, {JSON, "no-such-field"}} {
 		if _, err := NewFormat(wrong.kind, []string{wrong.name}, ""); err == nil {
 			t.Errorf("%v is a format", wrong)
 		}

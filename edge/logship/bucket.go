@@ -76,6 +76,9 @@ func (b Buckets) put(ctx context.Context, client *http.Client, o Object, gz []by
 	}
 	r.URL.Path += (&url.URL{Path: o.Key}).Path
 	r.Header.Set("Content-Type", "application/gzip")
+	if strings.HasSuffix(o.Key, ".parquet") {
+		r.Header.Set("Content-Type", "application/vnd.apache.parquet")
+	}
 	if b.Delivery {
 		r.Header.Set(ServiceField, DeliveryService)
 		r.Header.Set(SourceField, o.Source)

@@ -20,6 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmfront/warmfront/cdn"
@@ -518,6 +519,53 @@ func TestDeliveriesOfAState(t *testing.T) {
 func TestDeliveryFieldsAreKnown(t *testing.T) {
 	standard, further := logs.StandardFields(), logs.FurtherFields()
 	if _, err := accesslog.NewFormat(accesslog.JSON, append(standard, further...), ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// A delivery in Parquet is a file of columns under a name of its own.
+func TestDeliveryInParquet(t *testing.T) {
+	state := logging("E1 legacy")
+	put := func(kind cdn.ResourceKind, id, document string) {
+		t.Helper()
+		c, err := cdn.NewChange(cdn.KindResourcePut, &cdn.Resource{Kind: kind, ID: id, Document: document}, time.Now())
+		if err == nil {
+			c.Version = state.Version.Next()
+			state, err = state.Apply(c)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(cdn.ResourceLogSource, "src", logs.Encode(&logs.Source{ResourceARN: state.Plans["E1"].ARN}))
+	put(cdn.ResourceLogDestination, "dst", logs.Encode(&logs.Destination{ResourceARN: "arn:aws:s3:::v2/p", Format: "parquet"}))
+	put(cdn.ResourceLogDelivery, "D1", logs.Encode(&logs.Delivery{Source: "src", Destination: "dst", Fields: []string{"sc-status", "cs-uri-stem"}, Delimiter: "|"}))
+	var key string
+	var file []byte
+	s := start(t, Config{Dir: t.TempDir(), Interval: time.Hour, Put: func(_ context.Context, o Object, b []byte) error {
+		if o.Bucket == "v2" {
+			key, file = o.Key, b
+		}
+		return nil
+	}})
+	s.Update(state)
+	s.Log(record("E1", "/1"))
+	s.Log(record("E1", "/2"))
+	closed(t, s)
+	if !strings.HasPrefix(key, "p/E1.2026-03-01-12.") || !strings.HasSuffix(key, ".parquet") {
+		t.Errorf("it is named %s", key)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([]parquet.Row, 3)
+	read := f.RowGroups()[0].Rows()
+	n, _ := read.ReadRows(rows)
+	if got := fmt.Sprint(f.Root().Columns()[0].Name(), rows[:n]); got != "sc_status[[000 /1] [000 /2]]" {
+		t.Errorf("%s", got)
+	}
+	if err := read.Close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -20,9 +20,10 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/warmfront/warmfront/edge/accesslog"
+	"github.com/warmfront/warmfront/edge/logship/columns"
 )
 
-// Packed files are what is to be put: gzip, what is said of it (JSON), and the length
+// Packed files are what is to be put: gzip or Parquet, what is said of it (JSON), and the length
 // of that in four bytes. Their names sort by age.
 const packedSuffix = ".packed"
 
@@ -56,10 +57,11 @@ type output struct {
 	format *accesslog.Format
 	file   *os.File
 	to     *bufio.Writer
-	gzip   *gzip.Writer
-	line   []byte
-	size   int
-	final  string // the file's name once it is whole
+	// lines takes them, and makes the file's form of them.
+	lines io.WriteCloser
+	line  []byte
+	size  int
+	final string // the file's name once it is whole
 }
 
 // place names what goes into one file.
@@ -173,7 +175,7 @@ func (p *packer) begin(segment, id string, to *route, at place, part int, ended 
 	unique := uniqueID(id, at, part)
 	o := &output{format: format, object: Object{
 		Bucket: d.Bucket, Region: d.Region, Source: d.Source,
-		Key: expand(d.Folder, to.Distribution, d.account(), ended) + to.Distribution + "." + at.hour + "." + unique + ".gz",
+		Key: expand(d.Folder, to.Distribution, d.account(), ended) + to.Distribution + "." + at.hour + "." + unique + d.ending(),
 	}}
 	sequence, _, _ := strings.Cut(filepath.Base(segment), ".")
 	o.final = filepath.Join(p.dir, sequence+"-"+unique+packedSuffix)
@@ -181,9 +183,13 @@ func (p *packer) begin(segment, id string, to *route, at place, part int, ended 
 		return nil, err
 	}
 	o.to = bufio.NewWriter(o)
-	o.gzip, err = gzip.NewWriterLevel(o.to, gzip.BestSpeed)
+	if d.Kind == accesslog.Parquet {
+		o.lines = columns.NewWriter(o.to, d.Fields)
+		return o, nil
+	}
+	o.lines, err = gzip.NewWriterLevel(o.to, gzip.BestSpeed)
 	if err == nil {
-		_, err = io.WriteString(o.gzip, format.Header())
+		_, err = io.WriteString(o.lines, format.Header())
 	}
 	return o, err
 }
@@ -204,7 +210,7 @@ func expand(folder, distribution, account string, t time.Time) string {
 	).Replace(folder)
 }
 
-// Write is what gzip has made.
+// Write is what is made of lines.
 func (o *output) Write(b []byte) (int, error) {
 	o.size += len(b)
 	return o.file.Write(b)
@@ -213,7 +219,7 @@ func (o *output) Write(b []byte) (int, error) {
 func (o *output) add(r *accesslog.Record) error {
 	o.line = o.format.Append(o.line[:0], r)
 	o.object.Lines++
-	_, err := o.gzip.Write(o.line)
+	_, err := o.lines.Write(o.line)
 	return err
 }
 
@@ -223,7 +229,7 @@ func (o *output) finish() error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(o.gzip.Close(), o.to.Flush())
+	err = errors.Join(o.lines.Close(), o.to.Flush())
 	if err == nil {
 		_, err = o.file.Write(binary.LittleEndian.AppendUint32(said, uint32(len(said))))
 	}

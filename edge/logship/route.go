@@ -37,6 +37,14 @@ func (d *Delivery) account() string {
 	return ""
 }
 
+// ending is that of files' names.
+func (d *Delivery) ending() string {
+	if d.Kind == accesslog.Parquet {
+		return ".parquet"
+	}
+	return ".gz"
+}
+
 // format is what makes lines of records.
 func (d *Delivery) format() (*accesslog.Format, error) {
 	if len(d.Fields) == 0 {

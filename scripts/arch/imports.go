@@ -48,6 +48,7 @@ var dependencies = map[string][]string{
 	"github.com/miekg/dns":                      {"router", "router/dnssec", "router/querylog", "router/hosted", "router/svcb", "router/transport", "router/wire"},
 	"github.com/mileusna/useragent":             {"edge/policy"},
 	"github.com/oschwald/":                      {"geo", "scripts/geodb"},
+	"github.com/parquet-go/parquet-go":          {"edge/logship/columns"},
 	"github.com/pires/go-proxyproto":            {"edge/proxyproto"},
 	"github.com/prometheus/client_golang":       {"*"},
 	"github.com/prometheus/client_model":        {"cmd/warmfront/top"},

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs one edge, and a static site on it by each client that people have: the AWS CLI, of Debian too, boto3, the AWS SDK
-# for JavaScript. Then each of them, and the SDK for Go, signs URLs and cookies for private content there. A client that is not here and cannot be installed is skipped, in so many words.
+# for JavaScript. Then each of them, and the SDK for Go, signs URLs and cookies for private content there, and access logs
+# are read by a reader of Parquet. A client that is not here and cannot be installed is skipped, in so many words.
 #
 # Environment: PORT_BASE is added to every port. REQUIRE=1 takes a skipped client for a failure.
 set -euo pipefail
@@ -13,7 +14,7 @@ export CLIENTS
 work=$(mktemp -d)
 export WARMFRONT_DATA=$work/state
 # Versions are pinned: what is tested does not change by itself.
-boto3=1.43.11 javascript=3.1164.0 signer=3.1166.0
+boto3=1.43.11 javascript=3.1164.0 signer=3.1166.0 hyparquet=1.33.0
 passed=() failed=() skipped=()
 
 finish() {
@@ -61,6 +62,12 @@ with_javascript() { # installs the SDK beside a copy of the scenario
     "@aws-sdk/client-cloudfront@$javascript" "@aws-sdk/client-s3@$javascript" "@aws-sdk/cloudfront-signer@$signer" >"$work/npm" 2>&1 ||
     { skip javascript "npm cannot install the SDK: $(tail -n 1 "$work/npm")"; return 1; }
 }
+with_hyparquet() { # a reader of Parquet, for the access logs that are written so
+  command -v node >/dev/null || { skip hyparquet "there is no node"; return 1; }
+  command -v npm >/dev/null || { skip hyparquet "there is no npm"; return 1; }
+  npm install --silent --no-audit --no-fund --prefix "$work/hyparquet" "hyparquet@$hyparquet" >"$work/npm" 2>&1 ||
+    { skip hyparquet "npm cannot install it: $(tail -n 1 "$work/npm")"; return 1; }
+}
 
 "$warmfront" up --port-base "$base" --pops FRA --wan off --no-demo --detach --wait >"$work/up"
 eval "$("$warmfront" env)"
@@ -104,6 +111,7 @@ else
 fi
 if [ ${#boto[@]} != 0 ]; then signatures boto3 "${boto[@]}" "$CLIENTS/sign_boto3.py"; fi
 if [ ${#script[@]} != 0 ]; then signatures "@aws-sdk/cloudfront-signer $signer" node "$work/javascript/sign.mjs"; fi
+if with_hyparquet; then client "hyparquet $hyparquet" "$CLIENTS/parquet.sh" "$work/hyparquet/node_modules/hyparquet"; fi
 
 [ ${#passed[@]} = 0 ] || printf 'passed: %s\n' "${passed[@]}"
 [ ${#skipped[@]} = 0 ] || printf 'SKIPPED: %s\n' "${skipped[@]}"
