@@ -18,8 +18,12 @@ type Systems struct {
 }
 
 // OpenSystems reads a file in the MaxMind format whose records have an
-// autonomous_system_number (GeoLite2 ASN, DB-IP ASN Lite) or an asn ("AS64496").
+// autonomous_system_number (GeoLite2 ASN, DB-IP ASN Lite) or an asn ("AS64496"). Of no
+// file it returns nil.
 func OpenSystems(file string) (*Systems, error) {
+	if file == "" {
+		return nil, nil
+	}
 	content, err := readLimited(file, maxDatabaseFile)
 	if err != nil {
 		return nil, err

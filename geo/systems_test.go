@@ -49,7 +49,8 @@ func TestSystems(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
-	if n := (*Systems)(nil).Number(netip.MustParseAddr("45.1.2.7")); n != 0 {
-		t.Errorf("%d, and there is no database", n)
+	none, err := OpenSystems("")
+	if n := none.Number(netip.MustParseAddr("45.1.2.7")); n != 0 || err != nil {
+		t.Errorf("%d, and there is no database: %v", n, err)
 	}
 }

@@ -56,18 +56,14 @@ func (f *accessLogFlag) config() (cfg edgelogs.Config, err error) {
 		}
 		cfg.Key = sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
 	}
-	if f.systems != "" {
-		if cfg.Systems, err = geo.OpenSystems(f.systems); err != nil {
-			return cfg, fmt.Errorf("--asn-database: %w", err)
-		}
+	if cfg.Systems, err = geo.OpenSystems(f.systems); err != nil {
+		return cfg, fmt.Errorf("--asn-database: %w", err)
 	}
+	cfg.Realtime = map[string]string{}
 	for _, r := range f.realtime {
 		arn, sink, found := strings.Cut(r, "=")
 		if !found || !strings.HasPrefix(arn, "arn:") || sink == "" {
 			return cfg, fmt.Errorf("--realtime-log %q: use ARN=SINK, such as arn:aws:kinesis:us-east-1:123456789012:stream/logs=file:/tmp/logs", r)
-		}
-		if cfg.Realtime == nil {
-			cfg.Realtime = map[string]string{}
 		}
 		cfg.Realtime[arn] = sink
 	}
