@@ -77,7 +77,7 @@ func normalEncoding(accept string, c policies.Cache) string {
 	var br, gzip bool
 	for item := range message.Members(accept) {
 		name, params, _ := strings.Cut(item, ";")
-		if refused(params) {
+		if params != "" && refused(params) {
 			continue
 		}
 		switch strings.ToLower(strings.TrimSpace(name)) {
