@@ -1,6 +1,7 @@
 package function
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -88,15 +89,30 @@ func (r *Response) check(was *Response) error {
 	return checkCookies("response.cookies", r.Cookies)
 }
 
+// tried is what a function may not do to headers: it has a sentence of its own.
+type tried string
+
+func (t tried) Error() string { return string(t) }
+
+// invalidValue says what is wrong with what a function returned, in CloudFront's words as far
+// as they are known (compatibility.md, 578).
+func invalidValue(err error) string {
+	var header tried
+	if errors.As(err, &header) {
+		return "The CloudFront function tried to " + string(header) + "."
+	}
+	return "The CloudFront function returned an invalid value: " + err.Error() + "."
+}
+
 // checkHeaders refuses fields that functions may not make, and changes of those that they
 // may only read.
 func checkHeaders(what string, headers, was Items, readOnly ...string) error {
 	for _, item := range headers {
 		switch {
 		case !isToken(item.Name) || item.Name != strings.ToLower(item.Name):
-			return fmt.Errorf("%s has the name %.100q, which is not that of a header in lower case", what, item.Name)
+			return fmt.Errorf("%s must have header names in lower case: %.100q is none", what, item.Name)
 		case Disallowed(item.Name):
-			return fmt.Errorf("%s.%s is a header that functions cannot add", what, item.Name)
+			return tried("add a disallowed header: " + what + "." + item.Name)
 		case item.Name == "cookie" && what == "request.headers" || item.Name == "set-cookie" && what == "response.headers":
 			return fmt.Errorf("%s.%s: cookies are among cookies, not headers", what, item.Name)
 		case item.any(notInField):
@@ -108,7 +124,7 @@ func checkHeaders(what string, headers, was Items, readOnly ...string) error {
 		switch {
 		case now == nil && old == nil:
 		case now == nil || old == nil || !(Item{Values: now.Values}).equal(&Item{Values: old.Values}):
-			return fmt.Errorf("%s.%s is read-only: it cannot be added, changed or deleted", what, name)
+			return tried("add, delete, or change a read-only header: " + what + "." + name)
 		}
 	}
 	return nil

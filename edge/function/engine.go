@@ -229,7 +229,7 @@ func run(i *quickjs.Instance, r Run, pause func() error) (report Report, err err
 		err = report.Returned.parse(calls)
 	}
 	if err != nil {
-		report.Failure = &Failure{event.FunctionValidation, "The function returned an invalid value: " + err.Error() + "."}
+		report.Failure = &Failure{event.FunctionValidation, invalidValue(err)}
 	}
 	return report, nil
 }

@@ -53,7 +53,7 @@ func (t Tester) Test(f *functions.Function, object []byte, values func(store str
 	case report.Failure != nil && report.Failure.Result == event.FunctionValidation:
 		tested.Failed, tested.Output = report.Failure.Message, wrapped(report)
 	case report.Failure != nil:
-		tested.Failed = report.Failure.Message
+		tested.Failed = "The CloudFront function associated with the CloudFront distribution is invalid or could not run. " + report.Failure.Message
 	default:
 		tested.Output = wrapped(report)
 	}
