@@ -170,3 +170,28 @@ func TestTiersAskTheOriginThatAFunctionChose(t *testing.T) {
 		t.Errorf("nonsense: %d %+v", resp.Status, a)
 	}
 }
+
+// TestTheShieldOfAChosenSecondOrigin is asked for that origin, by whoever found the first
+// failing.
+func TestTheShieldOfAChosenSecondOrigin(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	c := newRouted(t, 2, shields(map[string]string{"p": "NRT-2"}), site{}, func(_ context.Context, _ int, r *message.Request) (*message.Response, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if asked[r.Host]++; r.Host == "origin.test" {
+			return status(503, "down"), nil
+		}
+		return ok(r.Method + " " + r.Host + r.Path), nil
+	})
+	withFunction(t, site{edit: twoOrigins, behaviors: []behavior{{pattern: "/never/*", policy: disabled}, {policy: optimized}}}, rerouter, c.nodes...)
+	n := c.nodes[0]
+	for _, uri := range []string{"/x", "/never/x"} {
+		if r := n.get(uri, "X-Do", "group"); r.body != "GET second.test/copy"+uri || hops(r) != "NRT-2 NRT-1" {
+			t.Errorf("%s: %d %q by %s", uri, r.Status, r.body, hops(r))
+		}
+	}
+	if asked["origin.test"] != 2 || asked["second.test"] != 2 {
+		t.Errorf("asked: %v", asked)
+	}
+}

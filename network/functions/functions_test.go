@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +40,7 @@ func TestTester(t *testing.T) {
 				code = "import cf from 'cloudfront';\nfunction handler(e) { cf.updateRequestOrigin({ connectionAttempts: 9 }); return e.request }"
 			}
 			f := &functions.Function{Name: "f", Runtime: "cloudfront-js-2.0", Code: code}
-			tested, err := tester.Test(context.Background(), f, []byte(event), func(string) *keyvalues.Values { return nil }, time.Now())
+			tested, err := tester.Test(f, []byte(event), func(string) *keyvalues.Values { return nil }, time.Now())
 			switch {
 			case err != nil:
 				t.Fatal(err)
