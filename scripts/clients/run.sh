@@ -14,7 +14,7 @@ export CLIENTS
 work=$(mktemp -d)
 export WARMFRONT_DATA=$work/state
 # Versions are pinned: what is tested does not change by itself.
-boto3=1.43.11 javascript=3.1164.0 signer=3.1166.0 hyparquet=1.33.0
+boto3=1.43.11 javascript=3.1164.0 signer=3.1166.0 hyparquet=1.33.0 encryption=5.0.2
 passed=() failed=() skipped=()
 
 finish() {
@@ -112,6 +112,21 @@ fi
 if [ ${#boto[@]} != 0 ]; then signatures boto3 "${boto[@]}" "$CLIENTS/sign_boto3.py"; fi
 if [ ${#script[@]} != 0 ]; then signatures "@aws-sdk/cloudfront-signer $signer" node "$work/javascript/sign.mjs"; fi
 if with_hyparquet; then client "hyparquet $hyparquet" "$CLIENTS/parquet.sh" "$work/hyparquet/node_modules/hyparquet"; fi
+
+# Fields that an edge encrypts, by the AWS Encryption SDK.
+decrypts() {
+  NODE_PATH=$work/encryption/node_modules go test -count=1 -v -run TestAWSEncryptionSDK ./edge/fieldencryption >"$work/decrypts" 2>&1
+  if grep -q '^--- PASS: TestAWSEncryptionSDK' "$work/decrypts"; then return; fi # it is skipped where node does not find the SDK
+  cat "$work/decrypts" >&2
+  return 1
+}
+if ! command -v go >/dev/null || ! command -v npm >/dev/null; then
+  skip "AWS Encryption SDK for JavaScript" "it takes go, node and npm"
+elif npm install --silent --no-audit --no-fund --prefix "$work/encryption" "@aws-crypto/client-node@$encryption" >"$work/npm" 2>&1; then
+  client "AWS Encryption SDK for JavaScript $encryption" decrypts
+else
+  skip "AWS Encryption SDK for JavaScript" "npm cannot install it: $(tail -n 1 "$work/npm")"
+fi
 
 [ ${#passed[@]} = 0 ] || printf 'passed: %s\n' "${passed[@]}"
 [ ${#skipped[@]} = 0 ] || printf 'SKIPPED: %s\n' "${skipped[@]}"

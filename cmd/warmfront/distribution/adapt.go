@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/warmfront/warmfront/cdn/origins"
+	"github.com/warmfront/warmfront/cdn/signer"
 )
 
 // missing tells whether a call failed because there is no such thing here.
@@ -41,7 +42,7 @@ func (im *importer) adapt(ctx context.Context, config *types.DistributionConfig)
 	}
 	b := config.DefaultCacheBehavior
 	if err := im.adaptBehavior(ctx, behaviorRefs{"the default cache behavior", &b.CachePolicyId, &b.OriginRequestPolicyId, &b.ResponseHeadersPolicyId,
-		&b.RealtimeLogConfigArn, &b.FieldLevelEncryptionId, &b.TrustedKeyGroups, &b.FunctionAssociations}); err != nil {
+		&b.RealtimeLogConfigArn, &b.FieldLevelEncryptionId, &b.TrustedKeyGroups, &b.TrustedSigners, &b.FunctionAssociations}); err != nil {
 		return err
 	}
 	if config.CacheBehaviors == nil {
@@ -50,7 +51,7 @@ func (im *importer) adapt(ctx context.Context, config *types.DistributionConfig)
 	for i := range config.CacheBehaviors.Items {
 		b := &config.CacheBehaviors.Items[i]
 		if err := im.adaptBehavior(ctx, behaviorRefs{"the cache behavior " + aws.ToString(b.PathPattern), &b.CachePolicyId, &b.OriginRequestPolicyId, &b.ResponseHeadersPolicyId,
-			&b.RealtimeLogConfigArn, &b.FieldLevelEncryptionId, &b.TrustedKeyGroups, &b.FunctionAssociations}); err != nil {
+			&b.RealtimeLogConfigArn, &b.FieldLevelEncryptionId, &b.TrustedKeyGroups, &b.TrustedSigners, &b.FunctionAssociations}); err != nil {
 			return err
 		}
 	}
@@ -112,6 +113,7 @@ type behaviorRefs struct {
 	name                                                          string
 	cachePolicy, originRequest, responseHeaders, logs, encryption **string
 	keyGroups                                                     **types.TrustedKeyGroups
+	signers                                                       **types.TrustedSigners
 	functions                                                     **types.FunctionAssociations
 }
 
@@ -163,9 +165,12 @@ func (im *importer) adaptBehavior(ctx context.Context, b behaviorRefs) error {
 	if err := im.adaptKeyGroups(ctx, b); err != nil {
 		return err
 	}
+	im.adaptSigners(b)
 	return im.adaptFunctions(ctx, b)
 }
 
+// adaptKeyGroups takes away the key groups that are not here. What was private stays so where
+// none is: nobody can sign for it until it gets one.
 func (im *importer) adaptKeyGroups(ctx context.Context, b behaviorRefs) error {
 	groups := *b.keyGroups
 	if groups == nil {
@@ -184,11 +189,19 @@ func (im *importer) adaptKeyGroups(ctx context.Context, b behaviorRefs) error {
 		im.changed("%s does not trust the key group %s, which is not here", b.name, groups.Items[i])
 		groups.Items = slices.Delete(groups.Items, i, i+1)
 		if len(groups.Items) == 0 {
-			im.changed("%s is open to everybody: none of its key groups is here", b.name)
+			im.changed("%s refuses everybody: none of its key groups is here, and it trusts this account's key pairs alone", b.name)
+			*b.signers = &types.TrustedSigners{Enabled: aws.Bool(true), Quantity: aws.Int32(1), Items: []string{signer.Self}}
 		}
 	}
 	groups.Quantity, groups.Enabled = aws.Int32(int32(len(groups.Items))), aws.Bool(len(groups.Items) > 0)
 	return nil
+}
+
+// adaptSigners says what AWS accounts as signers come to: their keys are not known here.
+func (im *importer) adaptSigners(b behaviorRefs) {
+	if s := *b.signers; s != nil && len(s.Items) > 0 {
+		im.changed("%s takes signatures by this account's CloudFront key pairs alone: upload the public key of one, with the key pair's id, APKA…, as its name", b.name)
+	}
 }
 
 func (im *importer) adaptFunctions(ctx context.Context, b behaviorRefs) error {
