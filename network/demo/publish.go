@@ -113,6 +113,21 @@ func (p *Publisher) MakeBucket(ctx context.Context, name string) error {
 	return err
 }
 
+// Tag is a tag of a bucket.
+type Tag struct{ Key, Value string }
+
+// TagBucket gives a bucket tags, in the place of those it has.
+func (p *Publisher) TagBucket(ctx context.Context, name string, tags []Tag) error {
+	document, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"Tagging"`
+		Tags    []Tag    `xml:"TagSet>Tag"`
+	}{Tags: tags})
+	if err == nil {
+		_, err = p.s3(ctx, http.MethodPut, "/"+name+"?tagging", "application/xml", document)
+	}
+	return err
+}
+
 func (p *Publisher) fillBucket(ctx context.Context) error {
 	// An earlier start may have been interrupted half way.
 	if err := p.MakeBucket(ctx, Bucket); err != nil {

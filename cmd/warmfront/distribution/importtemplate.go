@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
 	"github.com/warmfront/warmfront/cmd/warmfront/template"
+	"github.com/warmfront/warmfront/network/demo"
 )
 
 // The types of resource that are made of a template.
@@ -105,7 +106,7 @@ func (im *importer) templateBucket(ctx context.Context, name string, properties 
 		"RegionalDomainName": bucket + ".s3.us-east-1.amazonaws.com", "WebsiteURL": "http://" + bucket + ".s3-website-us-east-1.amazonaws.com",
 	}
 	for member := range properties {
-		if member != "BucketName" {
+		if member != "BucketName" && member != "Tags" {
 			im.changed("the bucket %s has no %s", bucket, member)
 		}
 	}
@@ -113,7 +114,18 @@ func (im *importer) templateBucket(ctx context.Context, name string, properties 
 		return made, nil
 	}
 	im.made("the bucket %s", bucket)
-	return made, im.bucket(ctx, bucket)
+	if err := im.bucket(ctx, bucket); err != nil || properties["Tags"] == nil {
+		return made, err
+	}
+	tags, err := config[[]demo.Tag](properties, "Tags")
+	if err != nil {
+		return nil, err
+	}
+	p, err := im.store()
+	if err == nil {
+		err = p.TagBucket(ctx, bucket, *tags)
+	}
+	return made, err
 }
 
 func (im *importer) templateAccessControl(ctx context.Context, name string, properties map[string]any) (template.Made, error) {
