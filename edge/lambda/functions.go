@@ -107,7 +107,7 @@ func New(m Mapping, most int, log *slog.Logger) *Functions {
 		if path, command := strings.CutPrefix(program, "exec:"); command {
 			f.invokers[arn] = newPool(arn, path, most, log.With("function", arn))
 		} else {
-			f.invokers[arn] = &endpoint{url: program}
+			f.invokers[arn] = newEndpoint(program)
 		}
 	}
 	return f

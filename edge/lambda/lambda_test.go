@@ -156,17 +156,31 @@ func TestEndpoint(t *testing.T) {
 			w.Header().Set("X-Amz-Function-Error", "Unhandled")
 		case strings.Contains(string(b), `"uri":"/500"`):
 			w.WriteHeader(500)
+		case strings.Contains(string(b), `"uri":"/elsewhere"`):
+			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
+			return
+		case strings.Contains(string(b), `"uri":"/hang"`):
+			<-r.Context().Done()
+			return
 		}
 		_, _ = io.WriteString(w, `{"status":"200","body":"made"}`)
 	}))
 	defer srv.Close()
 	f := New(Mapping{arn: srv.URL}, 1, quiet())
 	defer f.Close()
-	for uri, want := range map[string]string{"/": "", "/full": LimitExceeded, "/failed": ExecutionError, "/500": ExecutionError} {
+	for uri, want := range map[string]string{"/": "", "/full": LimitExceeded, "/failed": ExecutionError, "/500": ExecutionError, "/elsewhere": ExecutionError} {
 		out := f.Run(t.Context(), arn, input(ViewerRequest, uri))
 		if got := result(out); got != want || want == "" && out.Response.Status != 200 {
 			t.Errorf("%s: %q, %+v", uri, got, out)
 		}
+	}
+	event, err := input(ViewerRequest, "/hang").JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.invokers[arn].invoke(t.Context(), event, 100*time.Millisecond)
+	if fault, is := err.(*Fault); !is || fault.Status != 503 || fault.Result != ExecutionError || !strings.Contains(fault.Why, "too long") {
+		t.Errorf("it hangs: %v", err)
 	}
 	srv.Close()
 	if got := result(f.Run(t.Context(), arn, input(ViewerRequest, "/"))); got != ExecutionError {
