@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,20 +63,22 @@ func (f *Failure) Error() string { return f.Message }
 type Run struct {
 	Event    *Event
 	Function *functions.Function
-	// Environment is what the module cloudfront tells: see environment.
-	Environment string
+	// Environment returns what functions may ask for beside the event, as JSON; nil for
+	// nothing (see environment).
+	Environment func() string
 	// Values returns what a key value store holds.
 	Values func(store string) *keyvalues.Values
 	// Now is the time of the run.
 	Now time.Time
 	// Owner is the distribution: owners take turns.
 	Owner string
+	keep  bool // what was returned, in the report
 }
 
 // Report is what came of a run.
 type Report struct {
 	Returned Returned
-	// Value is what the handler returned, however it is.
+	// Value is what the handler returned, however it is: of tests alone.
 	Value quickjs.Value
 	Logs  []string
 	// Utilization is how much compute the run took, in hundredths of what it may.
@@ -163,7 +166,10 @@ func failure(err error) error {
 }
 
 // Test runs a function once: as an edge does, and in turn with edges' runs.
-func (e *Engine) Test(ctx context.Context, r Run) (Report, error) { return e.run(ctx, r) }
+func (e *Engine) Test(ctx context.Context, r Run) (Report, error) {
+	r.keep = true
+	return e.run(ctx, r)
+}
 
 // run runs a function. The error is errThrottled, or about the engine.
 func (e *Engine) run(ctx context.Context, r Run) (report Report, err error) {
@@ -209,9 +215,9 @@ func run(i *quickjs.Instance, r Run, pause func() error) (report Report, err err
 			report.Logs = append(report.Logs, line)
 		}
 	}}
-	var w quickjs.Writer
-	r.Event.write(&w)
-	made, err := i.Run(&w, r.Environment, h, Fuel)
+	w := i.Event()
+	r.Event.write(w)
+	made, err := i.Run(w, h, Fuel)
 	report.slices = int(made.Used/quickjs.SliceFuel) + 1
 	report.Utilization = min(100, (int(made.Used)*100+Fuel-1)/Fuel)
 	switch cut := (*quickjs.Cut)(nil); {
@@ -224,7 +230,9 @@ func run(i *quickjs.Instance, r Run, pause func() error) (report Report, err err
 		report.Failure = &Failure{event.FunctionExecution, made.Failed}
 		return report, nil
 	}
-	report.Value = made.Returned
+	if r.keep {
+		report.Value = slices.Clone(made.Returned)
+	}
 	if report.Returned, err = Check(r.Event, made.Returned); err == nil {
 		err = report.Returned.parse(calls)
 	}
@@ -242,6 +250,10 @@ func (r *Run) ask(question, store, key string) (string, bool) {
 			if store == "" || strings.EqualFold(store, id) {
 				return id, true
 			}
+		}
+	case "environment":
+		if r.Environment != nil {
+			return r.Environment(), true
 		}
 	case "get":
 		return r.Values(store).Get(key)

@@ -28,13 +28,19 @@ func (i Items) Get(name string) *Item {
 	return nil
 }
 
-// add adds a value to an item, or the item.
-func (i *Items) add(name, value string) *Item {
+// add adds a value to an item, or the item. Those of one value have it in room, as long as
+// there is any.
+func (i *Items) add(name, value string, room *[]string) *Item {
 	if item := i.Get(name); item != nil {
 		item.Values = append(item.Values, value)
 		return item
 	}
-	*i = append(*i, Item{Name: name, Values: []string{value}})
+	if len(*room) == cap(*room) {
+		*room = make([]string, 0, 16)
+	}
+	at := len(*room)
+	*room = append(*room, value)
+	*i = append(*i, Item{Name: name, Values: (*room)[at : at+1 : at+1]})
 	return &(*i)[len(*i)-1]
 }
 

@@ -163,7 +163,7 @@ func TestTestedAsRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := engines().Test(context.Background(), Run{Event: read, Function: in.Behavior.ViewerRequest, Environment: "{}", Values: in.State.KeyValues, Now: in.Now})
+		report, err := engines().Test(context.Background(), Run{Event: read, Function: in.Behavior.ViewerRequest, Values: in.State.KeyValues, Now: in.Now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,32 +25,68 @@ func newEvent(kind string, in *event.Info, r *message.Request, resp *message.Res
 
 // requestOf is a request as functions see it.
 func requestOf(r *message.Request, added message.Header) Request {
-	q := Request{Method: r.Method, URI: r.Path, Query: queryOf(r.Query), Headers: make(Items, 0, len(r.Header)+1+len(added))}
-	q.Headers.add("host", r.Host)
+	q := Request{Method: r.Method, URI: r.Path, Headers: make(Items, 0, len(r.Header)+1+len(added))}
+	room := make([]string, 0, cap(q.Headers)+4)
+	q.Query = queryOf(r.Query, &room)
+	q.Headers.add("host", r.Host, &room)
 	for _, f := range r.Header {
-		name := strings.ToLower(f.Name)
+		name := lower(f.Name)
 		switch {
 		case name == "cookie":
 			for pair := range strings.SplitSeq(f.Value, ";") {
 				if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); name != "" {
-					q.Cookies.add(name, value)
+					q.Cookies.add(name, value, &room)
 				}
 			}
 		case !Disallowed(name) && !added.Has(name):
-			q.Headers.add(name, f.Value)
+			q.Headers.add(name, f.Value, &room)
 		}
 	}
 	for _, f := range added {
-		q.Headers.add(strings.ToLower(f.Name), f.Value)
+		q.Headers.add(lower(f.Name), f.Value, &room)
 	}
 	return q
 }
 
+// lower is a header's name as functions see it. What browsers and origins send most is there
+// already.
+func lower(name string) string {
+	switch name {
+	case "Accept":
+		return "accept"
+	case "Accept-Encoding":
+		return "accept-encoding"
+	case "Accept-Language":
+		return "accept-language"
+	case "Cookie":
+		return "cookie"
+	case "Referer":
+		return "referer"
+	case "User-Agent":
+		return "user-agent"
+	case "Cache-Control":
+		return "cache-control"
+	case "Content-Type":
+		return "content-type"
+	case "Content-Length":
+		return "content-length"
+	case "Date":
+		return "date"
+	case "Etag", "ETag":
+		return "etag"
+	case "Last-Modified":
+		return "last-modified"
+	case "Server":
+		return "server"
+	}
+	return strings.ToLower(name)
+}
+
 // queryOf reads a query string as it is on the wire: nothing is decoded.
-func queryOf(query string) (items Items) {
+func queryOf(query string, room *[]string) (items Items) {
 	for pair := range strings.SplitSeq(query, "&") {
 		if name, value, _ := strings.Cut(pair, "="); name != "" {
-			items.add(name, value)
+			items.add(name, value, room)
 		}
 	}
 	return items
@@ -59,17 +95,18 @@ func queryOf(query string) (items Items) {
 // responseOf is an answer as functions see it.
 func responseOf(resp *message.Response) *Response {
 	a := &Response{Status: resp.Status, Description: http.StatusText(resp.Status), Headers: make(Items, 0, len(resp.Header))}
+	room := make([]string, 0, len(resp.Header))
 	for _, f := range resp.Header {
-		name := strings.ToLower(f.Name)
+		name := lower(f.Name)
 		switch {
 		case name == "set-cookie":
 			pair, attributes, _ := strings.Cut(f.Value, ";")
 			if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); name != "" {
-				item := a.Cookies.add(name, value)
+				item := a.Cookies.add(name, value, &room)
 				item.Attributes = append(pad(item.Attributes, len(item.Values)-1), strings.TrimSpace(attributes))
 			}
 		case !Disallowed(name):
-			a.Headers.add(name, f.Value)
+			a.Headers.add(name, f.Value, &room)
 		}
 	}
 	return a
@@ -118,7 +155,7 @@ func (q *Request) apply(was *Request, r *message.Request, added message.Header) 
 func kept(h message.Header, now, was Items, hidden func(string) bool) message.Header {
 	out := make(message.Header, 0, len(h)+4)
 	for _, f := range h {
-		name := strings.ToLower(f.Name)
+		name := lower(f.Name)
 		item := now.Get(name)
 		if hidden(name) || item != nil && item.equal(was.Get(name)) {
 			out = append(out, f)

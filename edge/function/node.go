@@ -124,7 +124,11 @@ func (n *Node) ViewerResponse(ctx context.Context, in *event.Info, r *message.Re
 
 // environment is what functions are told beside the event, as JSON: by the method
 // rawQueryString and, at a viewer's request, the module cloudfront.
-func (n *Node) environment(in *event.Info, r *message.Request, where bool) string {
+func (n *Node) environment(in *event.Info, r *message.Request, where bool) func() string {
+	return func() string { return n.describe(in, r, where) }
+}
+
+func (n *Node) describe(in *event.Info, r *message.Request, where bool) string {
 	type location struct {
 		Name     string `json:"name"`
 		ServerIP string `json:"serverIp,omitempty"`
@@ -155,7 +159,7 @@ const (
 )
 
 // run runs a function for a viewer, or for whoever wants to know what it would do.
-func (n *Node) run(ctx context.Context, in *event.Info, f *functions.Function, e *Event, environment string) (Returned, *event.Fault) {
+func (n *Node) run(ctx context.Context, in *event.Info, f *functions.Function, e *Event, environment func() string) (Returned, *event.Fault) {
 	quiet := in.Report != nil && in.Report.Quiet
 	note := func(level slog.Level, what string, value any) {
 		if !quiet {

@@ -29,7 +29,7 @@ async function handler(event) {
 		want   string
 	}{{[]string{"one"}, "of one Error: KeyNotFound"}, {[]string{"two"}, "of two Error: KeyNotFound"}, {nil, ""}} {
 		f := &functions.Function{Name: "f", Runtime: "cloudfront-js-2.0", Code: code, KeyValueStores: c.stores}
-		report, err := engines().Test(context.Background(), Run{Event: e, Function: f, Environment: "{}", Values: values})
+		report, err := engines().Test(context.Background(), Run{Event: e, Function: f, Values: values})
 		if err != nil {
 			t.Fatal(err)
 		}

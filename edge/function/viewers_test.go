@@ -171,7 +171,7 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		run := func() Report {
-			report, err := engines().Test(t.Context(), Run{Event: e, Function: code, Environment: "{}", Now: testInfo("", "").Now})
+			report, err := engines().Test(t.Context(), Run{Event: e, Function: code, Now: testInfo("", "").Now})
 			if err != nil {
 				t.Fatal(err)
 			}

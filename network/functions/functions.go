@@ -44,7 +44,7 @@ func (t Tester) Test(f *functions.Function, object []byte, values func(store str
 	if err != nil {
 		return resource.Tested{Refused: err.Error()}, nil
 	}
-	report, err := t.Engine.Test(context.Background(), function.Run{Event: e, Function: f, Environment: function.TestEnvironment(e), Values: values, Now: now})
+	report, err := t.Engine.Test(context.Background(), function.Run{Event: e, Function: f, Environment: func() string { return function.TestEnvironment(e) }, Values: values, Now: now})
 	if err != nil {
 		return resource.Tested{}, err
 	}

@@ -20,7 +20,7 @@ type Host struct {
 	// Random returns random bits.
 	Random func() uint64
 	// Ask answers what this package knows nothing of: a question and what it is about.
-	// False: there is no answer. Nil: there never is.
+	// "environment" asks for what there is beside the event, as JSON. False: there is no answer. Nil: there never is.
 	Ask func(question, about, key string) (string, bool)
 	// Pause is called whenever a run has taken another SliceFuel and wants more: code of an
 	// engine is preempted by nobody. An error ends the run, which returns it. Nil: none
@@ -144,10 +144,11 @@ func (i *Instance) takeValue(args []value) (taken int32, err error) {
 	if !i.spend(int32(n >> bytesPerFuel)) {
 		return 0, errNoFuel
 	}
-	v, err := readWire(text, i.engine.atoms)
+	v, err := readWire(text, i.engine.atoms, i.nodes[:0])
 	if err != nil {
 		return 0, nil //nolint:nilerr // JSON is another way
 	}
+	i.nodes = v[:0]
 	i.done, i.made.Returned = true, v
 	return 1, nil
 }

@@ -55,7 +55,9 @@ type Instance struct {
 	// the host ended it.
 	budget  int32
 	stopped error
-	wire    []byte // what is handed in, for its memory
+	wire    []byte // what is handed in, and nodes what was returned, for their memory
+	nodes   Value
+	event   Writer
 }
 
 // inputBytes is the size of the buffer for what is handed in; larger things get one of
@@ -199,6 +201,12 @@ func (i *Instance) newString(text string) (value, error) {
 		err = errOutOfMemory
 	}
 	return value(v), err
+}
+
+// Event is where an event may be written for the next run.
+func (i *Instance) Event() *Writer {
+	i.event.Reset()
+	return &i.event
 }
 
 // newValue makes a value of what was written.

@@ -25,7 +25,8 @@ func (c *Cut) Unwrap() error { return c.Why }
 
 // Made is what came of a run.
 type Made struct {
-	// Returned is what the handler returned; Missing for undefined.
+	// Returned is what the handler returned; Missing for undefined. Its nodes are the
+	// instance's, until the next run.
 	Returned Value
 	// Failed is why it returned nothing: what it threw. "" if it did.
 	Failed string
@@ -33,13 +34,12 @@ type Made struct {
 	Used int32
 }
 
-// Run calls the handler with an event, and an environment, which is JSON and for this
-// package's own modules, and lets it take as much fuel. The error is a
+// Run calls the handler with an event and lets it take as much fuel. The error is a
 // *Cut, h.Pause's, or about the engine. Whatever came of it, the next run finds nothing of this one.
-func (i *Instance) Run(event *Writer, environment string, h *Host, fuel int32) (Made, error) {
+func (i *Instance) Run(event *Writer, h *Host, fuel int32) (Made, error) {
 	defer i.reset()
 	i.begin(h, fuel)
-	if err := i.enter(event, environment); err != nil {
+	if err := i.enter(event); err != nil {
 		return Made{Used: i.used(fuel)}, i.cut(err)
 	}
 	if strings.HasPrefix(i.made.Failed, "InternalError: out of memory") || i.made.Failed == "null" {
@@ -89,26 +89,22 @@ var errNoFuel = errors.New("no fuel is left")
 // argumentsAt is where the arguments of a call are, beside where its result is.
 const argumentsAt = resultAddress + 16
 
-func (i *Instance) enter(event *Writer, environment string) error {
+func (i *Instance) enter(event *Writer) error {
 	arg, err := i.newValue(event)
 	if err != nil {
 		return err
 	}
-	env, err := i.newString(environment)
-	if err != nil {
-		return err
-	}
-	for n, v := range [...]value{i.handler, arg, env} {
+	for n, v := range [...]value{i.handler, arg} {
 		i.memory.WriteUint64Le(argumentsAt+8*uint32(n), uint64(v))
 	}
-	r, err := i.call("JS_Call", uint64(i.context), uint64(i.run), uint64(undefined), 3, argumentsAt)
+	r, err := i.call("JS_Call", uint64(i.context), uint64(i.run), uint64(undefined), 2, argumentsAt)
 	if err != nil {
 		return err
 	}
 	if value(r).tag() == tagException {
 		i.done, i.made.Failed = true, i.exception()
 	}
-	if err := errors.Join(i.free(value(r)), i.free(arg), i.free(env)); err != nil {
+	if err := errors.Join(i.free(value(r)), i.free(arg)); err != nil {
 		return err
 	}
 	return i.settle()

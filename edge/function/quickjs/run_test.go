@@ -36,6 +36,8 @@ func testHost() *Host {
 			switch question {
 			case "store":
 				return "id", true
+			case "environment":
+				return `{"rawQueryString":"id=42","edgeLocation":{"name":"SYD"}}`, true
 			case "meta":
 				return `{"keyCount":2}`, true
 			}
@@ -97,7 +99,7 @@ func run(t testing.TB, v Version, code string, h *Host) (Made, error) {
 		t.Fatal(err)
 	}
 	defer i.Close()
-	return i.Run(written(t, testEvent), `{"rawQueryString":"id=42","edgeLocation":{"name":"SYD"}}`, h, testFuel)
+	return i.Run(written(t, testEvent), h, testFuel)
 }
 
 func TestRun(t *testing.T) {
@@ -265,7 +267,7 @@ func TestNothingIsKept(t *testing.T) {
 	}
 	before, first := memory(), ""
 	for _, method := range []string{"GET", "LOOP", "GET", "THROW", "GROW", "GET", "DEEP", "NEVER", "GROW", "LOOP", "GET"} {
-		made, err := i.Run(written(t, `{"request":{"method":"`+method+`","uri":"/of-`+method+`","headers":{"secret":{"value":"s"}}}}`), "{}", testHost(), testFuel)
+		made, err := i.Run(written(t, `{"request":{"method":"`+method+`","uri":"/of-`+method+`","headers":{"secret":{"value":"s"}}}}`), testHost(), testFuel)
 		if memory() != before {
 			t.Fatalf("after %s the memory is another", method)
 		}
@@ -310,7 +312,7 @@ func TestMemoryStaysSmall(t *testing.T) {
 	}
 	defer i.Close()
 	for range 3000 {
-		if _, err := i.Run(written(t, testEvent), "{}", testHost(), testFuel); err != nil {
+		if _, err := i.Run(written(t, testEvent), testHost(), testFuel); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -331,7 +333,7 @@ func BenchmarkRun(b *testing.B) {
 	h, w := testHost(), written(b, testEvent)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := i.Run(w, "{}", h, testFuel); err != nil {
+		if _, err := i.Run(w, h, testFuel); err != nil {
 			b.Fatal(err)
 		}
 	}

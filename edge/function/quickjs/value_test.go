@@ -68,7 +68,7 @@ func FuzzThrough(f *testing.F) {
 			w.Object(1)
 			w.Known("value")
 			write(w, v)
-			made, err := i.Run(w, "{}", testHost(), 10*testFuel)
+			made, err := i.Run(w, testHost(), 10*testFuel)
 			if err != nil || made.Failed != "" {
 				t.Fatalf("%q: %q, %v", text, made.Failed, err)
 			}
@@ -108,7 +108,7 @@ func FuzzReadWire(f *testing.F) {
 	f.Add([]byte{wireVersion, 0, 0, 0, 0, 1, 1, 5, 'a', 0, wireObject, 1, 2, wireArray, 1, wireInt32, 1})
 	f.Add([]byte{wireVersion, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, wireArray, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v, err := readWire(string(b), []string{"", "value"})
+		v, err := readWire(string(b), []string{"", "value"}, nil)
 		if err != nil {
 			return
 		}

@@ -151,10 +151,10 @@ type wireReader struct {
 	v     Value
 }
 
-// readWire reads a value, given the names of the engine's own atoms. What is undefined in an
+// readWire reads a value, given the names of the engine's own atoms and where there is room. What is undefined in an
 // object is left out, as JSON does. The error is errNotData, errTooMuch, or of what
 // JS_WriteObject never writes.
-func readWire(text string, atoms []string) (v Value, err error) {
+func readWire(text string, atoms []string, room Value) (v Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			bad, ok := r.(malformed)
@@ -164,7 +164,7 @@ func readWire(text string, atoms []string) (v Value, err error) {
 			v, err = nil, bad.error
 		}
 	}()
-	r := &wireReader{reader: reader{b: []byte(text)}, text: text}
+	r := &wireReader{reader: reader{b: []byte(text)}, text: text, v: room}
 	r.bytes(5) // the version and the checksum
 	n := r.u32()
 	if int(n) > len(r.b) {
@@ -182,7 +182,6 @@ func readWire(text string, atoms []string) (v Value, err error) {
 		}
 		r.names[i] = atoms[at]
 	}
-	r.v = make(Value, 0, 64)
 	err = r.read("")
 	return r.v, err
 }

@@ -183,8 +183,8 @@ querystring.decode = querystring.parse;
 querystring.encode = querystring.stringify;
 
 // The environment of the run under way, which is read when somebody asks for it.
-let environment = '', known;
-const env = () => (known ??= parse(environment));
+let known;
+const env = () => (known ??= parse(host(ASK, 'environment', '', '') ?? '{}'));
 
 const internal = {
   host, ASK, define, encoding, toBinary, utf8Decode, env, stringify, parse,
@@ -222,9 +222,7 @@ const { then } = Promise.prototype;
 const call = Function.prototype.call.bind(Function.prototype.call);
 const IsPromise = Promise;
 const rawQueryString = { __proto__: null, value: () => env().rawQueryString, writable: true, configurable: true, enumerable: false };
-define(globalThis, '$run', (handler, event, about) => {
-  environment = about;
-  known = undefined;
+define(globalThis, '$run', (handler, event) => {
   try {
     if (event.request !== undefined) defineProperty(event.request, 'rawQueryString', rawQueryString);
     const result = handler(event);
