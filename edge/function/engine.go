@@ -18,8 +18,8 @@ import (
 )
 
 // Fuel is how much work a run may take: its compute utilization is what it took, in
-// hundredths of this. It is of the order of a millisecond of CloudFront's, and up to twenty
-// here (compatibility.md, 413).
+// hundredths of this. It is of the order of a millisecond of CloudFront's, and 4 to 15 here
+// (compatibility.md, 413), in slices of which each leaves the core to others (gate.go).
 const Fuel = 500_000
 
 // startFuel is for compiling code and running it up to the end of its module.

@@ -16,7 +16,7 @@ type row struct {
 	// PerSecond is how many one core did of them, or was asked for.
 	PerSecond float64
 	P50, P99, P999,
-	CPU50, CPU99 float64 `json:",omitzero"`
+	CPU10, CPU50, CPU99 float64 `json:",omitzero"`
 	// MemoryMB is the node's resident memory at the end.
 	MemoryMB float64 `json:",omitzero"`
 	Note     string  `json:",omitempty"`
@@ -26,7 +26,7 @@ type row struct {
 func (r *row) percentiles(wall, cpu []time.Duration) {
 	r.Count = len(wall)
 	r.P50, r.P99, r.P999 = at(wall, 0.5), at(wall, 0.99), at(wall, 0.999)
-	r.CPU50, r.CPU99 = at(cpu, 0.5), at(cpu, 0.99)
+	r.CPU10, r.CPU50, r.CPU99 = at(cpu, 0.1), at(cpu, 0.5), at(cpu, 0.99)
 }
 
 // at is a quantile in microseconds, 0 of nothing.
@@ -40,10 +40,10 @@ func at(times []time.Duration, q float64) float64 {
 
 func print(part string, rows []row) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\tcount\tfailed\ta second\tp50 µs\tp99\tp99.9\tCPU p50\tCPU p99\tMB\t\n", part)
+	fmt.Fprintf(w, "%s\tcount\tfailed\ta second\tp50 µs\tp99\tp99.9\tCPU p10\tp50\tp99\tMB\t\n", part)
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%.0f", r.What, r.Count, r.Failed, r.PerSecond)
-		for _, v := range []float64{r.P50, r.P99, r.P999, r.CPU50, r.CPU99, r.MemoryMB} {
+		for _, v := range []float64{r.P50, r.P99, r.P999, r.CPU10, r.CPU50, r.CPU99, r.MemoryMB} {
 			if v == 0 {
 				fmt.Fprint(w, "\t")
 				continue

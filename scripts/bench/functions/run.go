@@ -80,7 +80,7 @@ func measureHere(ctx context.Context, cfg config) ([]row, error) {
 	if err := engine.Start(); err != nil {
 		return nil, err
 	}
-	rows := []row{{What: "engine, start", Count: 1, P50: float64(time.Since(began)) / 1e3}}
+	rows := []row{{What: "the engine's start", Count: 1, P50: float64(time.Since(began)) / 1e3}}
 	node := function.NewNode(function.Config{Engine: engine, POP: "FRA"})
 	for _, f := range [...]struct{ what, code string }{{"header added", headerCode}, {"redirect", redirectCode}, {"key value store", valuesCode}} {
 		r, err := measureFunction(ctx, cfg, node, f.what, f.code)
@@ -89,7 +89,45 @@ func measureHere(ctx context.Context, cfg config) ([]row, error) {
 		}
 		rows = append(rows, r)
 	}
-	return rows, nil
+	return append(rows, measureNothing(cfg, rows[1].CPU10)), nil
+}
+
+// measureNothing times a loop that does nothing, and takes as many microseconds when nobody disturbs it: what its
+// percentiles are more than that, the machine makes of everything.
+func measureNothing(cfg config, micros float64) row {
+	count, sum := 1000, 0
+	once := func() time.Duration {
+		used := threadTime()
+		sum += spin(count)
+		return threadTime() - used
+	}
+	for least := time.Duration(0); float64(least) < micros*1e3; count += count / 20 {
+		least = once()
+		for range 300 {
+			least = min(least, once())
+		}
+	}
+	r := row{What: "an empty loop as long", Note: fmt.Sprintf("of %d", count+sum&1)}
+	wall, cpu := make([]time.Duration, 0, cfg.runs), make([]time.Duration, 0, cfg.runs)
+	began := time.Now()
+	for range cfg.runs {
+		from := time.Now()
+		cpu = append(cpu, once())
+		wall = append(wall, time.Since(from))
+	}
+	r.PerSecond = float64(cfg.runs) / time.Since(began).Seconds()
+	r.percentiles(wall, cpu)
+	return r
+}
+
+// spin is the loop: the same code wherever it is called from.
+//
+//go:noinline
+func spin(count int) (sum int) {
+	for n := range count {
+		sum += n ^ sum>>1
+	}
+	return sum
 }
 
 func measureFunction(ctx context.Context, cfg config, node *function.Node, what, code string) (row, error) {
