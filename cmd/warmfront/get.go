@@ -74,7 +74,9 @@ func get(cmd *cobra.Command, g *cli.Global, f getFlags, url string) error {
 			return err
 		}
 		defer traces.Close()
-		getter.Tracer = traces.Tracer("get", "get")
+		if getter.Tracer = traces.Tracer("get", "get"); getter.Tracer == nil {
+			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "warmfront: no collector is known here (warmfront up --otlp URL, or OTEL_EXPORTER_OTLP_ENDPOINT): whoever traces is told of a trace that begins with none of its spans")
+		}
 	}
 	body, done, err := bodyWriter(cmd, f.file)
 	if err != nil {

@@ -79,7 +79,7 @@ var ErrChanged = errors.New("the origin has another version of the object by now
 func (ft *Fetcher) bring(f *Fetch, o *cache.Object, fill *cache.Fill) {
 	from, end := fill.Range()
 	f.work = f.Traced.Child(span.Start{Name: "fetch", Attributes: []span.Attribute{span.Bool("warmfront.slice", true)}})
-	defer f.work.End("")
+	defer f.work.End("") // what failed of it its children say
 	validator := f.strongValidator(o.Header)
 	if validator == "" || o.Compressed {
 		ft.changed(o, fill) // nothing can be asked for that fits what is here
