@@ -1,6 +1,7 @@
 package router
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -16,6 +17,11 @@ import (
 // traceAnswer makes a span of a query and its answer, once there is one: how it came about is found out again,
 // for those that are recorded alone, so that answering itself knows of no tracing.
 func (r *Router) traceAnswer(packet, out []byte, from netip.Addr, proto Proto, now time.Time, t *trace) {
+	defer func() { // as in respondTraced
+		if p := recover(); p != nil {
+			r.cfg.Logger.Error("a DNS query made its tracing panic", "panic", p, "packet", hex.EncodeToString(packet))
+		}
+	}()
 	begin := span.Start{Name: "DNS", Kind: span.Server, At: now}
 	if told := span.ParseOption(wire.Option(packet, span.OptionCode)); r.cfg.BelieveTraces {
 		begin.Parent = told

@@ -34,7 +34,7 @@ func (t tracer) Start(s span.Start) span.Recorder {
 	if s.Parent.Valid() {
 		ctx = trace.ContextWithSpanContext(ctx, contextOf(s.Parent))
 	}
-	_, begun := t.of.Start(ctx, strings.Clone(s.Name), options...)
+	_, begun := t.of.Start(ctx, own(s.Name), options...)
 	return recorder{begun}
 }
 
@@ -82,10 +82,10 @@ func (r recorder) End(at time.Time, name, failure string) {
 		return
 	}
 	if name != "" {
-		r.of.SetName(strings.Clone(name))
+		r.of.SetName(own(name))
 	}
 	if failure != "" {
-		r.of.SetStatus(codes.Error, strings.Clone(failure))
+		r.of.SetStatus(codes.Error, own(failure))
 	}
 	if at.IsZero() {
 		at = time.Now()
@@ -93,14 +93,17 @@ func (r recorder) End(at time.Time, name, failure string) {
 	r.of.End(trace.WithTimestamp(at))
 }
 
-// convert makes attributes of ours OpenTelemetry's. Texts are copied: they may be parts of requests, whose memory is used
-// again before the span has been sent.
+// own is a copy of a text that may be part of a request: its memory is used again before the span has been sent, and
+// it may hold whatever a stranger sent, where one octet that is not of UTF-8 would keep a whole batch from being sent.
+func own(s string) string { return strings.ToValidUTF8(strings.Clone(s), "\uFFFD") }
+
+// convert makes attributes of ours OpenTelemetry's.
 func convert(attributes []span.Attribute) []attribute.KeyValue {
 	out := make([]attribute.KeyValue, 0, len(attributes)+4)
 	for _, a := range attributes {
 		switch v := a.Value.(type) {
 		case string:
-			out = append(out, attribute.String(a.Key, strings.Clone(v)))
+			out = append(out, attribute.String(a.Key, own(v)))
 		case int:
 			out = append(out, attribute.Int(a.Key, v))
 		case float64:
@@ -108,7 +111,11 @@ func convert(attributes []span.Attribute) []attribute.KeyValue {
 		case bool:
 			out = append(out, attribute.Bool(a.Key, v))
 		case []string:
-			out = append(out, attribute.StringSlice(a.Key, v))
+			list := make([]string, len(v))
+			for i := range v {
+				list[i] = own(v[i])
+			}
+			out = append(out, attribute.StringSlice(a.Key, list))
 		}
 	}
 	return out
