@@ -17,7 +17,7 @@ import (
 	"github.com/warmfront/warmfront/cdn"
 	"github.com/warmfront/warmfront/cdn/report"
 	"github.com/warmfront/warmfront/cdn/span"
-	"github.com/warmfront/warmfront/edge/cache/disk"
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/load"
 	"github.com/warmfront/warmfront/edge/originauth"
@@ -114,7 +114,7 @@ type Config struct {
 	DiskBytes int64
 	DiskDir   string
 	// DiskFS is the file system that DiskDir is in. Nil: the machine's.
-	DiskFS disk.FS
+	DiskFS filesystem.FS
 	// Journal names the journal that State is of, as far as that is known before
 	// Joined says it.
 	Journal string

@@ -17,10 +17,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/warmfront/warmfront/edge/cache/disk"
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 )
 
-// Disk is one disk. It implements disk.FS.
+// Disk is one disk. It implements filesystem.FS.
 type Disk struct {
 	mu      sync.Mutex
 	folders map[string]bool
@@ -50,8 +50,8 @@ func New() *Disk {
 
 func failure(op, name string, err error) error { return &fs.PathError{Op: op, Path: name, Err: err} }
 
-// OpenFile implements disk.FS.
-func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (disk.File, error) {
+// OpenFile implements filesystem.FS.
+func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (filesystem.File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.names[name]
@@ -69,7 +69,7 @@ func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (disk.File, error)
 	return handle{f}, nil
 }
 
-// MkdirAll implements disk.FS. Folders last at once.
+// MkdirAll implements filesystem.FS. Folders last at once.
 func (d *Disk) MkdirAll(path string, _ fs.FileMode) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,7 +79,7 @@ func (d *Disk) MkdirAll(path string, _ fs.FileMode) error {
 	return nil
 }
 
-// Rename implements disk.FS.
+// Rename implements filesystem.FS.
 func (d *Disk) Rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -92,7 +92,7 @@ func (d *Disk) Rename(from, to string) error {
 	return nil
 }
 
-// Remove implements disk.FS.
+// Remove implements filesystem.FS.
 func (d *Disk) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,7 +103,7 @@ func (d *Disk) Remove(name string) error {
 	return nil
 }
 
-// ReadDir implements disk.FS.
+// ReadDir implements filesystem.FS.
 func (d *Disk) ReadDir(name string) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,7 +125,7 @@ func (d *Disk) ReadDir(name string) ([]string, error) {
 	return all, nil
 }
 
-// SyncDir implements disk.FS.
+// SyncDir implements filesystem.FS.
 func (d *Disk) SyncDir(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

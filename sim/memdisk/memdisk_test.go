@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warmfront/warmfront/edge/cache/disk"
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 )
 
-func open(t *testing.T, d *Disk, name string, flag int) disk.File {
+func open(t *testing.T, d *Disk, name string, flag int) filesystem.File {
 	t.Helper()
 	f, err := d.OpenFile(name, flag, 0o600)
 	if err != nil {
@@ -21,7 +21,7 @@ func open(t *testing.T, d *Disk, name string, flag int) disk.File {
 	return f
 }
 
-func write1(t *testing.T, f disk.File, at int64, text string) {
+func write1(t *testing.T, f filesystem.File, at int64, text string) {
 	t.Helper()
 	if _, err := f.WriteAt([]byte(text), at); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 	"github.com/warmfront/warmfront/edge/cache/disk/index"
 )
 
@@ -25,7 +26,7 @@ type bodyFile struct {
 	key  uint64 // the hash by which the index finds the record
 	size int64
 	at   int64 // where the body begins
-	file File
+	file filesystem.File
 	tag  uint64
 
 	present  bitmap       // slices that can be read
@@ -59,7 +60,7 @@ const (
 
 func sliceCount(size int64) int { return int((size + SliceSize - 1) / SliceSize) }
 
-func newBodyFile(id, key uint64, size int64, tag uint64, f File) *bodyFile {
+func newBodyFile(id, key uint64, size int64, tag uint64, f filesystem.File) *bodyFile {
 	table := fileHeaderSize + int64(sliceCount(size))*sliceEntrySize
 	return &bodyFile{
 		id: id, key: key, size: size, file: f, tag: tag,
@@ -220,7 +221,7 @@ func (f *bodyFile) memory() int64 {
 }
 
 // readBlock fills data from a file and compares its sum.
-func readBlock(f File, at int64, data []byte, sum uint32) error {
+func readBlock(f filesystem.File, at int64, data []byte, sum uint32) error {
 	if n, err := f.ReadAt(data, at); n < len(data) {
 		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("%w: cut short", ErrCorrupt)
@@ -234,7 +235,7 @@ func readBlock(f File, at int64, data []byte, sum uint32) error {
 }
 
 // createBodyFile makes a file for a body of size bytes.
-func createBodyFile(fsys FS, path string, id, key uint64, size int64, tag uint64) (*bodyFile, error) {
+func createBodyFile(fsys filesystem.FS, path string, id, key uint64, size int64, tag uint64) (*bodyFile, error) {
 	file, err := fsys.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err

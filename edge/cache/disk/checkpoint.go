@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 	"github.com/warmfront/warmfront/edge/cache/disk/index"
 )
 
@@ -48,7 +49,7 @@ func decodeEntry(b []byte) index.Marked {
 
 // sumWriter writes to a file from its beginning, and sums.
 type sumWriter struct {
-	file File
+	file filesystem.File
 	at   int64
 	sum  uint32
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 	"github.com/warmfront/warmfront/edge/cache/disk/index"
 	"github.com/warmfront/warmfront/edge/cache/disk/s3fifo"
 )
@@ -39,7 +40,7 @@ type Config struct {
 
 	Logger *slog.Logger     // nil: none
 	Now    func() time.Time // nil: time.Now
-	FS     FS               // nil: the system's
+	FS     filesystem.FS    // nil: the system's
 }
 
 const minLimit = 16 << 20
@@ -76,7 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Now = time.Now
 	}
 	if c.FS == nil {
-		c.FS = osFS{}
+		c.FS = filesystem.OS{}
 	}
 	return c, nil
 }

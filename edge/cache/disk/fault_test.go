@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 )
 
 // faultFS is a file system that fails as a test asks.
 type faultFS struct {
-	osFS
+	filesystem.OS
 
 	mu sync.Mutex
 	// fail is asked before every operation ("open", "read", "write", "sync", "rename", "remove").
@@ -52,13 +54,13 @@ func (f *faultFS) change(op, name string) (part float64, err error) {
 	return 1, nil
 }
 
-func (f *faultFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+func (f *faultFS) OpenFile(name string, flag int, perm fs.FileMode) (filesystem.File, error) {
 	if flag&os.O_CREATE != 0 {
 		if _, err := f.change("open", name); err != nil {
 			return nil, err
 		}
 	}
-	file, err := f.osFS.OpenFile(name, flag, perm)
+	file, err := f.OS.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
 	}
@@ -69,18 +71,18 @@ func (f *faultFS) Rename(from, to string) error {
 	if _, err := f.change("rename", to); err != nil {
 		return err
 	}
-	return f.osFS.Rename(from, to)
+	return f.OS.Rename(from, to)
 }
 
 func (f *faultFS) Remove(name string) error {
 	if _, err := f.change("remove", name); err != nil {
 		return err
 	}
-	return f.osFS.Remove(name)
+	return f.OS.Remove(name)
 }
 
 type faultFile struct {
-	File
+	filesystem.File
 	fs   *faultFS
 	name string
 }

@@ -10,12 +10,13 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 	"github.com/warmfront/warmfront/edge/cache/disk/index"
 )
 
 // files are the files of large bodies. Those in use are open, and some that were lately.
 type files struct {
-	fs   FS
+	fs   filesystem.FS
 	dir  string
 	tag  uint64
 	most int // how many stay open with nobody using them

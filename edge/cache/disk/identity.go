@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 )
 
 // identity says which folder this is, whose, and how often it was written. It lies twice in its file, and the older copy
@@ -65,7 +67,7 @@ func (d *identity) decode(b []byte) bool {
 }
 
 // readIdentity reads who the folder is. Its generation is 0 where nothing was to be read.
-func readIdentity(f File) (*identity, error) {
+func readIdentity(f filesystem.File) (*identity, error) {
 	d := &identity{}
 	broken := uint64(0)
 	for at := int64(0); at <= identityCopy; at += identityCopy {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/warmfront/warmfront/edge/cache/disk/filesystem"
 	"github.com/warmfront/warmfront/edge/cache/disk/index"
 )
 
@@ -18,7 +19,7 @@ import (
 // After a stop none is appended to again: what its end looks like is nobody's to trust.
 type segment struct {
 	id    uint32
-	file  File
+	file  filesystem.File
 	refs  atomic.Int64 // readers and writers, and the store; the last closes the file
 	live  atomic.Int64 // bytes of records that the index knows
 	dirty atomic.Bool  // written to since it was last synced
@@ -83,7 +84,7 @@ func (g *segment) stable() int64 {
 
 // segments are those of a store.
 type segments struct {
-	fs   FS
+	fs   filesystem.FS
 	dir  string
 	full int64 // size from which on a segment takes no more
 

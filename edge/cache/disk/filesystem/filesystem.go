@@ -1,4 +1,6 @@
-package disk
+// Package filesystem is what the disk tier of a cache asks of the file system under it: what
+// of the system's is used, and of one that tests or simulations put in its place.
+package filesystem
 
 import (
 	"errors"
@@ -31,7 +33,8 @@ type File interface {
 	OS() *os.File
 }
 
-type osFS struct{}
+// OS is the system's.
+type OS struct{}
 
 type osFile struct{ *os.File }
 
@@ -45,7 +48,8 @@ func (f osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
-func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+// OpenFile implements FS.
+func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	f, err := os.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
@@ -53,13 +57,17 @@ func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	return osFile{f}, nil
 }
 
-func (osFS) MkdirAll(path string, perm fs.FileMode) error { return os.MkdirAll(path, perm) }
+// MkdirAll implements FS.
+func (OS) MkdirAll(path string, perm fs.FileMode) error { return os.MkdirAll(path, perm) }
 
-func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
+// Rename implements FS.
+func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 
-func (osFS) Remove(name string) error { return os.Remove(name) }
+// Remove implements FS.
+func (OS) Remove(name string) error { return os.Remove(name) }
 
-func (osFS) ReadDir(name string) ([]string, error) {
+// ReadDir implements FS.
+func (OS) ReadDir(name string) ([]string, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -68,7 +76,8 @@ func (osFS) ReadDir(name string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-func (osFS) SyncDir(name string) error {
+// SyncDir implements FS.
+func (OS) SyncDir(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
