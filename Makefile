@@ -118,8 +118,12 @@ bench-edge: build ## Measure cache hits beside nginx, Varnish, Traffic Server an
 	bin/bench-edge $(ARGS)
 
 .PHONY: bench-logs
-bench-logs: ## Measure what access logs cost: ten million lines into a bucket, and a hit with and without (ARGS='-lines 1000000')
-	go run ./scripts/bench/logs $(ARGS)
+bench-logs: build ## Measure what access logs cost: ten million lines into a bucket, and a hit with and without (ARGS='-lines 1000000 -format parquet')
+	$(call need,aws,awscli)
+	$(call need,jq,jq)
+	go build -o bin/bench-logs ./scripts/bench/logs
+	bin/bench-logs $(ARGS)
+	scripts/bench/logs/latency.sh
 	go test -run '^$$' -bench MemoryHit ./edge
 
 .PHONY: bench-miss

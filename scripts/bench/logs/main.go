@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -29,8 +31,20 @@ func main() {
 	lines := flag.Int("lines", 10_000_000, "how many lines")
 	distributions := flag.Int("distributions", 10, "of how many distributions")
 	interval := flag.Duration("interval", 10*time.Second, "as --log-interval")
+	format := flag.String("format", "", "deliver by standard logging (v2) in that format (w3c, plain, json, parquet) instead of as legacy logs")
+	var l latencies
+	hosts := flag.String("hosts", "", "measure hits of these two distributions in turn instead, their names separated by a comma (latency.sh)")
+	flag.StringVar(&l.edge, "edge", "", "the edge's address, for -hosts")
+	flag.IntVar(&l.connections, "connections", 4, "how many ask, for -hosts")
+	flag.DurationVar(&l.turn, "turn", 2*time.Second, "how long each is asked at a time, for -hosts")
+	flag.IntVar(&l.rounds, "rounds", 10, "how often each is asked, for -hosts")
 	flag.Parse()
-	if err := run(*lines, *distributions, *interval); err != nil {
+	l.hosts = strings.Split(*hosts, ",")
+	do := func() error { return run(*lines, *distributions, *interval, *format) }
+	if *hosts != "" {
+		do = l.run
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "logs:", err)
 		os.Exit(1)
 	}
@@ -46,7 +60,7 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func run(lines, distributions int, interval time.Duration) error {
+func run(lines, distributions int, interval time.Duration, format string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -76,10 +90,9 @@ func run(lines, distributions int, interval time.Duration) error {
 	if err != nil {
 		return err
 	}
-	state := cdn.NewState(1)
-	for i := range distributions {
-		id := fmt.Sprintf("E%013d", i)
-		state.Plans[id] = &cdn.Plan{ID: id, ARN: "arn:aws:cloudfront::123456789012:distribution/" + id, Logging: &logs.Standard{Bucket: "logs"}}
+	state, err := logging(distributions, format)
+	if err != nil {
+		return err
 	}
 	s.Update(state)
 	records := samples(distributions)
@@ -107,9 +120,41 @@ func run(lines, distributions int, interval time.Duration) error {
 	fmt.Printf("%d lines of %d distributions\n", lines, distributions)
 	fmt.Printf("handed over in   %.1f s (%.0f a second; %d times there was no room), by then %.1f s of a processor\n", handed.Seconds(), float64(lines)/handed.Seconds(), waits, handedCPU.Seconds())
 	fmt.Printf("all put in       %.1f s (%.0f a second), %.1f s of a processor, %.2f µs a line\n", all.Seconds(), float64(lines)/all.Seconds(), cpu.Seconds(), float64(cpu.Microseconds())/float64(lines))
-	fmt.Printf("into             %d files, %.0f MB gzipped, %.1f bytes a line\n", to.objects.Load(), float64(to.bytes.Load())/1e6, float64(to.bytes.Load())/float64(lines))
+	fmt.Printf("into             %d files, %.0f MB, %.1f bytes a line\n", to.objects.Load(), float64(to.bytes.Load())/1e6, float64(to.bytes.Load())/float64(lines))
 	fmt.Printf("resident at most %.0f MB\n", float64(usage.Maxrss)/1000)
 	return nil
+}
+
+// logging is a state in which all distributions log, in that format.
+func logging(distributions int, format string) (*cdn.State, error) {
+	state := cdn.NewState(1)
+	put := func(kind cdn.ResourceKind, id, document string) error {
+		c, err := cdn.NewChange(cdn.KindResourcePut, &cdn.Resource{Kind: kind, ID: id, Document: document}, time.Now())
+		if err == nil {
+			c.Version = state.Version.Next()
+			state, err = state.Apply(c)
+		}
+		return err
+	}
+	if format != "" {
+		if err := put(cdn.ResourceLogDestination, "to", logs.Encode(&logs.Destination{ResourceARN: "arn:aws:s3:::logs/x", Format: format})); err != nil {
+			return nil, err
+		}
+	}
+	for i := range distributions {
+		id := fmt.Sprintf("E%013d", i)
+		p := &cdn.Plan{ID: id, ARN: "arn:aws:cloudfront::123456789012:distribution/" + id}
+		if state.Plans[id] = p; format == "" {
+			p.Logging = &logs.Standard{Bucket: "logs"}
+			continue
+		}
+		err := errors.Join(put(cdn.ResourceLogSource, id, logs.Encode(&logs.Source{ResourceARN: p.ARN})),
+			put(cdn.ResourceLogDelivery, id, logs.Encode(&logs.Delivery{Source: id, Destination: "to", Fields: logs.StandardFields()})))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return state, nil
 }
 
 // samples are requests as they come: paths, viewers and agents of some variety.
