@@ -12,16 +12,26 @@ import (
 // DetailOfOrigin is the detailed result type of an answer which an origin owes.
 func DetailOfOrigin(err error) string {
 	var failed *upstream.Error
-	if !errors.As(err, &failed) {
-		return accesslog.AbortedOrigin
+	var told interface {
+		error
+		Sentence() string
 	}
-	switch failed.Reason {
+	var reason upstream.Reason
+	switch {
+	case errors.As(err, &failed):
+		reason = failed.Reason
+	case errors.As(err, &told): // a tier asked the origin, and says so to a person
+		reason = upstream.ReasonOf(told.Sentence())
+	}
+	switch reason {
+	case "":
+		return accesslog.AbortedOrigin
 	case upstream.ConnectTimeout, upstream.ReadTimeout:
 		return accesslog.OriginCommError
 	case upstream.NotAllowed, upstream.TLS:
 		return accesslog.OriginConnectError
 	}
-	return string(failed.Reason)
+	return string(reason)
 }
 
 // DetailOfBroken is that of an answer which broke off.

@@ -1,11 +1,15 @@
 package result
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/event"
 	"github.com/warmfront/warmfront/edge/tier"
+	"github.com/warmfront/warmfront/edge/upstream"
 )
 
 func TestEveryTypeHasANameOfItsOwn(t *testing.T) {
@@ -47,6 +51,31 @@ func TestWhatIsAnError(t *testing.T) {
 	} {
 		if result.Failed() != failed {
 			t.Errorf("%v: failed %v", result, !failed)
+		}
+	}
+}
+
+// told is a failure that another node tells of.
+type told string
+
+func (t told) Error() string    { return "at a tier: " + string(t) }
+func (t told) Sentence() string { return string(t) }
+
+func TestDetailOfOrigin(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&upstream.Error{Reason: upstream.DNS, Err: io.EOF}, "OriginDnsError"},
+		{&upstream.Error{Reason: upstream.ReadTimeout, Err: io.EOF}, accesslog.OriginCommError},
+		{&upstream.Error{Reason: upstream.TLS, Err: io.EOF}, accesslog.OriginConnectError},
+		{told((&upstream.Error{Reason: upstream.DNS}).Sentence()), "OriginDnsError"},
+		{fmt.Errorf("x: %w", told((&upstream.Error{Reason: upstream.ConnectTimeout}).Sentence())), accesslog.OriginCommError},
+		{told("Something else."), accesslog.AbortedOrigin},
+		{io.EOF, accesslog.AbortedOrigin},
+	} {
+		if got := DetailOfOrigin(c.err); got != c.want {
+			t.Errorf("%v: %s, want %s", c.err, got, c.want)
 		}
 	}
 }

@@ -58,7 +58,9 @@ func (e *Error) Status() int {
 }
 
 // Sentence says it to a person who may not know the network.
-func (e *Error) Sentence() string {
+func (e *Error) Sentence() string { return sentences()[e.Reason] }
+
+func sentences() map[Reason]string {
 	return map[Reason]string{
 		DNS:            "The name of the origin could not be resolved.",
 		NotAllowed:     "The origin's address is not one that this network connects to.",
@@ -70,7 +72,18 @@ func (e *Error) Sentence() string {
 		Read:           "The origin broke its answer off.",
 		Write:          "The origin did not take the request.",
 		BadResponse:    "The origin did not give a valid answer.",
-	}[e.Reason]
+	}
+}
+
+// ReasonOf is the reason that a sentence says, "" if it is none's: what another node was
+// told by an origin it hands on as a sentence.
+func ReasonOf(sentence string) Reason {
+	for reason, s := range sentences() {
+		if s == sentence {
+			return reason
+		}
+	}
+	return ""
 }
 
 var errReadTimeout = errors.New("the origin's response time-out is over")
