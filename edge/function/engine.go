@@ -177,7 +177,7 @@ func (e *Engine) run(ctx context.Context, r Run) (report Report, err error) {
 	if err != nil {
 		return failed(err)
 	}
-	way, err := e.gate.pass(ctx, r.Owner, p.long.Load())
+	way, err := e.gate.pass(ctx, r.Owner, &p.long)
 	if err != nil {
 		return Report{}, err
 	}

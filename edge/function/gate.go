@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,11 +22,11 @@ type gate struct {
 	long  lane
 }
 
-// lane has so many places. An owner may have so many runs in it, at work and waiting.
+// lane has so many places.
 type lane struct {
-	free, most int
-	owners     map[string]*line
-	turn       []*line // those with somebody waiting, in the order of their turns
+	free   int
+	owners map[string]*line
+	turn   []*line // those with somebody waiting, in the order of their turns
 }
 
 // line is an owner's.
@@ -38,33 +39,38 @@ type line struct {
 // errThrottled ends a run for which there is no room.
 var errThrottled = errors.New("too many functions are running")
 
+// maxWait is how long an engine's runs wait.
+const maxWait = time.Second
+
+// How many runs of one owner there may be in a lane, at work and waiting, for one more to
+// wait: the others are throttled at once.
 const (
-	maxWait = time.Second
-	// mostLong is how many long runs of one owner there are, waiting or not: the others
-	// are throttled at once.
-	mostLong = 4
-	// mostShort is how many short ones: each is somebody who waits.
 	mostShort = 1000
+	// mostLong is for functions that are known to run long.
+	mostLong = 100
+	// mostStopped is for runs that turn out to be long, and have an instance while they wait.
+	mostStopped = 8
 )
 
 // newGate makes a gate for a machine of so many cores.
 func newGate(cores int) *gate {
 	return &gate{
 		wait:  maxWait,
-		short: lane{free: 2 * cores, most: mostShort, owners: map[string]*line{}},
-		long:  lane{free: max(1, cores/2), most: mostLong, owners: map[string]*line{}},
+		short: lane{free: 2 * cores, owners: map[string]*line{}},
+		long:  lane{free: max(1, cores/2), owners: map[string]*line{}},
 	}
 }
 
-// enter waits for a place in a lane; errThrottled if there is none to wait for, or not soon.
-func (g *gate) enter(ctx context.Context, l *lane, owner string) error {
+// enter waits for a place in a lane; errThrottled if the owner has so many runs in it already, or
+// there is none soon.
+func (g *gate) enter(ctx context.Context, l *lane, owner string, most int) error {
 	g.mu.Lock()
 	o := l.owners[owner]
 	if o == nil {
 		o = &line{owner: owner}
 		l.owners[owner] = o
 	}
-	if o.count >= l.most {
+	if o.count >= most {
 		g.mu.Unlock()
 		return errThrottled
 	}
@@ -151,16 +157,18 @@ type pass struct {
 	in    *lane // where it has a place, nil for nowhere
 	// since is when its slice began.
 	since time.Time
+	// long is told that it takes long, as soon as it does.
+	long *atomic.Bool
 }
 
 // pass lets a run begin. Of a function whose last run was long the next one is taken to be
 // long too: or each would have its first slice before others.
-func (g *gate) pass(ctx context.Context, owner string, long bool) (*pass, error) {
-	p := &pass{gate: g, ctx: ctx, owner: owner, in: &g.short}
-	if long {
-		p.in = &g.long
+func (g *gate) pass(ctx context.Context, owner string, long *atomic.Bool) (*pass, error) {
+	p, most := &pass{gate: g, ctx: ctx, owner: owner, in: &g.short, long: long}, mostShort
+	if long.Load() {
+		p.in, most = &g.long, mostLong
 	}
-	if err := g.enter(ctx, p.in, owner); err != nil {
+	if err := g.enter(ctx, p.in, owner, most); err != nil {
 		return nil, err
 	}
 	p.since = time.Now()
@@ -177,7 +185,8 @@ func (p *pass) pause() error {
 	worked := time.Since(p.since)
 	if p.in != &p.gate.long {
 		p.close()
-		if err := p.gate.enter(p.ctx, &p.gate.long, p.owner); err != nil {
+		p.long.Store(true)
+		if err := p.gate.enter(p.ctx, &p.gate.long, p.owner, mostStopped); err != nil {
 			return err
 		}
 		p.in = &p.gate.long

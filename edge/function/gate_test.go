@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ func TestOwnersTakeTurns(t *testing.T) {
 		var all sync.WaitGroup
 		wait := func(owner string) {
 			all.Go(func() {
-				if err := g.enter(t.Context(), &g.short, owner); err != nil {
+				if err := g.enter(t.Context(), &g.short, owner, mostShort); err != nil {
 					t.Error(err)
 					return
 				}
@@ -28,7 +29,7 @@ func TestOwnersTakeTurns(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		_, _ = g.enter(t.Context(), &g.short, "x"), g.enter(t.Context(), &g.short, "x")
+		_, _ = g.enter(t.Context(), &g.short, "x", mostShort), g.enter(t.Context(), &g.short, "x", mostShort)
 		for range 20 {
 			wait("many")
 		}
@@ -54,18 +55,21 @@ func TestGateTurnsAway(t *testing.T) {
 		var all sync.WaitGroup
 		for range mostLong {
 			all.Go(func() {
-				if err := g.enter(t.Context(), &g.long, "bad"); err != nil && (!errors.Is(err, errThrottled) || time.Since(began) != maxWait) {
+				if err := g.enter(t.Context(), &g.long, "bad", mostLong); err != nil && (!errors.Is(err, errThrottled) || time.Since(began) != maxWait) {
 					t.Error(err, time.Since(began))
 				}
 			})
 		}
 		synctest.Wait()
-		if err := g.enter(t.Context(), &g.long, "bad"); !errors.Is(err, errThrottled) || time.Since(began) != 0 {
+		if err := g.enter(t.Context(), &g.long, "bad", mostStopped); !errors.Is(err, errThrottled) || time.Since(began) != 0 {
+			t.Error(err)
+		}
+		if err := g.enter(t.Context(), &g.long, "bad", mostLong); !errors.Is(err, errThrottled) || time.Since(began) != 0 {
 			t.Error(err)
 		}
 		gone, leave := context.WithCancel(t.Context())
 		all.Go(func() {
-			if err := g.enter(gone, &g.long, "good"); !errors.Is(err, errThrottled) || time.Since(began) != 0 {
+			if err := g.enter(gone, &g.long, "good", mostLong); !errors.Is(err, errThrottled) || time.Since(began) != 0 {
 				t.Error(err)
 			}
 		})
@@ -83,8 +87,9 @@ func TestGateTurnsAway(t *testing.T) {
 func TestLongRunsRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
-		p, err := g.pass(t.Context(), "bad", false)
-		if err != nil || g.short.free != 1 {
+		var long atomic.Bool
+		p, err := g.pass(t.Context(), "bad", &long)
+		if err != nil || g.short.free != 1 || long.Load() {
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -94,8 +99,8 @@ func TestLongRunsRest(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if took := time.Since(began); took != 12*time.Millisecond {
-			t.Error(took)
+		if took := time.Since(began); took != 12*time.Millisecond || !long.Load() {
+			t.Error(took, long.Load())
 		}
 		if p.close(); g.long.free != 1 {
 			t.Error("it holds its place")

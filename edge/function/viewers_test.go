@@ -53,7 +53,7 @@ func TestViewersAtOnce(t *testing.T) {
 	if total != engine.programs.bytes || total > maxIdleBytes {
 		t.Errorf("%d bytes at rest, %d are known of", total, engine.programs.bytes)
 	}
-	if idle := len(engine.programs.byKey[programKey(in.Behavior.ViewerRequest)].idle); idle > 2*runtime.GOMAXPROCS(0)+mostLong {
+	if idle := len(engine.programs.byKey[programKey(in.Behavior.ViewerRequest)].idle); idle > 2*runtime.GOMAXPROCS(0)+mostStopped {
 		t.Errorf("%d instances are at rest", idle)
 	}
 }

@@ -1,7 +1,6 @@
 package quickjs
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -112,7 +111,7 @@ func FuzzReadWire(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(v) == 0 || int(v[0].size) != len(v) || !bytes.Equal([]byte(v.JSON()), []byte(v.JSON())) {
+		if len(v) == 0 || int(v[0].size) != len(v) || !json.Valid([]byte(v.JSON())) {
 			t.Errorf("%q: %v", b, v)
 		}
 	})

@@ -134,7 +134,7 @@ func appendWireText(b []byte, s string) []byte {
 
 // appendTo writes down all that was written, as JS_ReadObject reads it.
 func (w *Writer) appendTo(b []byte) []byte {
-	b = append(b, wireVersion, 0xff, 0xff, 0xff, 0xff) // wireUnchecked
+	b = binary.LittleEndian.AppendUint32(append(b, wireVersion), wireUnchecked)
 	b = append(appendU32(b, w.count), w.names...)
 	return append(b, w.body...)
 }

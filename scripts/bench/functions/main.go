@@ -106,7 +106,7 @@ func run(ctx context.Context, cfg config) error {
 			return fmt.Errorf("%s: %w", part, err)
 		}
 		if cfg.output == "text" {
-			print(part, rows)
+			printTable(part, rows)
 		}
 		all = append(all, rows...)
 	}

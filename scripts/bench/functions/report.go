@@ -38,7 +38,7 @@ func at(times []time.Duration, q float64) float64 {
 	return float64(times[min(len(times)-1, int(q*float64(len(times))))]) / 1e3
 }
 
-func print(part string, rows []row) {
+func printTable(part string, rows []row) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\tcount\tfailed\ta second\tp50 µs\tp99\tp99.9\tCPU p10\tp50\tp99\tMB\t\n", part)
 	for _, r := range rows {
