@@ -218,7 +218,8 @@ func run(i *quickjs.Instance, r Run, pause func() error) (report Report, err err
 	w := i.Event()
 	r.Event.write(w)
 	made, err := i.Run(w, h, Fuel)
-	report.slices = int(made.Used/quickjs.SliceFuel) + 1
+	// A deep stack is work that no loop does.
+	report.slices = int((made.Used+made.Stack/16)/quickjs.SliceFuel) + 1
 	report.Utilization = min(100, (int(made.Used)*100+Fuel-1)/Fuel)
 	switch cut := (*quickjs.Cut)(nil); {
 	case errors.As(err, &cut):

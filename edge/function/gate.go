@@ -196,10 +196,12 @@ func (p *pass) pause() error {
 	return p.ctx.Err()
 }
 
-// close ends the run.
+// close ends the run. The place of a long one rests for as long as it worked at last.
 func (p *pass) close() {
-	if p.in != nil {
-		p.gate.leave(p.in, p.owner)
-		p.in = nil
+	in := p.in
+	if p.in = nil; in == &p.gate.long {
+		time.AfterFunc(min(time.Since(p.since), longest), func() { p.gate.leave(in, p.owner) })
+	} else if in != nil {
+		p.gate.leave(in, p.owner)
 	}
 }

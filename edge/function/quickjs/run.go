@@ -32,6 +32,8 @@ type Made struct {
 	Failed string
 	// Used is how much fuel it took.
 	Used int32
+	// Stack is how deep its stack went, in bytes.
+	Stack int32
 }
 
 // Run calls the handler with an event and lets it take as much fuel. The error is a
@@ -40,15 +42,15 @@ func (i *Instance) Run(event *Writer, h *Host, fuel int32) (Made, error) {
 	defer i.reset()
 	i.begin(h, fuel)
 	if err := i.enter(event); err != nil {
-		return Made{Used: i.used(fuel)}, i.cut(err)
+		return Made{Used: i.used(fuel), Stack: i.depth()}, i.cut(err)
 	}
 	if strings.HasPrefix(i.made.Failed, "InternalError: out of memory") || i.made.Failed == "null" {
-		return Made{Used: i.used(fuel)}, &Cut{Memory: true, Why: errOutOfMemory}
+		return Made{Used: i.used(fuel), Stack: i.depth()}, &Cut{Memory: true, Why: errOutOfMemory}
 	}
 	if !i.done {
 		i.made.Failed = "The function returned a promise that is never settled."
 	}
-	i.made.Used = i.used(fuel)
+	i.made.Used, i.made.Stack = i.used(fuel), i.depth()
 	made := i.made
 	i.host, i.made = nil, Made{}
 	return made, nil
@@ -114,6 +116,9 @@ func (i *Instance) enter(event *Writer) error {
 func (i *Instance) used(fuel int32) int32 {
 	return fuel - max(0, int32(uint32(i.fuel.Get()))) - i.budget
 }
+
+// depth is how deep the stack went, in bytes.
+func (i *Instance) depth() int32 { return int32(i.engine.metered.stackTop) - int32(i.low.Get()) }
 
 // spend takes fuel for work that the host did; false once none is left.
 func (i *Instance) spend(n int32) bool {
