@@ -6,8 +6,6 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/fetch"
 	"github.com/warmfront/warmfront/edge/message"
-	"github.com/warmfront/warmfront/edge/result"
-	"github.com/warmfront/warmfront/edge/tier"
 )
 
 // AccessLog takes a line for each request of a viewer that was answered.
@@ -34,7 +32,7 @@ func (x *exchange) logAccess(d message.Delivery) {
 	line.Location, line.RequestID = x.edge.pop, x.id
 	line.Viewer, line.Method, line.Protocol, line.Major, line.Minor = r.Viewer, r.Method, r.Scheme, r.Major, r.Minor
 	line.Host, line.Path, line.Query, line.TLSVersion, line.Cipher = r.Host, r.Path, r.Query, r.TLSVersion, r.Cipher
-	line.Status, line.Sent, line.Received = x.done.sent, d.Bytes, r.Size()
+	line.Status, line.Sent, line.Received = x.done.Sent, d.Bytes, r.Size()
 	line.Took, line.FirstByte = 0, 0
 	if !r.Received.IsZero() { // an adapter says it
 		line.Took = d.Ended.Sub(r.Received)
@@ -51,7 +49,7 @@ func (x *exchange) logAccess(d message.Delivery) {
 	if x.Behavior != nil {
 		line.Behavior = x.Behavior.Pattern
 	}
-	if x.done.sent == 101 && r.Upgrade == "websocket" {
+	if x.done.Sent == 101 && r.Upgrade == "websocket" {
 		line.Protocol = "ws" + strings.TrimPrefix(r.Scheme, "http")
 	}
 	line.SetFields(x.asked.Header, x.sending.Header)
@@ -60,10 +58,10 @@ func (x *exchange) logAccess(d message.Delivery) {
 	if p := x.staged.primary; p != nil && p != x.Plan {
 		line.Primary, line.PrimaryDomain = p.ID, p.Domain
 	}
-	line.Encryption, line.EncryptedFields = string(x.done.encryption), x.done.encrypted
+	line.Encryption, line.EncryptedFields = string(x.done.Encryption), x.done.Encrypted
 	line.Origin, line.Failover, line.OriginFirst, line.OriginLast = "", "", 0, 0
-	if t := x.done.timing; t != nil {
-		line.Origin, line.Failover, line.OriginFirst, line.OriginLast = t.Host, fetch.FailedWith(x.done.failover), t.First, t.Last()
+	if t := x.done.Timing; t != nil {
+		line.Origin, line.Failover, line.OriginFirst, line.OriginLast = t.Host, fetch.FailedWith(x.done.Failover), t.First, t.Last()
 	}
 	x.logResult(line, d.Err)
 	if !x.edge.cfg.AccessLog.Log(line) {
@@ -71,45 +69,11 @@ func (x *exchange) logAccess(d message.Delivery) {
 	}
 }
 
-// logResult says what came of the request, before the answer went out and after
-// (developer guide, "Standard logging reference").
+// logResult says what came of the request, before the answer went out and after.
 func (x *exchange) logResult(line *accesslog.Record, broken error) {
-	line.ResponseResult = x.done.result.String()
-	line.Result, line.Detail = line.ResponseResult, line.ResponseResult
-	if x.done.result == result.ShieldHit { // is a detailed result type alone
-		line.Result, line.ResponseResult = tier.Hit, tier.Hit
-	}
-	switch {
-	case x.done.result == result.Error:
-		line.Detail = x.errorType()
-	case x.done.result.Failed(): // a function's failure is its own result, wherever it is told
-	case broken != nil:
-		line.Result, line.Detail = result.Error.String(), result.DetailOfBroken(broken)
-	case x.done.failover != "" && !x.done.hit:
-		line.Detail = accesslog.OriginFailover
-	}
-	if line.Detail == accesslog.ClientHungUpRequest {
+	t := x.done.Tell(x.Behavior == nil || x.Behavior.Allows(x.Request.Method), broken)
+	line.Result, line.ResponseResult, line.Detail = t.Result, t.Response, t.Detail
+	if t.Detail == accesslog.ClientHungUpRequest {
 		line.Status, line.ContentLength = 0, -1 // it had left before there was an answer
 	}
-}
-
-// errorType is the detailed result type of an answer that is an error.
-func (x *exchange) errorType() string {
-	switch forwarded := x.done.forward != ""; {
-	case x.done.errorType != "":
-		return x.done.errorType
-	case forwarded && x.done.status >= 500:
-		return accesslog.OriginError
-	case forwarded || x.done.hit || x.done.sent >= 500 && x.done.sent != 508:
-		return result.Error.String()
-	case x.done.sent == 421:
-		return accesslog.InvalidRequestCertificate
-	case x.done.sent == 431:
-		return accesslog.InvalidRequestHeader
-	case x.Behavior != nil && !x.Behavior.Allows(x.Request.Method):
-		return accesslog.InvalidRequestMethod
-	case x.done.sent == 403:
-		return accesslog.InvalidRequestBlocked
-	}
-	return accesslog.InvalidRequest
 }

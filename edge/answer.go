@@ -19,20 +19,20 @@ const roomForOwnFields = 10
 
 // hit answers with what was stored; nil if its first bytes are there no more.
 func (x *exchange) hit(ctx context.Context, o *cache.Object) *message.Response {
-	x.done.hit, x.done.result = true, result.Hit
-	x.done.ttl = o.TimeToLive(x.start)
+	x.done.Hit, x.done.Type = true, result.Hit
+	x.done.TTL = o.TimeToLive(x.start)
 	return x.fromObject(ctx, o, x.start)
 }
 
 // fetched answers with what a flight brought, which was first made for this request
 // or is another's.
 func (x *exchange) fetched(ctx context.Context, f *fetch.Flight, first bool) *message.Response {
-	x.done.hit, x.done.result = false, result.Above(f.Above())
+	x.done.Hit, x.done.Type = false, result.Above(f.Above())
 	if f.Confirmed {
-		x.done.result = result.RefreshHit
+		x.done.Type = result.RefreshHit
 	}
 	now := x.edge.now()
-	x.done.status, x.done.stored, x.done.ttl = f.Status, f.Kept, f.Object.TimeToLive(now)
+	x.done.Status, x.done.Stored, x.done.TTL = f.Status, f.Kept, f.Object.TimeToLive(now)
 	if f.Partial && x.Strict() && first {
 		return x.asItCame(ctx, f, now)
 	}
@@ -53,13 +53,13 @@ func (x *exchange) asItCame(ctx context.Context, f *fetch.Flight, now time.Time)
 
 // begin makes an answer of an object, still without its body.
 func (x *exchange) begin(o *cache.Object, now time.Time) *message.Response {
-	x.done.from = o
+	x.done.From = o
 	x.fields = append(x.fields[:0], o.Header...)
 	x.answer = message.Response{Status: o.Status, Header: x.fields, Length: o.Length}
 	if s := o.Ahead - x.ahead; s != 0 && !x.Relayed { // edges that ask know it by the Age
 		rfc9111.ShiftDates(x.answer.Header, s, x.real())
 	}
-	if x.done.hit || x.done.result != result.Miss || o.InitialAge >= time.Second || o.Header.Has("Age") {
+	if x.done.Hit || x.done.Type != result.Miss || o.InitialAge >= time.Second || o.Header.Has("Age") {
 		x.answer.Header.Set("Age", x.seconds(o.Age(now)))
 	}
 	return &x.answer
@@ -76,7 +76,7 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	}
 	resp := x.begin(o, now)
 	if o.Status >= 400 {
-		x.done.result = result.Error
+		x.done.Type = result.Error
 	}
 	part := rfc9111.Range{Length: -1}
 	if o.Status == 200 && (x.Request.Method == "GET" || x.Request.Method == "HEAD") {
@@ -92,9 +92,9 @@ func (x *exchange) fromObject(ctx context.Context, o *cache.Object, now time.Tim
 	if x.Request.Method == "HEAD" || o.Body == nil || resp.Status == 304 || resp.Status == 412 || resp.Status == 416 {
 		return resp
 	}
-	missing := (x.done.hit || x.done.collapsed) && !o.Body.Has(max(0, part.Offset), 1)
-	if missing && x.done.hit {
-		x.done.hit, x.done.result, x.done.forward = false, result.Miss, "partial"
+	missing := (x.done.Hit || x.done.Collapsed) && !o.Body.Has(max(0, part.Offset), 1)
+	if missing && x.done.Hit {
+		x.done.Hit, x.done.Type, x.done.Forward = false, result.Miss, "partial"
 	}
 	x.serving = o
 	if !o.Body.OpenFrom(ctx, &x.reader, part.Offset, part.Length, x) {
@@ -174,7 +174,7 @@ func (x *exchange) cut(resp *message.Response, o *cache.Object, ranges []rfc9111
 		resp.Header.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 		resp.Header.Del("Content-Type")
 		resp.Header.Del("Content-Encoding")
-		x.done.result = result.Error
+		x.done.Type = result.Error
 	}
 	return nil
 }

@@ -15,11 +15,11 @@ func (x *exchange) Delivered(d message.Delivery) {
 	if x.span != nil {
 		x.traceDelivered(d)
 	}
-	if x.done.uncounted {
+	if x.done.Uncounted {
 		return
 	}
 	e := x.edge
-	e.metrics.Served(int(x.done.result), x.asked.Scheme == "https", d.Body)
+	e.metrics.Served(int(x.done.Type), x.asked.Scheme == "https", d.Body)
 	if e.cfg.AccessLog != nil {
 		x.logAccess(d)
 	}
@@ -35,7 +35,7 @@ func (x *exchange) release() {
 	x.reader, x.serving, x.ready, x.sending = cache.Reader{}, nil, ready{}, nil
 	clear(x.fields)
 	x.answer, x.mapped = message.Response{}, message.Request{}
-	x.asked, x.state, x.done.from, x.done.timing, x.explained = nil, nil, nil, nil, nil
+	x.asked, x.state, x.done.From, x.done.Timing, x.explained = nil, nil, nil, nil, nil
 	x.Request, x.Plan, x.Behavior, x.Origin = nil, nil, nil, nil
 	x.staged, x.span = staged{}, nil
 }
@@ -47,6 +47,6 @@ func (x *exchange) log(d message.Delivery) {
 	}
 	r := x.asked
 	x.edge.cfg.Logger.Debug("request", "id", strings.Clone(x.id), "distribution", distribution, "viewer", r.Viewer, "method", r.Method,
-		"host", r.Host, "uri", r.Redacted(), "status", x.done.sent, "result", x.done.result.String(),
+		"host", r.Host, "uri", r.Redacted(), "status", x.done.Sent, "result", x.done.Type.String(),
 		"bytes", d.Body, "took", d.Ended.Sub(r.Received), "cache", x.cacheStatus(), "err", d.Err)
 }

@@ -19,7 +19,7 @@ func (x *exchange) elsewhere() *message.Response {
 	if pop == "" {
 		return nil
 	}
-	x.done.result = result.Redirect
+	x.done.Type = result.Redirect
 	location := x.Request.Scheme + "://" + cdn.POPName(pop, x.named().Domain)
 	if port := x.edge.publicPort(x.Request.Scheme); port != 0 {
 		location += ":" + strconv.Itoa(port)

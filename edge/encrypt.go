@@ -16,7 +16,7 @@ func (x *exchange) encrypt(ctx context.Context) *message.Response {
 	out, err := fieldencryption.Encrypt(x.Behavior.Encryption, x.Request)
 	s.Set(span.String("warmfront.encryption.status", string(out.Status)), span.Int("warmfront.encryption.fields", out.Fields))
 	s.EndWith(err)
-	x.done.encryption, x.done.encrypted = out.Status, out.Fields
+	x.done.Encryption, x.done.Encrypted = out.Status, out.Fields
 	switch {
 	case err != nil && (ctx.Err() != nil || out.Status == ""):
 		return x.gone() // the body did not come whole

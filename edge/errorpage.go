@@ -22,12 +22,12 @@ type fault struct {
 
 // errorPage answers with a page of the edge's own about what went wrong.
 func (x *exchange) errorPage(f fault) *message.Response {
-	x.done.result, x.done.failure = result.Error, f.sentence
-	if x.done.errorType == accesslog.LimitExceeded {
-		x.done.result = result.LimitExceeded
+	x.done.Type, x.done.Failure = result.Error, f.sentence
+	if x.done.ErrorType == accesslog.LimitExceeded {
+		x.done.Type = result.LimitExceeded
 	}
-	if x.done.document != "" {
-		return x.own(f.status, "text/xml", x.done.document)
+	if x.done.Document != "" {
+		return x.own(f.status, "text/xml", x.done.Document)
 	}
 	return x.page(f.status, f.sentence)
 }
@@ -62,7 +62,7 @@ func (x *exchange) own(status int, kind, text string) *message.Response {
 // it has none or the page is not to be had: then the error stays as it is
 // (developer guide, "Generate custom error responses").
 func (x *exchange) customError(ctx context.Context, status int) *message.Response {
-	if x.inner || x.Behavior == nil || status < 400 || x.done.result.Made() {
+	if x.inner || x.Behavior == nil || status < 400 || x.done.Type.Made() {
 		return nil
 	}
 	for _, r := range x.Plan.ErrorResponses {
@@ -80,7 +80,7 @@ func (x *exchange) customError(ctx context.Context, status int) *message.Respons
 			resp.Body = nil
 		}
 		resp.Status = r.ResponseCode
-		x.done.result = result.Error
+		x.done.Type = result.Error
 		return resp
 	}
 	return nil

@@ -88,9 +88,9 @@ func (x *exchange) rewrite(r *message.Request) {
 
 // generated answers with what a function made at the viewer's request.
 func (x *exchange) generated(resp *message.Response) *message.Response {
-	x.done.result = result.FunctionGenerated
+	x.done.Type = result.FunctionGenerated
 	if x.Behavior.Lambdas.ViewerRequest != nil {
-		x.done.result = result.LambdaGenerated
+		x.done.Type = result.LambdaGenerated
 	}
 	return event.Complete(resp, x.Request.Method, x.edge.cfg.Now())
 }
@@ -98,6 +98,6 @@ func (x *exchange) generated(resp *message.Response) *message.Response {
 // failedEvent answers in place of a function that failed.
 func (x *exchange) failedEvent(f *event.Fault) *message.Response {
 	resp := x.errorPage(fault{f.Status, f.Sentence})
-	x.done.result = result.OfEvent(f.Result)
+	x.done.Type = result.OfEvent(f.Result)
 	return resp
 }

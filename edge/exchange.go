@@ -9,8 +9,6 @@ import (
 	"github.com/warmfront/warmfront/edge/accesslog"
 	"github.com/warmfront/warmfront/edge/cache"
 	"github.com/warmfront/warmfront/edge/explain"
-	"github.com/warmfront/warmfront/edge/fetch"
-	"github.com/warmfront/warmfront/edge/fieldencryption"
 	"github.com/warmfront/warmfront/edge/identity"
 	"github.com/warmfront/warmfront/edge/message"
 	"github.com/warmfront/warmfront/edge/policy"
@@ -66,7 +64,7 @@ type exchange struct {
 	// span is that of the request, nil where it is not traced.
 	span *span.Span
 
-	done record
+	done result.Outcome
 
 	// What answers are made in, used again for the next request.
 	answer message.Response
@@ -83,42 +81,6 @@ type exchange struct {
 	line    accesslog.Record
 	ranges  []rfc9111.Range
 	ids     identity.Requests
-}
-
-// record is what was done with a request: it becomes headers, metrics and a log
-// line.
-type record struct {
-	result result.Type
-	sent   int // the answer's status
-	hit    bool
-	// forward says why the origin was asked, in RFC 9211's words, and status what
-	// it answered.
-	forward   string
-	status    int
-	stored    bool
-	collapsed bool
-	ttl       time.Duration
-	detail    string
-	// failover says why a group's second origin was asked, "" if it was not.
-	failover string
-	// timing is of the origin, if it was asked for this request; nil where it was not.
-	timing *fetch.Timing
-	// from is what the answer was made of, or birth since when what was not stored
-	// holds; failure says why there is neither.
-	from    *cache.Object
-	birth   cdn.Version
-	failure string
-	// errorType is CloudFront's detailed result type of an error, where it is known.
-	errorType string
-	// document is the body of an error that is no page, but XML; else "".
-	document string
-	// encryption is what became of a form whose fields are encrypted, "" where none are,
-	// and encrypted how many were.
-	encryption fieldencryption.Status
-	encrypted  int
-	// uncounted is set on what is no request of a viewer's for an object: the routers' own
-	// questions, and those for an explanation.
-	uncounted bool
 }
 
 // newExchange makes an exchange for a connection or a stream.
@@ -193,7 +155,7 @@ func (x *exchange) reset() {
 	x.staged.primary = nil
 	x.nextOnly, x.inner, x.ready, x.Relayed = false, false, ready{}, false
 	x.Second, x.handedOn = false, false
-	x.done = record{result: result.Miss}
+	x.done = result.Outcome{Type: result.Miss}
 	x.uris = x.uris[:0]
 	x.fields = x.fields[:0]
 	x.text.Reset()

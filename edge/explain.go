@@ -50,7 +50,7 @@ func (x *exchange) onlyExplained(ctx context.Context) *message.Response {
 	if x.explains != explain.Only {
 		return nil
 	}
-	x.done.uncounted = true
+	x.done.Uncounted = true
 	x.explained = x.explain(x.refused())
 	if x.explained.Refused == nil && x.Behavior != nil && x.Behavior.HasViewerEvents() && x.edge.cfg.Events != nil {
 		x.atRequest(ctx, x.eventInfo())

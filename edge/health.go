@@ -17,7 +17,7 @@ func (x *exchange) health() *message.Response {
 	if !x.isHealth() {
 		return nil
 	}
-	x.done.uncounted = true
+	x.done.Uncounted = true
 	status, text := x.edge.healthy(x.mayReport())
 	resp := &message.Response{Status: status, Length: int64(len(text))}
 	resp.Header.Add("Content-Type", "text/plain; charset=utf-8")

@@ -31,7 +31,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 	}
 	begun, sent := x.edge.fetcher.Begin(x.arrived, x.Plan, x.state.Version), x.edge.cfg.Now().Add(x.ahead)
 	resp, header, why, err := x.edge.fetcher.Ask(ctx, q, nil)
-	x.done.failover, x.done.timing = why, q.Timing
+	x.done.Failover, x.done.Timing = why, q.Timing
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return x.gone()
@@ -39,7 +39,7 @@ func (x *exchange) pass(ctx context.Context) *message.Response {
 		return x.failed(err)
 	}
 	received := x.edge.cfg.Now().Add(x.ahead)
-	x.done.status, x.done.birth, x.done.from = resp.Status, begun.Birth, nil
+	x.done.Status, x.done.Birth, x.done.From = resp.Status, begun.Birth, nil
 	if resp.Upgraded != nil {
 		return resp
 	}
@@ -84,7 +84,7 @@ func (x *exchange) forgetUnsafe(resp *message.Response) {
 // stream answers with what the origin sends, as it comes.
 func (x *exchange) stream(resp *message.Response) *message.Response {
 	if resp.Status >= 400 {
-		x.done.result = result.Error
+		x.done.Type = result.Error
 	}
 	if x.Request.Method == "HEAD" {
 		resp.Close()

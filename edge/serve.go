@@ -20,9 +20,9 @@ import (
 // that others share, or by handing it to the origin.
 func (x *exchange) serve(ctx context.Context) *message.Response {
 	if !x.Cacheable() {
-		x.done.forward = "bypass"
+		x.done.Forward = "bypass"
 		if !x.Behavior.Caches(x.Request.Method) {
-			x.done.forward = "method"
+			x.done.Forward = "method"
 		}
 		return x.pass(ctx)
 	}
@@ -47,11 +47,11 @@ func (x *exchange) serve(ctx context.Context) *message.Response {
 				return resp
 			}
 		}
-		x.done.detail = why
+		x.done.Detail = why
 		if x.facts(x.newestInvalidation()).Asked.Directives.OnlyIfCached {
 			return x.errorPage(fault{504, "Nothing that is stored answers the request, and it may not be forwarded (only-if-cached)."})
 		}
-		x.done.forward = forwardReason(o, act)
+		x.done.Forward = forwardReason(o, act)
 		if !x.Collapses() || x.edge.fetcher.Alone(x.key, x.real()) {
 			break
 		}
@@ -135,7 +135,7 @@ func (x *exchange) selects(o *cache.Object) bool {
 
 // refresh has an object confirmed while it is served stale.
 func (x *exchange) refresh() {
-	x.done.detail = "stale-while-revalidate"
+	x.done.Detail = "stale-while-revalidate"
 	f, first := x.join(func(reuse.Begun) bool { return true }, x.renewed)
 	if first {
 		f.Abandon()
@@ -177,13 +177,13 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 	if err := f.Wait(ctx); err != nil {
 		return x.gone()
 	}
-	x.done.collapsed = !first
+	x.done.Collapsed = !first
 	resp := x.brought(ctx, f, first, known)
 	if resp == nil {
 		// Now only a fetch that begins after the request arrived will do: its
 		// answer is the request's own, whatever its lifetime.
 		x.nextOnly = true
-		x.done.collapsed = false
+		x.done.Collapsed = false
 	}
 	return resp
 }
@@ -191,14 +191,14 @@ func (x *exchange) share(ctx context.Context) *message.Response {
 // brought answers with what a flight brought, nil if the request cannot use it.
 func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, known reuse.Facts) *message.Response {
 	known = x.about(f.Object, known)
-	x.done.failover = f.FailedOver
+	x.done.Failover = f.FailedOver
 	if first {
-		x.done.timing = f.Timing
+		x.done.Timing = f.Timing
 	}
 	switch {
 	case f.Stale && reuse.MayServeStale(f.Object, known):
-		x.done.detail = "stale-if-error"
-		x.done.status = f.Status
+		x.done.Detail = "stale-if-error"
+		x.done.Status = f.Status
 		return x.hit(ctx, f.Object)
 	case f.Err != nil && (f.Object == nil || f.Stale):
 		return x.failed(f.Err)
@@ -211,7 +211,7 @@ func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, kno
 			return nil
 		}
 		if f.Err != nil {
-			x.done.errorType = result.DetailOfOrigin(f.Err)
+			x.done.ErrorType = result.DetailOfOrigin(f.Err)
 		}
 		resp := x.fetched(ctx, f, first)
 		x.noteEvent(f.Err)
@@ -224,7 +224,7 @@ func (x *exchange) brought(ctx context.Context, f *fetch.Flight, first bool, kno
 
 // alone fetches for this request and nobody else.
 func (x *exchange) alone(ctx context.Context) *message.Response {
-	x.done.collapsed = false
+	x.done.Collapsed = false
 	f := x.newFlight()
 	x.edge.fetcher.Launch(f)
 	defer f.Abandon()
@@ -241,7 +241,7 @@ func (x *exchange) alone(ctx context.Context) *message.Response {
 // private answers with a response that is for this request alone. A range of it
 // is asked for anew: it may be far into something too large to store.
 func (x *exchange) private(ctx context.Context, f *fetch.Flight) *message.Response {
-	x.done.status, x.done.birth, x.done.from = f.Status, f.BornAt(), nil
+	x.done.Status, x.done.Birth, x.done.From = f.Status, f.BornAt(), nil
 	resp := f.Take()
 	own := f.Ranged && x.Strict() // asked for by the viewer's own range
 	if !own && (f.Ranged && resp.Status == 206 || x.Request.Header.Has("Range") && resp.Status == 200) {
@@ -253,7 +253,7 @@ func (x *exchange) private(ctx context.Context, f *fetch.Flight) *message.Respon
 
 // gone is the answer for a viewer that has left.
 func (x *exchange) gone() *message.Response {
-	x.done.errorType = accesslog.ClientHungUpRequest
+	x.done.ErrorType = accesslog.ClientHungUpRequest
 	return x.errorPage(fault{499, "The viewer closed the connection."})
 }
 
@@ -272,7 +272,7 @@ func (x *exchange) failed(err error) *message.Response {
 	if !x.leased {
 		f.status = 504
 	}
-	x.done.errorType = result.DetailOfOrigin(err)
+	x.done.ErrorType = result.DetailOfOrigin(err)
 	x.edge.cfg.Logger.Debug("origin failed", "id", x.id, "distribution", x.Plan.ID, "origin", x.Origin.ID, "err", err)
 	resp := x.errorPage(f)
 	x.noteEvent(err)
@@ -284,6 +284,6 @@ func (x *exchange) failed(err error) *message.Response {
 func (x *exchange) noteEvent(err error) {
 	var function interface{ Result() string }
 	if errors.As(err, &function) && function.Result() != "" {
-		x.done.result = result.OfEvent(event.Result(function.Result()))
+		x.done.Type = result.OfEvent(event.Result(function.Result()))
 	}
 }

@@ -92,23 +92,23 @@ func (p peer) answer(ctx context.Context, r *message.Request, a tier.Ask) (*mess
 		return tier.Pass(tier.Uncacheable)
 	}
 	resp := x.serve(ctx)
-	if x.done.failure != "" {
+	if x.done.Failure != "" {
 		return x.failedAbove(resp)
 	}
 	resp.Header.Add("Cache-Status", x.cacheStatus())
-	if o := x.done.from; o != nil {
+	if o := x.done.From; o != nil {
 		return resp, tier.Answer{Birth: o.Birth, Compressed: o.Compressed, OriginTag: o.OriginTag, Result: x.result()}
 	}
-	return resp, tier.Answer{Birth: x.done.birth}
+	return resp, tier.Answer{Birth: x.done.Birth}
 }
 
 // passOn hands a request to the origin, whose shield the node is. Whatever comes was
 // born now.
 func (p peer) passOn(ctx context.Context) (*message.Response, tier.Answer) {
 	x := p.exchange
-	x.done.forward = "bypass"
+	x.done.Forward = "bypass"
 	resp := x.pass(ctx)
-	if x.done.failure != "" {
+	if x.done.Failure != "" {
 		return x.failedAbove(resp)
 	}
 	resp.Header.Add("Cache-Status", x.cacheStatus())
@@ -118,9 +118,9 @@ func (p peer) passOn(ctx context.Context) (*message.Response, tier.Answer) {
 // failedAbove tells the asker why the origin gave no answer.
 func (x *exchange) failedAbove(resp *message.Response) (*message.Response, tier.Answer) {
 	resp.Close()
-	a := tier.Answer{Failed: x.done.failure}
-	if x.done.result.OfFunction() {
-		a.Result = x.done.result.String()
+	a := tier.Answer{Failed: x.done.Failure}
+	if x.done.Type.OfFunction() {
+		a.Result = x.done.Type.String()
 	}
 	return &message.Response{Status: resp.Status}, a
 }
@@ -160,14 +160,14 @@ func (x *exchange) goTo(rerouted string) bool {
 // shield besides, it is a hit like any (belief 108).
 func (x *exchange) result() string {
 	switch {
-	case x.done.hit && x.level == tier.Shield:
+	case x.done.Hit && x.level == tier.Shield:
 		return tier.ShieldHit
-	case x.done.hit:
+	case x.done.Hit:
 		return tier.Hit
 	}
-	switch x.done.result {
+	switch x.done.Type {
 	case result.Hit, result.RefreshHit, result.ShieldHit:
-		return x.done.result.String()
+		return x.done.Type.String()
 	}
 	return ""
 }
@@ -177,6 +177,6 @@ func (p peer) Delivered(d message.Delivery) {
 	if p.span != nil {
 		p.traceSent(d)
 	}
-	p.edge.metrics.PeerServed(p.done.result.String())
+	p.edge.metrics.PeerServed(p.done.Type.String())
 	p.release()
 }

@@ -37,14 +37,14 @@ func (x *exchange) trace(ctx context.Context) context.Context {
 // traceDelivered ends the span of a viewer's request with what came of it. What is no request of a viewer's for an object
 // has none.
 func (x *exchange) traceDelivered(d message.Delivery) {
-	if x.done.uncounted {
+	if x.done.Uncounted {
 		return
 	}
 	if !x.span.Recorded() || x.sending == nil {
 		x.span.EndAs(d.Ended, "", "")
 		return
 	}
-	line := accesslog.Record{Status: x.done.sent}
+	line := accesslog.Record{Status: x.done.Sent}
 	x.logResult(&line, d.Err)
 	r := x.asked
 	x.span.Set(span.String("url.scheme", r.Scheme), span.String("client.address", r.Viewer.Addr().Unmap().String()),
@@ -58,10 +58,10 @@ func (x *exchange) traceDelivered(d message.Delivery) {
 	switch {
 	case d.Err != nil:
 		failure = "the answer did not reach the viewer whole: " + d.Err.Error()
-	case x.done.sent >= 500:
+	case x.done.Sent >= 500:
 		failure = line.Detail
 	}
-	x.traceFacts(r, x.done.sent)
+	x.traceFacts(r, x.done.Sent)
 	x.span.EndAs(d.Ended, x.spanName(), failure)
 }
 
@@ -69,15 +69,15 @@ func (x *exchange) traceDelivered(d message.Delivery) {
 func (x *exchange) traceFacts(r *message.Request, status int) {
 	x.span.Set(span.String("http.request.method", r.Method), span.String("url.path", r.Path), span.String("server.address", r.Host),
 		span.Int("http.response.status_code", status), span.String("warmfront.pop", x.edge.cfg.Node.POP), span.String("warmfront.node", x.edge.cfg.Node.ID),
-		span.String("warmfront.cache.status", x.cacheStatus()), span.Bool("warmfront.cache.hit", x.done.hit), span.Bool("warmfront.cache.collapsed", x.done.collapsed))
+		span.String("warmfront.cache.status", x.cacheStatus()), span.Bool("warmfront.cache.hit", x.done.Hit), span.Bool("warmfront.cache.collapsed", x.done.Collapsed))
 	if x.Plan != nil {
 		x.span.Set(span.String("warmfront.distribution.id", x.Plan.ID))
 	}
 	if x.Behavior != nil {
 		x.span.Set(span.String("warmfront.behavior", x.Behavior.Pattern), span.String("http.route", x.Behavior.Pattern))
 	}
-	if x.done.forward != "" {
-		x.span.Set(span.String("warmfront.cache.forward", x.done.forward))
+	if x.done.Forward != "" {
+		x.span.Set(span.String("warmfront.cache.forward", x.done.Forward))
 	}
 }
 

@@ -25,7 +25,7 @@ func (x *exchange) refused() *fault {
 }
 
 func (x *exchange) refuse(r *admission.Refusal) *fault {
-	x.done.errorType, x.done.document = r.Detail, r.Document
+	x.done.ErrorType, x.done.Document = r.Detail, r.Document
 	return &fault{r.Status, r.Sentence}
 }
 
@@ -46,7 +46,7 @@ func (e *Edge) ports(scheme string) []int {
 // redirect sends the viewer to the same URL over HTTPS, at the port by which this
 // network is reached.
 func (x *exchange) redirect() *message.Response {
-	x.done.result = result.Redirect
+	x.done.Type = result.Redirect
 	location := "https://" + x.Request.Host
 	if port := x.edge.publicHTTPSPort(); port != 443 {
 		location += ":" + strconv.Itoa(port)

@@ -1,9 +1,6 @@
 package edge
 
 import (
-	"strconv"
-	"time"
-
 	"github.com/warmfront/warmfront/cdn/policies"
 	"github.com/warmfront/warmfront/edge/explain"
 	"github.com/warmfront/warmfront/edge/message"
@@ -15,12 +12,12 @@ import (
 // finish gives an answer the fields that tell what the edge did (developer guide,
 // "Response behavior"; RFC 9211).
 func (x *exchange) finish(r *message.Response) {
-	x.done.sent, x.sending = r.Status, r
+	x.done.Sent, x.sending = r.Status, r
 	h := &r.Header
-	if x.Behavior != nil && x.Behavior.ResponseHeaders != nil && x.done.result != result.Redirect && r.Upgraded == nil {
+	if x.Behavior != nil && x.Behavior.ResponseHeaders != nil && x.done.Type != result.Redirect && r.Upgraded == nil {
 		x.applyPolicy(h, x.Behavior.ResponseHeaders)
 	}
-	h.Add("X-Cache", x.done.result.XCache())
+	h.Add("X-Cache", x.done.Type.XCache())
 	h.Add("Via", x.edge.via)
 	h.Add("X-Amz-Cf-Pop", x.edge.pop)
 	h.Add("X-Amz-Cf-Id", x.id)
@@ -43,31 +40,7 @@ func (x *exchange) finish(r *message.Response) {
 
 // cacheStatus is the member of Cache-Status for this cache.
 func (x *exchange) cacheStatus() string {
-	d := &x.done
-	b := append(x.text.Begin(), x.edge.cacheName...)
-	switch {
-	case d.hit:
-		b = append(b, "; hit; ttl="...)
-		b = strconv.AppendInt(b, int64(d.ttl/time.Second), 10)
-	case d.forward != "":
-		b = append(append(b, "; fwd="...), d.forward...)
-		if d.status != 0 {
-			b = strconv.AppendInt(append(b, "; fwd-status="...), int64(d.status), 10)
-		}
-		if d.stored {
-			b = strconv.AppendInt(append(b, "; stored; ttl="...), int64(d.ttl/time.Second), 10)
-		}
-		if d.collapsed {
-			b = append(b, "; collapsed"...)
-		}
-	}
-	switch {
-	case d.detail != "":
-		b = append(append(b, "; detail="...), d.detail...)
-	case d.failover != "" && !d.hit:
-		b = append(append(b, "; detail=failover-"...), d.failover...)
-	}
-	return x.text.End(b)
+	return x.text.End(x.done.AppendCacheStatus(x.text.Begin(), x.edge.cacheName))
 }
 
 // applyPolicy gives an answer what the response headers policy says. A redirect to HTTPS
@@ -76,6 +49,6 @@ func (x *exchange) applyPolicy(h *message.Header, p *policies.ResponseHeaders) {
 	responseheaders.Apply(h, p, x.Request)
 	if responseheaders.Timed(p, x.asked, x.id) {
 		took := x.edge.cfg.Now().Sub(x.real())
-		h.Add("Server-Timing", responseheaders.ServerTiming(&x.text, x.done.result.String(), x.edge.pop, x.id, took))
+		h.Add("Server-Timing", responseheaders.ServerTiming(&x.text, x.done.Type.String(), x.edge.pop, x.id, took))
 	}
 }
