@@ -87,15 +87,21 @@ func TestGateTurnsAway(t *testing.T) {
 func TestLongRunsRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
+		free := func(l *lane) int {
+			synctest.Wait()
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return l.free
+		}
 		var long atomic.Bool
 		p, err := g.pass(t.Context(), "bad", &long)
-		if err != nil || g.short.free != 1 || long.Load() {
+		if err != nil || free(&g.short) != 1 || long.Load() {
 			t.Fatal(err)
 		}
 		began := time.Now()
 		for range 3 {
 			<-time.After(2 * time.Millisecond) // it works
-			if err := p.pause(); err != nil || g.short.free != 2 || g.long.free != 0 {
+			if err := p.pause(); err != nil || free(&g.short) != 2 || free(&g.long) != 0 {
 				t.Fatal(err)
 			}
 		}
@@ -103,10 +109,10 @@ func TestLongRunsRest(t *testing.T) {
 			t.Error(took, long.Load())
 		}
 		<-time.After(time.Millisecond) // it works
-		if p.close(); g.long.free != 0 {
+		if p.close(); free(&g.long) != 0 {
 			t.Error("its place does not rest")
 		}
-		if <-time.After(time.Millisecond + 1); g.long.free != 1 {
+		if <-time.After(time.Millisecond + 1); free(&g.long) != 1 {
 			t.Error("it holds its place")
 		}
 	})
