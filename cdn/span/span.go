@@ -23,7 +23,7 @@ type Attribute struct {
 	Value any
 }
 
-// String, Int, Bool and Strings make attributes.
+// String is an attribute that is text.
 func String(key, value string) Attribute { return Attribute{key, value} }
 
 // Int is an attribute that is a whole number.

@@ -78,7 +78,8 @@ func askOne(edge, host string, until time.Time) (took []time.Duration, err error
 		if err != nil {
 			return nil, err
 		}
-		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		_, err = io.Copy(io.Discard, answer.Body)
+		if err := errors.Join(err, answer.Body.Close()); err != nil {
 			return nil, err
 		}
 		ended := time.Since(began)
