@@ -296,6 +296,9 @@ func execInside(ctx context.Context, folder statefolder.Folder, r statefolder.Ru
 	return 1
 }
 
+// lastWords end the welcome: whoever waits for a network in the background reads up to them.
+const lastWords = "IP geolocation by DB-IP, https://db-ip.com"
+
 // welcome prints what to paste.
 func welcome(w io.Writer, cfg network.UpConfig, r statefolder.Running, took time.Duration) {
 	codes := make([]string, 0, len(cfg.POPs))
@@ -323,7 +326,7 @@ func welcome(w io.Writer, cfg network.UpConfig, r statefolder.Running, took time
 		paste(say, cfg, r)
 	}
 	say("\nAWS tools:  eval \"$(%s env%s)\"   then   aws s3 ls   and   aws cloudfront list-distributions", command(), dataFlag(cfg.Folder))
-	say("Ctrl-C (or %s down%s) stops. IP geolocation by DB-IP, https://db-ip.com", command(), dataFlag(cfg.Folder))
+	say("Ctrl-C (or %s down%s) stops. %s", command(), dataFlag(cfg.Folder), lastWords)
 }
 
 func paste(say func(string, ...any), cfg network.UpConfig, r statefolder.Running) {
@@ -410,18 +413,18 @@ func detach(cmd *cobra.Command, g *cli.Global, f upFlags) error {
 			return fmt.Errorf("it ended before it was ready (%w):\n%s", err, strings.TrimSpace(string(text)))
 		case <-time.After(20 * time.Millisecond):
 		}
-		if r, err := folder.Running(); err == nil && r.PID == c.Process.Pid {
-			return copyFile(cmd.OutOrStdout(), logPath)
+		if r, err := folder.Running(); err != nil || r.PID != c.Process.Pid {
+			continue
+		}
+		text, err := os.ReadFile(logPath)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(text), lastWords+"\n") { // else it is still being written
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
 		}
 	}
-}
-
-func copyFile(w io.Writer, path string) error {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		_, err = w.Write(b)
-	}
-	return err
 }
 
 func newDown(g *cli.Global) *cobra.Command {
