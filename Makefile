@@ -26,17 +26,14 @@ build: ## Build the static binary, bin/warmfront
 up: build ## Build, then run the whole network on this machine (ARGS='--pops all' and the like)
 	bin/warmfront up $(ARGS)
 
-# How many tests of a package run at one time: the scripts wait more than they compute.
-PARALLEL ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
-
 .PHONY: test
 test: ## Run the tests
-	go test -timeout 20m -parallel $(PARALLEL) ./...
+	go test -timeout 20m ./...
 
 .PHONY: race
 race: ## Run the tests under the race detector
 	$(call need,gcc,gcc)
-	CGO_ENABLED=1 go test -race -short ./...
+	CGO_ENABLED=1 go test -race -short -vet=off ./... # lint and test have vetted
 
 .PHONY: lint
 lint: ## Check formatting, Go code and shell scripts

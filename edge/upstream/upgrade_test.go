@@ -28,7 +28,7 @@ func TestWebSocket(t *testing.T) {
 		_, _ = io.Copy(c, c.r)
 	})
 	u, origin := asker(t, o.Addr(), Config{})
-	origin.ReadTimeout = 20 * time.Millisecond
+	origin.ReadTimeout = 400 * time.Millisecond
 	r := webSocketRequest()
 	r.Header.Add("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	resp, err := u.Do(t.Context(), origin, r)
