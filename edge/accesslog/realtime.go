@@ -3,6 +3,8 @@ package accesslog
 import (
 	"net/url"
 	"strings"
+
+	"github.com/warmfront/warmfront/edge/message"
 )
 
 // realtimeFields are those that real-time logs have alone, or with another meaning than
@@ -127,10 +129,8 @@ func (r *Record) media(key string) string {
 
 // mediaValue is the value of a key in a list such as `br=3200,bs,cid="a,b"`.
 func mediaValue(list, key string) string {
-	for list != "" {
-		var pair string
-		pair, list = cutPair(list)
-		name, value, given := strings.Cut(strings.TrimSpace(pair), "=")
+	for pair := range message.Members(list) {
+		name, value, given := strings.Cut(pair, "=")
 		switch {
 		case name != key:
 			continue
@@ -150,20 +150,4 @@ func unquote(value string) string {
 		return value
 	}
 	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(strings.TrimSuffix(within, `"`))
-}
-
-// cutPair cuts a list at its first comma that is not within quotation marks.
-func cutPair(list string) (pair, rest string) {
-	quoted := false
-	for i := 0; i < len(list); i++ {
-		switch c := list[i]; {
-		case c == '\\' && quoted:
-			i++
-		case c == '"':
-			quoted = !quoted
-		case c == ',' && !quoted:
-			return list[:i], list[i+1:]
-		}
-	}
-	return list, ""
 }

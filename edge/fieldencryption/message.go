@@ -59,16 +59,7 @@ func seal(value []byte, e *fieldlevel.Entity) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := string(append(binary.BigEndian.AppendUint16(nil, suite), id[:]...))
-	derived, err := hkdf.Key(sha512.New384, secret[:], nil, info, keyLength)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(derived)
-	if err != nil {
-		return nil, err
-	}
-	gcm, err := cipher.NewGCM(block)
+	gcm, err := derive(secret[:], id[:])
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +74,21 @@ func seal(value []byte, e *fieldlevel.Entity) ([]byte, error) {
 		return nil, err
 	}
 	return appendText(m, string(signature)), nil
+}
+
+// derive makes the cipher of the message with that id of the secret that only its reader can
+// unwrap.
+func derive(secret, id []byte) (cipher.AEAD, error) {
+	info := string(append(binary.BigEndian.AppendUint16(nil, suite), id...))
+	derived, err := hkdf.Key(sha512.New384, secret, nil, info, keyLength)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(derived)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
 }
 
 // compressed is the public key's point in base64, as the encryption context has it.

@@ -2,11 +2,9 @@ package fieldencryption
 
 import (
 	"bytes"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/hkdf"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -58,15 +56,7 @@ func Open(m []byte, key *rsa.PrivateKey) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it is for another key: that of the name %q, of the provider %q", opened.Key, opened.Provider)
 	}
-	derived, err := hkdf.Key(sha512.New384, secret, nil, string(append(binary.BigEndian.AppendUint16(nil, suite), id...)), keyLength)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(derived)
-	if err != nil {
-		return nil, err
-	}
-	gcm, err := cipher.NewGCM(block)
+	gcm, err := derive(secret, id)
 	if err != nil {
 		return nil, err
 	}
